@@ -1,0 +1,72 @@
+# Two commands are all that is needed: `make demo` and `make test`. ARGS goes to the demo, to pytest
+# and to the benchmark: make test ARGS="-k webhook".
+
+export PATH := $(shell ls -d $(HOME)/.pyenv/versions/3.1[1-9]*/bin 2>/dev/null | tr '\n' ':')$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export UV_PYTHON_DOWNLOADS := never
+
+usable = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+candidates := python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 python3.11 python3
+PYTHON := $(shell PATH='$(PATH)'; for p in $(candidates); do \
+	$$p -c '$(usable)' 2>/dev/null && echo $$p && break; done; true)
+# Test environments for the Pythons at hand, oldest first.
+pys := $(shell PATH='$(PATH)'; for v in 11 12 13 14; do \
+	python3.$$v -c '$(usable)' 2>/dev/null && echo py3$$v; done; true)
+comma := ,
+oldest_and_newest = $(firstword $(pys))$(if $(word 2,$(pys)),$(comma)$(lastword $(pys)))
+TOX = .venv-dev/bin/tox run
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all dev lint format bench hooks clean python
+
+help: ## what there is
+	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
+		printf '  make %-9s %s\n' "$$name" "$$what"; done
+
+demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
+	@.venv/bin/imp-verify demo $(ARGS)
+
+test: .venv-dev/stamp ## every test on the oldest and newest Python at hand, lint, types, coverage
+	$(TOX) -e lint,typing,$(oldest_and_newest),bare,coverage -- $(ARGS)
+
+test-all: .venv-dev/stamp ## the whole matrix: every Python, oldest dependencies, the package itself
+	$(TOX) -- $(ARGS)
+
+dev: .venv-dev/stamp ## an environment on the sources, to run one test at once: .venv-edit/bin/pytest
+	rm -rf .venv-edit
+	.venv-dev/bin/tox devenv -e $(lastword $(pys)) .venv-edit
+
+lint: .venv-dev/stamp ## formatting, lint and types
+	$(TOX) -e lint,typing
+
+format: .venv-dev/stamp ## put the code in the house format
+	$(TOX) -qx 'testenv:lint.commands=' -e lint
+	.tox/lint/bin/ruff check --fix-only --quiet
+	.tox/lint/bin/ruff format
+
+bench: .venv-dev/stamp ## the budgets, measured against code written by hand
+	$(TOX) -e bench -- $(ARGS)
+
+hooks: .venv-dev/stamp ## run format and lint before every commit
+	.venv-dev/bin/pip install -q pre-commit
+	.venv-dev/bin/pre-commit install
+
+clean: ## remove all that these commands made
+	rm -rf .venv .venv-dev .venv-edit .tox dist build .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
+
+python:
+ifeq ($(PYTHON),)
+	$(error no Python 3.11 or newer with venv is on the PATH; on Debian and Ubuntu: apt install python3 python3-venv)
+endif
+
+.venv/stamp: pyproject.toml | python
+	$(PYTHON) -m venv --clear .venv
+	.venv/bin/pip install -q -e '.[demo]'
+	@touch $@
+
+.venv-dev/stamp: tox.ini Makefile | python
+	$(PYTHON) -m venv --clear .venv-dev
+	.venv-dev/bin/pip install -q 'tox>=4.60' 'tox-uv>=1.30'
+	@touch $@

@@ -1,0 +1,61 @@
+"""Be certain that a payment made through I'mport (PortOne V1) is real before you ship. Names only,
+no code."""
+
+from ._endpoints import ENDPOINTS
+from .errors import (
+    ConfigurationError,
+    GatewayError,
+    GatewayProtocolError,
+    GatewayRefused,
+    GatewayUnavailable,
+    ImpVerifyError,
+    InvalidRequest,
+    StoreError,
+)
+from .messages import MAX_BODY, Request, Response
+from .models import (
+    Cancellation,
+    ExpectedPayment,
+    Outcome,
+    Payment,
+    PaymentStatus,
+    Reason,
+    Receipt,
+    ReceiptState,
+    Settled,
+    Verdict,
+)
+from .settings import Credentials, Landing
+from .stores import AsyncOrderStore, OrderStore
+from .verifier import AsyncVerifier, Verifier
+
+__all__ = [
+    "ENDPOINTS",
+    "MAX_BODY",
+    "AsyncOrderStore",
+    "AsyncVerifier",
+    "Cancellation",
+    "ConfigurationError",
+    "Credentials",
+    "ExpectedPayment",
+    "GatewayError",
+    "GatewayProtocolError",
+    "GatewayRefused",
+    "GatewayUnavailable",
+    "ImpVerifyError",
+    "InvalidRequest",
+    "Landing",
+    "OrderStore",
+    "Outcome",
+    "Payment",
+    "PaymentStatus",
+    "Reason",
+    "Receipt",
+    "ReceiptState",
+    "Request",
+    "Response",
+    "Settled",
+    "StoreError",
+    "Verdict",
+    "Verifier",
+]

@@ -1,0 +1,280 @@
+"""The one table from verdict to answer: status code, word, sentence and landing, for each endpoint
+and language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from html import escape
+from typing import NamedTuple
+from urllib.parse import quote
+
+from .messages import Response
+from .models import Outcome, Verdict
+from .settings import Landing
+
+__all__ = [
+    "FORBIDDEN",
+    "INVALID",
+    "RETRY_AFTER",
+    "TOO_LARGE",
+    "TROUBLE",
+    "Voice",
+    "approved",
+    "landing",
+    "no_method",
+    "reason_words",
+    "refused",
+    "verdict_answer",
+]
+
+TROUBLE = "trouble"
+INVALID = "invalid"
+TOO_LARGE = "too_large"
+FORBIDDEN = "forbidden"
+RETRY_AFTER = "10"
+"""Seconds after which a delivery answered 503 may come again."""
+
+
+class Row(NamedTuple):
+    """One verdict's answers: code and word of complete and webhook, and where a redirect goes."""
+
+    complete: tuple[int, str]
+    webhook: tuple[int, str]
+    lands: str
+
+
+_TABLE: Mapping[str, Row] = {
+    Verdict.PAID: Row((200, "success"), (200, "success"), "success"),
+    Verdict.PARTLY_CANCELLED: Row((200, "success"), (200, "success"), "success"),
+    Verdict.VIRTUAL_ACCOUNT: Row((200, "vbankIssued"), (200, "vbankIssued"), "success"),
+    Verdict.PENDING: Row((409, "pending"), (200, "pending"), "pending"),
+    Verdict.FAILED: Row((400, "failed"), (200, "failed"), "failure"),
+    Verdict.CANCELLED: Row((409, "cancelled"), (200, "cancelled"), "failure"),
+    Verdict.DUPLICATE: Row((409, "duplicatePayment"), (200, "duplicatePayment"), "failure"),
+    Verdict.LATE: Row((409, "latePayment"), (200, "latePayment"), "failure"),
+    Verdict.FORGERY: Row((400, "forgery"), (400, "forgery"), "failure"),
+    Verdict.UNKNOWN_PAYMENT: Row((400, "forgery"), (400, "unknownPayment"), "failure"),
+    Verdict.UNKNOWN_ORDER: Row((400, "forgery"), (503, "unavailable"), "failure"),
+    TROUBLE: Row((503, "unavailable"), (503, "unavailable"), "pending"),
+    INVALID: Row((400, "invalid"), (400, "invalid"), "failure"),
+    TOO_LARGE: Row((413, "invalid"), (413, "invalid"), "failure"),
+    FORBIDDEN: Row((403, "forbidden"), (403, "forbidden"), "failure"),
+}
+
+_WORDS: Mapping[str, tuple[str, str]] = {  # Korean, English
+    "success": ("일반 결제 성공", "Payment completed"),
+    "vbankIssued": ("가상계좌 발급 성공", "Virtual account issued"),
+    "pending": ("결제가 아직 완료되지 않았습니다", "The payment is not completed yet"),
+    "failed": ("결제에 실패했습니다", "The payment failed"),
+    "cancelled": ("취소된 결제입니다", "The payment was cancelled"),
+    "duplicatePayment": (
+        "이미 결제된 주문입니다. 중복 결제된 금액은 환불됩니다",
+        "This order was paid already. The second payment will be refunded",
+    ),
+    "latePayment": (
+        "주문이 마감된 뒤에 결제되었습니다. 판매자에게 문의해 주세요",
+        "The payment arrived after the order was closed. Please contact the shop",
+    ),
+    "forgery": ("위조된 결제시도", "Forged payment attempt"),
+    "unknownPayment": ("존재하지 않는 결제입니다", "There is no such payment"),
+    "unavailable": (
+        "결제를 확인하고 있습니다. 다시 결제하지 마시고 잠시 후 확인해 주세요",
+        "The payment is being checked. Please do not pay again, and look again shortly",
+    ),
+    "invalid": ("잘못된 요청입니다", "The request is malformed"),
+    "forbidden": ("허용되지 않은 발신자입니다", "The sender is not allowed"),
+    "approved": ("결제를 승인해도 됩니다", "The payment may be approved"),
+    "refused": ("결제를 승인할 수 없습니다", "The payment may not be approved"),
+}
+
+_REASONS: Mapping[str, tuple[str, str]] = {
+    "unknown_payment": ("확인할 수 없는 결제입니다", "The payment is not known"),
+    "unknown_order": ("존재하지 않는 주문입니다", "There is no such order"),
+    "mismatch": ("주문과 결제 정보가 일치하지 않습니다", "The payment does not match the order"),
+    "closed": ("마감된 주문입니다", "The order is closed"),
+    "already_paid": ("이미 결제된 주문입니다", "The order was paid already"),
+}
+_LONGEST_REASON = 200
+_LANGUAGES = ("ko", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The language of one answer, and whether the request's `Accept-Language` chose it."""
+
+    language: str = "ko"
+    varies: bool = False
+
+    @classmethod
+    def of(cls, setting: str, accepted: list[str]) -> Voice:
+        """Choose by the shop's setting, and with `auto` by what the browser prefers of Korean and
+        English."""
+        if setting != "auto":
+            return cls(setting)
+        return cls(_preferred(",".join(accepted)), varies=True)
+
+    def say(self, words: tuple[str, str]) -> str:
+        """Give the sentence in this language."""
+        return words[_LANGUAGES.index(self.language)]
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Give the header that tells caches of a choice."""
+        return (("Vary", "Accept-Language"),) if self.varies else ()
+
+
+def _preferred(accepted: str) -> str:
+    best, weight = "ko", 0.0
+    for part in accepted[:1000].split(","):
+        tag, _, parameter = part.partition(";")
+        language = tag.strip().lower().partition("-")[0]
+        name, _, text = parameter.strip().partition("=")
+        try:
+            quality = float(text) if name.strip() == "q" else 1.0
+        except ValueError:
+            continue
+        if language in _LANGUAGES and weight < quality <= 1.0:
+            best, weight = language, quality
+    return best
+
+
+def verdict_answer(endpoint: str, key: str, voice: Voice) -> Response:
+    """Answer complete or webhook with a verdict, or with trouble, a malformed request or a refused
+    sender."""
+    row = _TABLE[key]
+    status, word = row.webhook if endpoint == "webhook" else row.complete
+    if endpoint == "confirm":
+        return _json(status, word, voice, reason=voice.say(_WORDS[word]))
+    return _json(status, word, voice)
+
+
+def approved(voice: Voice) -> Response:
+    """Answer confirm: go on."""
+    return _json(200, "approved", voice)
+
+
+def refused(reason: str, voice: Voice) -> Response:
+    """Answer confirm: stop, with the reason that the gateway shows to the shop."""
+    return _json(409, "refused", voice, reason=reason)
+
+
+def reason_words(key: str, text: str | None, voice: Voice) -> str:
+    """Turn a refusal into words: the shop's own, or the table's for a key."""
+    return text[:_LONGEST_REASON] if text is not None else voice.say(_REASONS[key])
+
+
+def no_method(endpoint: str, method: str, allowed: str, voice: Voice) -> Response:
+    """Answer OPTIONS with 204, any other method that the endpoint does not have with 405."""
+    headers = (("Allow", allowed), ("Cache-Control", "no-store"))
+    if method == "OPTIONS":
+        return Response(204, headers, b"")
+    answer = _json(405, "invalid", voice)
+    return Response(405, (*answer.headers, headers[0]), b"" if method == "HEAD" else answer.body)
+
+
+def _json(status: int, word: str, voice: Voice, *, reason: str | None = None) -> Response:
+    content = {"status": word, "message": voice.say(_WORDS[word])}
+    if reason is not None:
+        content["reason"] = reason
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    headers = (
+        ("Content-Type", "application/json"),
+        ("Cache-Control", "no-store"),
+        *_retry(status),
+        *voice.headers(),
+    )
+    return Response(status, headers, body.encode("utf-8", "replace"))
+
+
+def _retry(status: int) -> tuple[tuple[str, str], ...]:
+    return (("Retry-After", RETRY_AFTER),) if status == 503 else ()
+
+
+def landing(key: str, outcome: Outcome | None, targets: Landing, voice: Voice) -> Response:
+    """Send a browser that came back to the shop's own page, or show the built-in one.
+
+    Nothing from the request decides the target: it is filled in from what was fetched only.
+    """
+    row = _TABLE[key]
+    code, word = row.complete
+    target: str | None = getattr(targets, row.lands)
+    reason = _fail_reason(outcome)
+    if target is None:
+        return _page(code, word, reason, voice)
+    known = outcome is not None and outcome.expected is not None
+    merchant_uid = outcome.merchant_uid if outcome is not None and known else None
+    location = (
+        target.replace("{status}", word)
+        .replace("{merchant_uid}", _encode(merchant_uid or "", safe=""))
+        .replace("{reason}", _encode(reason, safe=""))
+    )
+    headers = (
+        ("Location", _encode(location, safe=_ASCII)),
+        ("Cache-Control", "no-store"),
+        ("Referrer-Policy", "no-referrer"),
+    )
+    return Response(303, headers, b"")
+
+
+_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+
+
+def _encode(text: str, *, safe: str) -> str:
+    return quote(text.encode("utf-8", "replace"), safe=safe)
+
+
+def _fail_reason(outcome: Outcome | None) -> str:
+    payment = None if outcome is None else outcome.payment
+    # Somebody else's payment is none of this buyer's business: only what matched an order is shown.
+    if payment is None or outcome is None or outcome.expected is None:
+        return ""
+    return (payment.fail_reason or "")[:_LONGEST_REASON]
+
+
+_PAGE = """<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{message}</title>
+<style>{style}</style>
+</head>
+<body>
+<main>
+<h1>{message}</h1>
+{reason}<p><a href="/">{home}</a></p>
+</main>
+</body>
+</html>
+"""
+_STYLE = (
+    ":root{color-scheme:light dark}"
+    "body{margin:0;font:1rem/1.6 system-ui,sans-serif;color:CanvasText;background:Canvas}"
+    "main{max-width:32rem;margin:15vh auto 0;padding:0 1.5rem;text-align:center}"
+    "h1{font-size:1.375rem;line-height:1.4;word-break:keep-all;overflow-wrap:anywhere}"
+    "p{overflow-wrap:anywhere}a{color:LinkText}"
+)
+_HOME = ("쇼핑몰로 돌아가기", "Back to the shop")
+
+
+def _page(code: int, word: str, reason: str, voice: Voice) -> Response:
+    shown = f"<p>{escape(reason)}</p>\n" if reason else ""
+    body = _PAGE.format(
+        language=voice.language,
+        message=escape(voice.say(_WORDS[word])),
+        style=_STYLE,
+        reason=shown,
+        home=escape(voice.say(_HOME)),
+    )
+    headers = (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Cache-Control", "no-store"),
+        ("Referrer-Policy", "no-referrer"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+        *_retry(code),
+        *voice.headers(),
+    )
+    return Response(code, headers, body.encode("utf-8", "replace"))

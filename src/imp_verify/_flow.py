@@ -1,0 +1,130 @@
+"""Effects, flows and the two loops that drive them; knows no rule and does no I/O itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar, cast
+
+from .models import ExpectedPayment, Outcome, Receipt, Settled
+from .transports import GatewayRequest, GatewayResponse
+
+__all__ = [
+    "Alone",
+    "Effect",
+    "Expect",
+    "Flow",
+    "Hold",
+    "Observe",
+    "Recall",
+    "Send",
+    "Settle",
+    "Step",
+    "run",
+    "run_async",
+]
+
+T = TypeVar("T")
+
+
+class Effect(Generic[T]):
+    """One question to the outside. `yield from Question(...)` gives its answer, a T."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Generator[Any, Any, T]:
+        return cast(T, (yield self))
+
+
+@dataclass(frozen=True, slots=True)
+class Send(Effect[GatewayResponse]):
+    """Ask the gateway, within the request's own deadline."""
+
+    request: GatewayRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Expect(Effect[object]):
+    """What does the shop ask for this order? Answered with whatever the shop gave."""
+
+    merchant_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall(Effect[Mapping[str, Receipt]]):
+    """What is recorded of these payments?"""
+
+    imp_uids: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Effect[Settled]):
+    """Record money that is proven to be this order's: one transaction of the store."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Observe(Effect["Settled | None"]):
+    """Record anything else: one transaction of the store."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Effect["str | None"]):
+    """May this payment be approved? Whatever the shop reserves for it must be committed before
+    `until`."""
+
+    expected: ExpectedPayment
+    imp_uid: str
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alone(Effect[T]):
+    """Run this flow while no other runs under the key; an error where that must wait too long."""
+
+    key: object
+    flow: Generator[Any, object, T]
+    deadline: float
+
+
+Step: TypeAlias = Send | Expect | Recall | Settle | Observe | Hold | Alone[Any]
+Flow: TypeAlias = Generator[Step, object, T]
+"""A sequence of effects that ends in a T. Write `yield from` always: a bare `yield` answers a
+useless object."""
+
+
+def run(flow: Flow[T], perform: Callable[[Any], object]) -> T:
+    """Drive a flow to its end. What `perform` raises is thrown into it, and it may handle that."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = perform(step)
+                except Exception as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            return cast(T, end.value)
+
+
+async def run_async(flow: Flow[T], perform: Callable[[Any], Awaitable[object]]) -> T:
+    """Drive a flow to its end on an event loop. A cancelled task closes the flow, so that its own
+    finally runs."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = await perform(step)
+                except Exception as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            return cast(T, end.value)

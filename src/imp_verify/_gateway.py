@@ -1,0 +1,289 @@
+"""The V1 wire format and the token: builds requests, reads answers, sends nothing. Source: V1 REST
+API."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NamedTuple, NoReturn, TypeGuard
+from urllib.parse import quote
+
+from ._flow import Alone, Flow, Send
+from .amounts import read_amount
+from .errors import (
+    GatewayError,
+    GatewayProtocolError,
+    GatewayRefused,
+    GatewayReset,
+    GatewayUnavailable,
+)
+from .payment import Payment
+from .settings import Credentials
+from .transports import GatewayRequest, GatewayResponse
+
+__all__ = ["Account", "Envelope", "fetch_payment", "find_payment", "read_envelope", "read_payment"]
+
+_RENEW_BEFORE = 30.0
+"""Seconds before a token's end at which it is renewed; a full minute early the gateway gives the
+same one back."""
+_REFUSED_FOR = 10.0
+"""Seconds for which credentials that the gateway refused are not tried again."""
+_RETRIED = (502, 503, 504)
+_TOKEN = re.compile(r"[!-~]{1,512}")
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "imp-verify"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Token:
+    """An access token as ready-made headers; compared by identity, so that only the very one
+    refused is dropped."""
+
+    headers: Mapping[str, str] = field(repr=False)
+    renew_at: float
+
+
+class Account:
+    """One account at the gateway as one process knows it: credentials, address, and the token it
+    holds now."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        base_url: str,
+        test_mode: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self.base_url = base_url
+        self.test_mode = test_mode
+        self.clock = clock
+        self._credentials = credentials
+        self._token: Token | None = None
+        self._refused_until = float("-inf")
+
+    def forget(self) -> None:
+        """Drop what only this process may know: a forked child asks for a token of its own."""
+        self._token = None
+        self._refused_until = float("-inf")
+
+    def get(self, path: str, deadline: float) -> Flow[GatewayResponse]:
+        """Send one authorised GET; a token that is refused is replaced once."""
+        token = self._token
+        if token is None or self.clock() >= token.renew_at:
+            token = yield from Alone(self, self._renewed(token, deadline), deadline)
+        response = yield from self._send("GET", path, token.headers, None, deadline)
+        if response.status != 401:
+            return response
+        token = yield from Alone(self, self._renewed(token, deadline), deadline)
+        response = yield from self._send("GET", path, token.headers, None, deadline)
+        if response.status == 401:
+            if self._token is token:
+                self._token = None
+            raise GatewayRefused("the gateway refuses a token it has just given", http_status=401)
+        return response
+
+    def _renewed(self, stale: Token | None, deadline: float) -> Flow[Token]:
+        """Give a token other than the stale one; runs alone, and looks again first: another may
+        have fetched it."""
+        token = self._token
+        if token is not None and token is not stale and self.clock() < token.renew_at:
+            return token
+        now = self.clock()
+        if now >= deadline:
+            raise GatewayUnavailable("no time was left to ask for a token")
+        if now < self._refused_until:
+            raise GatewayRefused("the credentials were refused a moment ago", http_status=401)
+        self._token = None
+        body = {"imp_key": self._credentials.key, "imp_secret": self._credentials.secret}
+        headers = {**_HEADERS, "Content-Type": "application/json"}
+        response = yield from self._send(
+            "POST", "/users/getToken", headers, json.dumps(body).encode(), deadline
+        )
+        if response.status == 401:
+            self._refused_until = self.clock() + _REFUSED_FOR
+            raise GatewayRefused(
+                "the gateway refuses the credentials: check IMP_KEY and IMP_SECRET", http_status=401
+            )
+        self._token = token = _read_token(read_envelope(response), now, self._credentials.tier)
+        return token
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        deadline: float,
+    ) -> Flow[GatewayResponse]:
+        """Send a call that changes nothing; a lost connection and a gateway's hiccup are tried
+        once more at once."""
+        request = GatewayRequest(method, self.base_url + path, headers, body, deadline)
+        try:
+            response = yield from Send(request)
+        except GatewayReset:
+            return (yield from Send(request))
+        if response.status in _RETRIED and self.clock() < deadline:
+            return (yield from Send(request))
+        return response
+
+
+class Envelope(NamedTuple):
+    """What every answer of the gateway is wrapped in, with its HTTP status."""
+
+    http_status: int
+    code: int
+    message: str | None
+    response: object
+
+    def fail(self, text: str, kind: type[GatewayError] = GatewayProtocolError) -> NoReturn:
+        """Raise an error that carries the gateway's status, code and message."""
+        raise kind(text, http_status=self.http_status, code=self.code, message=self.message)
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+
+
+def read_envelope(response: GatewayResponse) -> Envelope:
+    """Read an answer's envelope, whatever it says.
+
+    Raises:
+        GatewayUnavailable: HTTP 429 or 5xx.
+        GatewayProtocolError: Another redirect, HTML, broken or foreign JSON.
+    """
+    status = response.status
+    if status == 429 or status >= 500:
+        raise GatewayUnavailable(f"the gateway answers HTTP {status}", http_status=status)
+    try:
+        envelope = _JSON.decode(response.body.decode("utf-8-sig"))
+    except (ValueError, RecursionError, ArithmeticError):
+        raise GatewayProtocolError(f"HTTP {status} without JSON", http_status=status) from None
+    code = envelope.get("code") if isinstance(envelope, dict) else None
+    if not isinstance(code, int) or isinstance(code, bool):
+        raise GatewayProtocolError(f"HTTP {status} without an envelope", http_status=status)
+    message = envelope.get("message")
+    text = message if isinstance(message, str) else None
+    return Envelope(status, code, text, envelope.get("response"))
+
+
+def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
+    content = envelope.response
+    if envelope.http_status != 200 or envelope.code != 0 or not isinstance(content, dict):
+        envelope.fail(f"getToken is answered HTTP {envelope.http_status}, code {envelope.code}")
+    text, now, end = (content.get(name) for name in ("access_token", "now", "expired_at"))
+    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+        envelope.fail("getToken is answered without a usable access_token")
+    if not _is_time(now) or not _is_time(end):
+        envelope.fail("getToken is answered without now and expired_at")
+    headers = {**_HEADERS, "Authorization": f"Bearer {text}"}
+    if tier is not None:
+        headers["Tier"] = tier
+    # Both times are the server's, so the difference is right whatever this machine's clock says.
+    # Counted from
+    # before the call, so that a slow answer never makes a token live longer here than there.
+    return Token(headers, asked_at + float(end - now) - _RENEW_BEFORE)
+
+
+def _is_time(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40
+
+
+def fetch_payment(account: Account, imp_uid: str, deadline: float) -> Flow[Payment | None]:
+    """Ask for one payment; None where the gateway knows none.
+
+    Raises:
+        GatewayError: Anything that is no clear yes or no, another payment than the one asked
+            for included.
+    """
+    query = "?include_sandbox=true" if account.test_mode else ""
+    path = f"/payments/{quote(imp_uid, safe='')}{query}"
+    payment = _read_lookup((yield from account.get(path, deadline)))
+    if payment is not None and payment.imp_uid != imp_uid:
+        raise GatewayProtocolError(f"asked for payment {imp_uid}, the gateway answers with another")
+    return payment
+
+
+def find_payment(
+    account: Account, merchant_uid: str, status: str, deadline: float
+) -> Flow[Payment | None]:
+    """Ask for the newest payment of this order that has this status; None where there is none.
+
+    An answer that names another order is no payment of this one.
+    """
+    path = f"/payments/find/{quote(merchant_uid, safe='')}/{status}"
+    payment = _read_lookup((yield from account.get(path, deadline)))
+    return payment if payment is not None and payment.merchant_uid == merchant_uid else None
+
+
+def _read_lookup(response: GatewayResponse) -> Payment | None:
+    envelope = read_envelope(response)
+    http_status, code, _, content = envelope
+    if http_status == 200 and code == 0 and isinstance(content, dict):
+        return read_payment(content)
+    if http_status == 404 and code != 0 and not isinstance(content, dict):
+        return None
+    kind = GatewayRefused if http_status in (400, 403) else GatewayProtocolError
+    return envelope.fail(f"a look-up is answered HTTP {http_status}, code {code}", kind)
+
+
+def read_payment(content: Mapping[str, object]) -> Payment:
+    """Read one payment out of the gateway's answer.
+
+    Args:
+        content: The envelope's "response". "amount" and "cancel_amount" are numbers in the
+            currency's main unit
+            (won, dollars), at most 18 digits before and 8 after the point; "currency"
+            is KRW where absent.
+
+    Raises:
+        GatewayProtocolError: A field that a rule reads is missing, of another type or out of range.
+
+    Source: V1 REST API, GET /payments/{imp_uid}.
+    """
+    amount, cancelled = _amount(content, "amount"), _amount(content, "cancel_amount")
+    if cancelled > amount:
+        raise GatewayProtocolError("a payment's cancel_amount is above its amount")
+    sandbox = content.get("sandbox")
+    if sandbox is not None and not isinstance(sandbox, bool):
+        raise GatewayProtocolError("a payment's sandbox is neither true nor false")
+    return Payment(
+        imp_uid=_text(content, "imp_uid"),
+        merchant_uid=_text(content, "merchant_uid"),
+        status=_text(content, "status"),
+        amount=amount,
+        cancel_amount=cancelled,
+        currency=(_optional(content, "currency") or "KRW").upper(),
+        sandbox=bool(sandbox),
+        pay_method=_optional(content, "pay_method"),
+        pg_provider=_optional(content, "pg_provider"),
+        vbank_num=_optional(content, "vbank_num"),
+        customer_uid_usage=_optional(content, "customer_uid_usage"),
+        raw=content,
+    )
+
+
+def _amount(content: Mapping[str, object], name: str) -> Decimal:
+    amount = read_amount(content.get(name))
+    if amount is None:
+        raise GatewayProtocolError(f"a payment's {name} is missing or no amount")
+    return amount
+
+
+def _text(content: Mapping[str, object], name: str) -> str:
+    value = content.get(name)
+    if not isinstance(value, str):
+        raise GatewayProtocolError(f"a payment's {name} is missing or no text")
+    return value
+
+
+def _optional(content: Mapping[str, object], name: str) -> str | None:
+    value = content.get(name)
+    if value is not None and not isinstance(value, str):
+        raise GatewayProtocolError(f"a payment's {name} is no text")
+    return value

@@ -1,0 +1,227 @@
+"""The flows: the one order of steps from a claim to a recorded verdict, and from a claim to an
+approval. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ._flow import Expect, Flow, Hold, Observe, Recall, Settle
+from ._gateway import Account, fetch_payment, find_payment
+from ._judge import (
+    Judgement,
+    judge,
+    judge_claim,
+    judge_money,
+    needs_receipt,
+    stands_for_order,
+)
+from .errors import GatewayUnavailable, StoreError
+from .messages import is_merchant_uid
+from .models import ExpectedPayment, Notice, Outcome, Payment, Reason, Settled, Verdict
+from .stores import read_expected
+
+__all__ = ["CONFIRM_ANSWERS", "Refusal", "Rules", "approve", "find_imp_uid", "verify"]
+
+_REFETCHES = 3
+_CONFIRM_LOOKUP = 3.0
+_HOLD_BEGINS = 6.0
+CONFIRM_ANSWERS = 8.0
+"""Seconds after a confirm came in by which its answer must leave: the gateway waits for ten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a verifier's flows need to know: its account, its limits and its clock
+    (`time.monotonic`, seconds)."""
+
+    account: Account
+    timeout: float
+    test_mode: bool
+    confirm_lookup: bool
+    clock: Callable[[], float]
+
+    def deadline(self) -> float:
+        """When the gateway calls of a verification that begins now must be done."""
+        return self.clock() + self.timeout
+
+
+def verify(
+    rules: Rules, notice: Notice, endpoint: str, deadline: float | None = None
+) -> Flow[Outcome]:
+    """Fetch the payment that a notice names, judge it, and have the store record it.
+
+    Args:
+        deadline: When the gateway calls must be done; `rules.timeout` from now where it is left
+            out.
+
+    Raises:
+        GatewayError: The gateway gave no usable answer.
+        StoreError: The store broke its protocol, or answered STALE again and again.
+    """
+    if deadline is None:
+        deadline = rules.deadline()
+    before: Outcome | None = None
+    for _ in range(1 + _REFETCHES):
+        outcome = yield from _look(rules, notice, endpoint, deadline)
+        if before is not None and _same_answer(before, outcome):
+            outcome = replace(outcome, refetched=True)
+        before = outcome
+        settled = yield from _hand_over(outcome)
+        if settled is not Settled.STALE:
+            return _conclude(outcome, settled)
+    raise StoreError(f"the store calls every answer for {notice.imp_uid} stale")
+
+
+def _look(rules: Rules, notice: Notice, endpoint: str, deadline: float) -> Flow[Outcome]:
+    """Fetch and judge: an outcome that no store has seen yet."""
+    imp_uid = notice.imp_uid or ""
+    payment = yield from fetch_payment(rules.account, imp_uid, deadline)
+    if payment is None:
+        return Outcome(Verdict.UNKNOWN_PAYMENT, imp_uid=imp_uid, endpoint=endpoint)
+    claim = judge_claim(payment, notice.merchant_uid, test_mode=rules.test_mode)
+    expected = None
+    if claim is None or claim.reason is not Reason.ORDER:
+        expected = yield from _expect(payment.merchant_uid)
+    verdict, reason = claim or (yield from _judge(payment, expected))
+    return Outcome(
+        verdict,
+        reason,
+        imp_uid=imp_uid,
+        merchant_uid=payment.merchant_uid,
+        payment=payment,
+        expected=expected,
+        endpoint=endpoint,
+    )
+
+
+def _judge(payment: Payment, expected: ExpectedPayment | None) -> Flow[Judgement]:
+    """Judge by the order, and where that refuses, by what was recorded of this payment before."""
+    judgement = judge(payment, expected, None)
+    if not needs_receipt(judgement):
+        return judgement
+    receipts = yield from Recall((payment.imp_uid,))
+    receipt = receipts.get(payment.imp_uid)
+    return judge(payment, expected, receipt) if stands_for_order(receipt, payment) else judgement
+
+
+def _expect(merchant_uid: str) -> Flow[ExpectedPayment | None]:
+    if not is_merchant_uid(merchant_uid):
+        return None  # no order can have it, and a database need not be asked with it
+    return read_expected(merchant_uid, (yield from Expect(merchant_uid)))
+
+
+def _hand_over(outcome: Outcome) -> Flow[Settled | None]:
+    """Give the store what is its own: money to `settle`, all else to `observe`."""
+    verdict = outcome.verdict
+    if verdict is Verdict.UNKNOWN_PAYMENT or verdict is Verdict.UNKNOWN_ORDER:
+        return None
+    if verdict is Verdict.PAID or verdict is Verdict.PARTLY_CANCELLED:
+        settled = _settled(verdict, (yield from Settle(outcome)))
+        if verdict is Verdict.PARTLY_CANCELLED and settled in (Settled.NEW, Settled.REPEATED):
+            observed = yield from Observe(replace(outcome, settled=settled))
+            if observed is not None and _settled(verdict, observed) is Settled.STALE:
+                return Settled.STALE
+        return settled
+    no_order = verdict is Verdict.FAILED or verdict is Verdict.PENDING
+    if no_order and outcome.expected is None:
+        return None
+    observed = yield from Observe(outcome)
+    return None if observed is None else _settled(verdict, observed)
+
+
+def _settled(verdict: Verdict, answer: object) -> Settled:
+    if not isinstance(answer, Settled):
+        raise StoreError(
+            f"the store must answer {verdict} with a Settled, not {type(answer).__name__}"
+        )
+    return answer
+
+
+def _same_answer(one: Outcome, other: Outcome) -> bool:
+    return (one.verdict, one.reason, *_facts(one)) == (other.verdict, other.reason, *_facts(other))
+
+
+def _facts(outcome: Outcome) -> tuple[object, ...]:
+    payment = outcome.payment
+    if payment is None:
+        return ()
+    return (payment.status, payment.amount, payment.cancel_amount, payment.currency)
+
+
+def _conclude(outcome: Outcome, settled: Settled | None) -> Outcome:
+    """What the store says ends it; only a forgery stays one whatever the order's state is."""
+    outcome = replace(outcome, settled=settled)
+    if outcome.verdict is Verdict.FORGERY:
+        return outcome
+    if settled is Settled.DUPLICATE:
+        return replace(outcome, verdict=Verdict.DUPLICATE)
+    if settled is Settled.LATE:
+        return replace(outcome, verdict=Verdict.LATE)
+    if settled is Settled.REVIEW:
+        return replace(outcome, verdict=Verdict.PENDING, reason=outcome.reason or Reason.WENT_BACK)
+    return outcome
+
+
+def find_imp_uid(rules: Rules, merchant_uid: str, deadline: float) -> Flow[str | None]:
+    """Find the payment of an order that a browser came back from without naming one; None where
+    there is none.
+
+    A paid one first: without a status the gateway gives the newest attempt, which may hide it.
+    """
+    if merchant_uid in (".", ".."):
+        return None  # a path segment that clients and servers take away
+    if (yield from _expect(merchant_uid)) is None:
+        return None
+    for status in ("paid", "ready"):
+        payment = yield from find_payment(rules.account, merchant_uid, status, deadline)
+        if payment is not None:
+            return payment.imp_uid
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a payment is not approved: a key of the table of answers, or the shop's own text."""
+
+    key: str
+    text: str | None = None
+    outcome: Outcome | None = None
+
+
+def approve(rules: Rules, notice: Notice, began: float) -> Flow[Refusal | None]:
+    """Say why a payment may not be approved, None where it may. Nothing is recorded.
+
+    Args:
+        began: When the request came in, in seconds of `rules.clock`.
+
+    Raises:
+        GatewayError: The gateway gave no usable answer, or too late to ask the shop.
+        StoreError: The store broke its protocol.
+    """
+    imp_uid, merchant_uid = notice.imp_uid or "", notice.merchant_uid or ""
+    payment = None
+    if rules.confirm_lookup:
+        deadline = min(began + _CONFIRM_LOOKUP, rules.clock() + rules.timeout)
+        payment = yield from fetch_payment(rules.account, imp_uid, deadline)
+        if payment is None:
+            return Refusal("unknown_payment")
+        if judge_claim(payment, merchant_uid, test_mode=rules.test_mode) is not None:
+            return Refusal("mismatch")
+    expected = yield from _expect(merchant_uid)
+    if expected is None:
+        return Refusal("unknown_order")
+    if notice.amount != expected.amount or (payment and judge_money(payment, expected)):
+        return Refusal("mismatch")
+    if not expected.open:
+        return Refusal("closed")
+    if rules.clock() >= began + _HOLD_BEGINS:
+        raise GatewayUnavailable("the look-up took too long to ask the shop for an approval")
+    reason = yield from Hold(expected, imp_uid, began + CONFIRM_ANSWERS)
+    return None if reason is None else _refusal(reason)
+
+
+def _refusal(reason: object) -> Refusal:
+    if not isinstance(reason, str) or not reason.strip():
+        raise StoreError(f"hold must give None or a reason, not {type(reason).__name__}")
+    return Refusal(reason) if reason == "already_paid" else Refusal("shop", reason)

@@ -1,0 +1,68 @@
+"""One ASGI request in, one answer out: what every ASGI adapter shares. It translates and decides
+nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, TypeAlias
+
+from .. import MAX_BODY, AsyncVerifier, Request
+
+__all__ = ["answer"]
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_BODY_TIME = 10.0
+"""Seconds that a body may take to arrive. What has come by then is not the whole and no id is read
+from it."""
+
+
+async def answer(
+    verifier: AsyncVerifier, name: str, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Serve one HTTP request by the endpoint `name`; a client that leaves early gets no answer."""
+    body = await _read(receive)
+    if body is None:
+        return
+    client = scope.get("client")
+    response = await verifier.serve(
+        name,
+        Request(
+            method=scope["method"],
+            query=scope["query_string"].decode("latin-1"),
+            headers=[
+                (key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]
+            ],
+            body=body,
+            client=client[0] if client else None,
+        ),
+    )
+    headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in response.headers]
+    if scope["method"] != "HEAD" and response.status != 204:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Read the body, one byte over the limit at most; None where the client left, no JSON where it
+    is too slow."""
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(_BODY_TIME):
+            while size <= MAX_BODY:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                chunk = message.get("body", b"")
+                size += len(chunk)
+                chunks.append(chunk)
+                if not message.get("more_body", False):
+                    break
+    except TimeoutError:
+        return b"{"
+    return b"".join(chunks)[: MAX_BODY + 1]

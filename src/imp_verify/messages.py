@@ -1,0 +1,225 @@
+"""A request and an answer as values, and reading a body or a query under the limits. No framework,
+no rule."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import NoReturn
+from urllib.parse import parse_qsl
+
+from .amounts import read_amount
+from .errors import InvalidRequest
+from .models import Notice
+
+__all__ = [
+    "MAX_BODY",
+    "Request",
+    "Response",
+    "check_imp_uid",
+    "check_merchant_uid",
+    "is_merchant_uid",
+    "read_notice",
+    "read_return",
+]
+
+MAX_BODY = 64 * 1024
+"""Bytes of a request's body that are accepted; an adapter reads one more at most."""
+
+_IMP_UID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_MAX_MERCHANT_UID = 64
+_MAX_FIELDS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request as its framework's adapter hands it over.
+
+    Attributes:
+        query: The raw query string without "?", its bytes as Latin-1.
+        headers: Name and value pairs as they came, repeated names included.
+        body: The raw body, read no further than one byte over `MAX_BODY`.
+        client: The peer's address, None where there is none.
+    """
+
+    method: str
+    query: str = ""
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = field(default=b"", repr=False)
+    client: str | None = None
+
+    def values(self, name: str) -> list[str]:
+        """Give the values of all headers of this (lower-case) name, in order."""
+        return [value for key, value in self.headers if key.lower() == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer for an adapter to write as it stands: status, header pairs and body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+def check_imp_uid(value: object) -> str:
+    """Give the imp_uid back, or raise `InvalidRequest`: 1 to 32 ASCII letters, digits, `_` and
+    `-`."""
+    if not isinstance(value, str) or not _IMP_UID.fullmatch(value):
+        raise InvalidRequest("imp_uid is not 1 to 32 letters, digits, _ or -")
+    return value
+
+
+def is_merchant_uid(value: object) -> bool:
+    """Whether it is 1 to 64 printable characters without white space at either end."""
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_MERCHANT_UID:
+        return False
+    return value.isprintable() and value == value.strip()
+
+
+def check_merchant_uid(value: object) -> str:
+    """Give the merchant_uid back, or raise `InvalidRequest`; see `is_merchant_uid`."""
+    if not isinstance(value, str) or not is_merchant_uid(value):
+        raise InvalidRequest("merchant_uid is not 1 to 64 printable characters")
+    return value
+
+
+def read_notice(request: Request, keys: Iterable[str], *, confirm: bool = False) -> Notice:
+    """Read what the body of a POST claims.
+
+    Args:
+        keys: The fields that the endpoint knows; others are ignored.
+        confirm: Whether all of imp_uid, merchant_uid and amount are required.
+
+    Raises:
+        InvalidRequest: A malformed body, id or amount.
+    """
+    content_types = request.values("content-type")
+    fields = _read_body(request.body, content_types[0] if content_types else "", frozenset(keys))
+    merchant_uid = fields.get("merchant_uid")
+    amount = None
+    if confirm:
+        amount = read_amount(fields.get("amount"))
+        if amount is None or merchant_uid is None:
+            raise InvalidRequest(
+                "amount is no number" if amount is None else "merchant_uid is missing"
+            )
+    return Notice(
+        imp_uid=check_imp_uid(fields.get("imp_uid")),
+        merchant_uid=None if merchant_uid is None else check_merchant_uid(merchant_uid),
+        amount=amount,
+    )
+
+
+def read_return(request: Request, keys: Iterable[str]) -> Notice:
+    """Read what the query of a browser coming back claims. Empty, `null` and `undefined` mean
+    absent.
+
+    Raises:
+        InvalidRequest: A malformed id, or one key with two values.
+    """
+    if len(request.query) > MAX_BODY:
+        raise InvalidRequest("the query is too long")
+    try:
+        text = request.query.encode("latin-1").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        text = request.query  # a server that has decoded it already
+    pairs = [(key, value) for key, value in _read_form(text) if value not in _ABSENT]
+    fields = _once(pairs, frozenset(keys))
+    flags = (fields.get("imp_success"), fields.get("success"))
+    failed = "error_code" in fields or any(
+        flag is not None and str(flag).lower() not in _TRUE for flag in flags
+    )
+    imp_uid, merchant_uid = fields.get("imp_uid"), fields.get("merchant_uid")
+    return Notice(
+        imp_uid=None if imp_uid is None else check_imp_uid(imp_uid),
+        merchant_uid=None if merchant_uid is None else check_merchant_uid(merchant_uid),
+        failed=failed,
+    )
+
+
+_ABSENT = ("", "null", "undefined")
+_TRUE = ("true", "1")
+
+
+def _read_body(body: bytes, content_type: str, keys: frozenset[str]) -> Mapping[str, object]:
+    try:
+        if content_type.strip().lower().startswith("multipart/"):
+            pairs = _read_multipart(body, content_type)
+        else:
+            text = body.decode("utf-8-sig")
+            if text.lstrip()[:1] in ("{", "["):
+                pairs = _read_json(text)
+            else:
+                pairs = _read_form(text.strip())
+        return _once(pairs, keys)
+    except InvalidRequest:
+        raise
+    except (
+        Exception
+    ) as error:  # whatever the reader raises, RecursionError included, the body is malformed
+        raise InvalidRequest(f"the body cannot be read ({type(error).__name__})") from None
+
+
+class _Pairs(list[tuple[str, object]]):
+    """A JSON object as pairs, so that a key given twice is seen."""
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=Decimal, parse_constant=_no_constant)
+
+
+def _read_json(text: str) -> Sequence[tuple[str, object]]:
+    value = _JSON.decode(text)
+    if not isinstance(value, _Pairs):
+        raise InvalidRequest("the body is JSON, but no object")
+    return value
+
+
+def _read_form(text: str) -> Sequence[tuple[str, object]]:
+    try:
+        return parse_qsl(
+            text, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MAX_FIELDS
+        )
+    except ValueError:
+        raise InvalidRequest("too many fields") from None
+
+
+def _read_multipart(body: bytes, content_type: str) -> Sequence[tuple[str, object]]:
+    from email.parser import BytesParser  # slow to import, and hardly ever needed
+    from email.policy import HTTP
+
+    head = f"Content-Type: {content_type}\r\n\r\n".encode("latin-1")
+    if b"\n" in head[:-4]:
+        raise InvalidRequest("the content type is malformed")
+    message = BytesParser(policy=HTTP).parsebytes(head + body)
+    parts = list(message.iter_parts())
+    if not parts or message.defects:
+        raise InvalidRequest("the multipart body is malformed")
+    pairs: list[tuple[str, object]] = []
+    for part in parts:
+        name = part.get_param("name", header="content-disposition")
+        if not isinstance(name, str) or part.get_filename() is not None or part.is_multipart():
+            raise InvalidRequest("a part of the body is no text field")
+        content = part.get_payload(decode=True)
+        pairs.append((name, content.decode("utf-8") if isinstance(content, bytes) else ""))
+    return pairs
+
+
+def _once(pairs: Iterable[tuple[str, object]], keys: frozenset[str]) -> Mapping[str, object]:
+    """Give the known keys' values, null ones left out; two different values for one key are
+    malformed."""
+    found: dict[str, object] = {}
+    for key, value in pairs:
+        if key not in keys:
+            continue
+        if key in found and (type(value) is not type(found[key]) or value != found[key]):
+            raise InvalidRequest(f"{key} is given twice")
+        found[key] = value
+    return {key: value for key, value in found.items() if value is not None}

@@ -1,0 +1,241 @@
+"""The values that everything else speaks in: orders, verdicts, outcomes, receipts. Frozen, and
+without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+from .amounts import read_price
+from .errors import StoreError
+from .payment import Cancellation, Payment, PaymentStatus, read_time
+
+__all__ = [
+    "Cancellation",
+    "ExpectedPayment",
+    "Notice",
+    "Outcome",
+    "Payment",
+    "PaymentStatus",
+    "Reason",
+    "Receipt",
+    "ReceiptState",
+    "Settled",
+    "Verdict",
+    "read_time",
+]
+
+
+class Verdict(StrEnum):
+    """What is true of a payment, a row each of the one table of answers."""
+
+    PAID = "paid"
+    PARTLY_CANCELLED = "partly_cancelled"
+    VIRTUAL_ACCOUNT = "virtual_account"
+    PENDING = "pending"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    FORGERY = "forgery"
+    UNKNOWN_PAYMENT = "unknown_payment"
+    UNKNOWN_ORDER = "unknown_order"
+
+
+class Reason(StrEnum):
+    """Why a verdict is FORGERY or PENDING. For the log and the hook only, never for the caller."""
+
+    AMOUNT = "amount"
+    CURRENCY = "currency"
+    ORDER = "order"
+    ACCOUNT = "account"
+    TEST_PAYMENT = "test_payment"
+    CARD_REGISTRATION = "card_registration"
+    METHOD = "method"
+    UNLIMITED_ACCOUNT = "unlimited_account"
+    WENT_BACK = "went_back"
+
+
+class Settled(StrEnum):
+    """What the store did with an outcome."""
+
+    NEW = "new"
+    REPEATED = "repeated"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+    STALE = "stale"
+    REVIEW = "review"
+
+
+class ReceiptState(StrEnum):
+    """Where a recorded payment stands."""
+
+    WAITING = "waiting"
+    PAYING = "paying"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+
+
+@dataclass(frozen=True)
+class ExpectedPayment:
+    """What the shop asks for an order.
+
+    Args:
+        merchant_uid: The order's number; another number than the one asked for means "no such
+            order".
+        amount: An int, a Decimal or plain decimal text ("10.99"), above zero, in the
+            currency's main unit.
+        currency: ISO 4217.
+        account: Whose payment it is where the shop has several accounts.
+        open: Whether the order may still be paid.
+        pay_methods, pg_providers: Where given, the only ones that the order allows.
+        metadata: Anything of the shop's own, handed on to its hooks.
+
+    Raises:
+        StoreError: An amount, a currency or a name of a wrong type or value; the text says which.
+    """
+
+    merchant_uid: str
+    amount: Decimal
+    currency: str
+    account: str | None
+    open: bool
+    pay_methods: frozenset[str] | None
+    pg_providers: frozenset[str] | None
+    metadata: object = field(repr=False, compare=False)
+
+    def __init__(
+        self,
+        merchant_uid: str,
+        amount: Decimal | int | str,
+        currency: str = "KRW",
+        *,
+        account: str | None = None,
+        open: bool = True,
+        pay_methods: Collection[str] | None = None,
+        pg_providers: Collection[str] | None = None,
+        metadata: object = None,
+    ) -> None:
+        _must(isinstance(merchant_uid, str), "merchant_uid", merchant_uid)
+        _must(isinstance(currency, str) and currency.strip() != "", "currency", currency)
+        _must(account is None or isinstance(account, str), "account", account)
+        _must(isinstance(open, bool | int), "open", open)
+        values: dict[str, object] = {
+            "merchant_uid": merchant_uid,
+            "amount": read_price(amount),
+            "currency": currency.upper(),
+            "account": account,
+            "open": bool(open),
+            "pay_methods": _names("pay_methods", pay_methods),
+            "pg_providers": _names("pg_providers", pg_providers),
+            "metadata": metadata,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def allows(self, payment: Payment) -> bool:
+        """Whether the payment's method and PG are among those that the order allows, where it
+        says."""
+        method = self.pay_methods is None or payment.pay_method in self.pay_methods
+        return method and (self.pg_providers is None or payment.pg_provider in self.pg_providers)
+
+
+def _must(good: bool, name: str, value: object) -> None:
+    if not good:
+        blank = "blank text" if value == "" else type(value).__name__
+        raise StoreError(f"ExpectedPayment.{name} may not be {blank}")
+
+
+def _names(name: str, given: Collection[str] | None) -> frozenset[str] | None:
+    if given is None:
+        return None
+    plain_text = isinstance(
+        given, str | bytes
+    )  # a set of one name forgotten: "card" is not c, a, r, d
+    _must(isinstance(given, Collection) and not plain_text, name, given)
+    _must(all(isinstance(each, str) for each in given), name, given)
+    return frozenset(given)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a request claims about a payment. Untrusted, never stored."""
+
+    imp_uid: str | None
+    merchant_uid: str | None = None
+    failed: bool = False
+    amount: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict and all that led to it: what `verify` returns and what every hook and store method
+    gets.
+
+    Attributes:
+        imp_uid: None where a redirect named no payment and none was found.
+        merchant_uid: The number that the *gateway* gives, None for an unknown payment.
+        expected: What the shop said about the order, None where it knows none.
+        endpoint: complete, redirect, webhook, cancel, reconcile or call.
+        settled: What the store did; None before it spoke, or where it keeps nothing.
+        refetched: Fetched again after a STALE, and the same answer came again.
+        cancellations: In a hook, the refunds that were not handed on before; else empty.
+        paid_by: In on_duplicate, the imp_uid that paid the order.
+    """
+
+    verdict: Verdict
+    reason: Reason | None = None
+    imp_uid: str | None = None
+    merchant_uid: str | None = None
+    payment: Payment | None = None
+    expected: ExpectedPayment | None = None
+    endpoint: str = "call"
+    settled: Settled | None = None
+    refetched: bool = False
+    cancellations: tuple[Cancellation, ...] = ()
+    paid_by: str | None = None
+    part: str | None = field(default=None, repr=False)
+    """What tells this change from others of the same verdict and reason: a refund's or a deposit's
+    key."""
+
+    @property
+    def paid(self) -> bool:
+        """Whether the money for this order is there: the one thing to ship on."""
+        good = self.verdict is Verdict.PAID or self.verdict is Verdict.PARTLY_CANCELLED
+        return good and (self.settled is Settled.NEW or self.settled is Settled.REPEATED)
+
+    @property
+    def change(self) -> str:
+        """The change this outcome stands for, within its payment: the verdict, then the reason or
+        the refund."""
+        return ":".join(part for part in (self.verdict, self.reason, self.part) if part)
+
+    @property
+    def key(self) -> str:
+        """The same change has the same key, however often it is delivered: for work that must not
+        be done twice."""
+        return f"{self.imp_uid}:{self.change}"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a store remembers of one payment. Amounts are in the currency's main unit.
+
+    Attributes:
+        state: waiting, paying, failed, cancelled, duplicate or late (`ReceiptState`).
+        account: The account it was looked up under, None where there is only one.
+        test: Whether it went through a test channel.
+    """
+
+    imp_uid: str
+    merchant_uid: str
+    state: ReceiptState
+    amount: Decimal
+    cancel_amount: Decimal = Decimal(0)
+    currency: str = "KRW"
+    account: str | None = None
+    test: bool = False

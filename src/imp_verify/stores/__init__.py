@@ -1,0 +1,276 @@
+"""What a store is, for both colours, and the bridge from a plain store to async callers. Imports
+no database."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
+from typing import Any, Protocol, TypeAlias, TypeVar, cast
+
+from ..errors import ConfigurationError, StoreError
+from ..models import ExpectedPayment, Outcome, Receipt, Settled
+
+__all__ = [
+    "METHODS",
+    "AsyncOrderStore",
+    "Expected",
+    "OrderStore",
+    "as_async",
+    "hold_until",
+    "holding",
+    "in_thread",
+    "is_async_callable",
+    "outside_transactions",
+    "read_expected",
+    "store_is_async",
+    "transaction_is_open",
+]
+
+T = TypeVar("T")
+Expected: TypeAlias = ExpectedPayment | Decimal | int | str | None
+"""What a shop may say about an order; a bare amount means KRW, None means that there is no such
+order."""
+
+METHODS = ("expected", "settle", "observe", "receipts", "hold")
+"""Every store has these, all plain or all coroutines."""
+
+
+class OrderStore(Protocol):
+    """A shop's orders and what was paid for them. Subclass it and write `expected` and `settle`.
+
+    Every method is called from any thread at once. One call is one transaction: none stays open
+    after it.
+    """
+
+    def expected(self, merchant_uid: str) -> Expected:
+        """Say what the order asks for, also once it is paid or closed (`open=False`); None where
+        there is none."""
+        ...
+
+    def settle(self, outcome: Outcome) -> Settled:
+        """Record money proven to be this order's, and pay the order with it, at most once."""
+        ...
+
+    def observe(self, outcome: Outcome) -> Settled | None:
+        """Record anything else. None says that nothing is kept of it."""
+        return None
+
+    def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+        """Give what is recorded of these payments, by imp_uid; those unknown are left out."""
+        return {}
+
+    def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        """Say why this payment may not be approved, None where it may. Repeatable; it must refuse
+        an order that
+        another imp_uid paid, and what it reserves must expire by itself."""
+        return None
+
+
+class AsyncOrderStore(Protocol):
+    """The same as `OrderStore` in coroutines."""
+
+    async def expected(self, merchant_uid: str) -> Expected:
+        """See `OrderStore.expected`."""
+        ...
+
+    async def settle(self, outcome: Outcome) -> Settled:
+        """See `OrderStore.settle`."""
+        ...
+
+    async def observe(self, outcome: Outcome) -> Settled | None:
+        """See `OrderStore.observe`."""
+        return None
+
+    async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+        """See `OrderStore.receipts`."""
+        return {}
+
+    async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        """See `OrderStore.hold`."""
+        return None
+
+
+def read_expected(merchant_uid: str, given: object) -> ExpectedPayment | None:
+    """Turn what a shop said about an order into what the rules read.
+
+    An answer that names another order is none: a database that folds case or pads finds too much.
+
+    Raises:
+        StoreError: Anything but an ExpectedPayment, an exact amount or None.
+    """
+    if isinstance(given, ExpectedPayment):
+        return given if given.merchant_uid == merchant_uid else None
+    if given is None:
+        return None
+    if inspect.iscoroutine(given):
+        given.close()  # a plain `expected` that calls an async one; unawaited it would only warn
+    try:
+        return ExpectedPayment(merchant_uid, given)  # type: ignore[arg-type]  # it refuses what is no amount
+    except StoreError as error:
+        raise StoreError(f"order {merchant_uid!r}: {error}") from None
+
+
+def is_async_callable(function: object) -> bool:
+    """Whether calling it gives a coroutine: a coroutine function, a partial of one, or an object
+    that is called so."""
+    while hasattr(function, "func"):  # functools.partial
+        function = function.func
+    if inspect.iscoroutinefunction(function):
+        return True
+    return inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # its colour, not whether
+
+
+class _Transaction:
+    """Whether a store's transaction is open. An object, so that a task started in it sees that it
+    has ended."""
+
+    __slots__ = ("open",)
+
+    def __init__(self) -> None:
+        self.open = True
+
+
+_transaction: ContextVar[_Transaction | None] = ContextVar("imp_verify_transaction", default=None)
+_hold_until: ContextVar[float | None] = ContextVar("imp_verify_hold_until", default=None)
+
+
+@contextmanager
+def transaction_is_open() -> Iterator[None]:
+    """Mark the code inside as running in a store's transaction: no gateway call may be made."""
+    mark = _Transaction()
+    token = _transaction.set(mark)
+    try:
+        yield
+    finally:
+        mark.open = False
+        _transaction.reset(token)
+
+
+def outside_transactions() -> None:
+    """Raise a StoreError where a store's transaction is open: a hook is calling the verifier."""
+    mark = _transaction.get()
+    if mark is not None and mark.open:
+        raise StoreError(
+            "the verifier was called inside a hook, while the store's transaction is open: "
+            "return a function from the hook, it is called after the commit"
+        )
+
+
+@contextmanager
+def holding(until: float) -> Iterator[None]:
+    """Tell a ready-made store until when what a `hold` did may be committed (`time.monotonic()`
+    seconds)."""
+    token = _hold_until.set(until)
+    try:
+        yield
+    finally:
+        _hold_until.reset(token)
+
+
+def hold_until() -> float | None:
+    """When the time for committing a `hold` ends, None where nobody set a limit."""
+    return _hold_until.get()
+
+
+Hop: TypeAlias = Callable[..., Awaitable[Any]]
+"""`await hop(function, *args)` runs a plain function where it may block."""
+
+
+def in_thread(store: OrderStore, hop: Hop | None = None) -> AsyncOrderStore:
+    """Serve a plain store to async callers, one hop a call.
+
+    Args:
+        store: A plain store.
+        hop: How to get into a thread; `asyncio.to_thread` where it is left out.
+
+    Raises:
+        ConfigurationError: The store lacks a method, or is an async one already.
+    """
+    if store_is_async(store):
+        raise ConfigurationError("in_thread takes a plain store; this one is async already")
+    return _InThread(store, hop)
+
+
+def store_is_async(store: object) -> bool:
+    """Give a store's colour.
+
+    Raises:
+        ConfigurationError: A method is missing, or some are plain and some are coroutines.
+    """
+    missing = [name for name in METHODS if not callable(getattr(store, name, None))]
+    if missing:
+        raise ConfigurationError(
+            f"the store ({type(store).__name__}) lacks {', '.join(missing)}: "
+            "subclass OrderStore or AsyncOrderStore"
+        )
+    colours = {is_async_callable(getattr(store, name)) for name in METHODS}
+    if len(colours) > 1:
+        raise ConfigurationError(
+            f"the store ({type(store).__name__}) mixes plain methods and coroutines: "
+            "subclass OrderStore for the first, AsyncOrderStore for the second"
+        )
+    return colours.pop()
+
+
+async def _on_the_loop(function: Callable[..., T], *args: object) -> T:
+    return function(*args)
+
+
+def as_async(store: OrderStore | AsyncOrderStore) -> AsyncOrderStore:
+    """Give a store of either colour as an async one; a plain store that never waits needs no
+    thread.
+
+    Raises:
+        ConfigurationError: See `store_is_async`.
+    """
+    if store_is_async(store):
+        return cast(AsyncOrderStore, store)
+    hop = None if getattr(store, "blocks", True) else _on_the_loop
+    served = _InThread(cast(OrderStore, store), hop)
+    served.for_tests_only = getattr(store, "for_tests_only", False)
+    return served
+
+
+class _InThread(AsyncOrderStore):
+    for_tests_only = False
+
+    def __init__(self, store: OrderStore, hop: Hop | None) -> None:
+        self._store = store
+        self._hop = hop
+
+    async def _call(self, function: Callable[..., T], *args: object) -> T:
+        if self._hop is None:
+            from asyncio import (
+                to_thread,
+            )  # here, because asyncio costs a plain shop 45 ms at import
+
+            self._hop = to_thread
+        answer: T = await self._hop(_no_stop, function, *args)
+        return answer
+
+    async def expected(self, merchant_uid: str) -> Expected:
+        return await self._call(self._store.expected, merchant_uid)
+
+    async def settle(self, outcome: Outcome) -> Settled:
+        return await self._call(self._store.settle, outcome)
+
+    async def observe(self, outcome: Outcome) -> Settled | None:
+        return await self._call(self._store.observe, outcome)
+
+    async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+        return await self._call(self._store.receipts, imp_uids)
+
+    async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        return await self._call(self._store.hold, expected, imp_uid)
+
+
+def _no_stop(function: Callable[..., T], *args: object) -> T:
+    """A StopIteration that leaves a thread can hang the awaiting request for ever before Python
+    3.13."""
+    try:
+        return function(*args)
+    except StopIteration as error:
+        raise RuntimeError("the store raised StopIteration") from error

@@ -1,0 +1,180 @@
+"""Connections to one SQLite file: borrowed by one thread at a time, never carried across a fork,
+guarded in hooks."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from ..errors import ConfigurationError, StoreError
+
+__all__ = ["Connection", "Connections"]
+
+_IDLE = 8
+_inherited: list[deque[Connection]] = []
+"""A forked child must neither use nor close its parent's connections: closing would drop the
+parent's locks."""
+
+
+class Connection(sqlite3.Connection):
+    """A connection whose transaction belongs to the store: a hook can neither end nor leave it."""
+
+    is_guarded = False
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Run a shop's function: it may read and write, and the transaction is open as before when
+        it returns."""
+        inside = self.in_transaction
+        self.is_guarded = True
+        try:
+            yield
+        finally:
+            self.is_guarded = False
+            self.row_factory = None
+            self.text_factory = str
+        if self.in_transaction is not inside:
+            raise StoreError("a hook began or ended a transaction on the store's connection")
+
+    def _refuse(self, what: str) -> None:
+        if self.is_guarded:
+            raise StoreError(
+                f"{what} is not for a hook: the store commits its work together with the record"
+            )
+
+    def commit(self) -> None:
+        """Commit; refused inside a hook."""
+        self._refuse("commit()")
+        super().commit()
+
+    def rollback(self) -> None:
+        """Roll back; refused inside a hook, which raises an error instead."""
+        self._refuse("rollback()")
+        super().rollback()
+
+    def close(self) -> None:
+        """Close; refused inside a hook."""
+        self._refuse("close()")
+        super().close()
+
+    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
+        """Run a script, which commits first; refused inside a hook."""
+        self._refuse("executescript()")
+        return super().executescript(sql_script)
+
+    def __enter__(self) -> Connection:
+        """`with db:` is common in shops and means nothing here: the store's transaction goes on."""
+        return self if self.is_guarded else super().__enter__()
+
+    def __exit__(self, *error: Any) -> Literal[False]:
+        return False if self.is_guarded else super().__exit__(*error)
+
+
+class Connections:
+    """Opens connections to a file as they are needed and keeps a few idle ones."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], busy_timeout: float, tables: Sequence[str]
+    ) -> None:
+        self._path = os.fspath(path)
+        if not isinstance(self._path, str) or self._path in ("", ":memory:") or "\0" in self._path:
+            raise ConfigurationError(
+                "SqliteStore needs a file; MemoryStore keeps its records in memory"
+            )
+        self._busy_timeout = busy_timeout
+        self._tables = tables
+        self._lock = threading.Lock()
+        self._start_afresh()
+
+    def _start_afresh(self) -> None:
+        self._pid = os.getpid()
+        self._idle: deque[Connection] = deque()
+        self._ready = False
+        weakref.finalize(self, _close_all, self._idle, self._pid)
+
+    @contextmanager
+    def borrow(self) -> Iterator[Connection]:
+        """Lend a connection without an open transaction; whatever is left open on it is rolled
+        back."""
+        if self._pid != os.getpid():
+            with self._lock:
+                if self._pid != os.getpid():
+                    _inherited.append(self._idle)
+                    self._start_afresh()
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open()
+        try:
+            yield connection
+        finally:
+            self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> None:
+        try:
+            if connection.in_transaction:
+                connection.rollback()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        if len(self._idle) < _IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        _close_all(self._idle, self._pid)
+
+    def _open(self) -> Connection:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=self._busy_timeout,
+            isolation_level=None,  # every transaction is begun and ended by the store
+            check_same_thread=False,  # one thread at a time, but not always the same
+            factory=Connection,
+        )
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            if not self._ready:
+                self._prepare(connection)
+                self._ready = True
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _prepare(self, connection: Connection) -> None:
+        """Switch to WAL, which does not itself wait for the busy time-out, and make the tables."""
+        end = time.monotonic() + self._busy_timeout
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                break
+            except sqlite3.OperationalError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(random.uniform(0.001, 0.02))
+        present = connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name LIKE 'imp\\_%' ESCAPE '\\'"
+        ).fetchone()
+        if present[0] < len(self._tables):
+            connection.execute("BEGIN IMMEDIATE")
+            for statement in self._tables:
+                connection.execute(statement)
+            connection.execute("COMMIT")
+
+
+def _close_all(idle: deque[Connection], pid: int) -> None:
+    if pid != os.getpid():
+        return
+    while idle:
+        idle.pop().close()

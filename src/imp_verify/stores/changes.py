@@ -1,0 +1,343 @@
+"""What a verdict changes in an order and its receipts: one pure function, called inside a store's
+lock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from ..models import (
+    ExpectedPayment,
+    Outcome,
+    Payment,
+    Reason,
+    Receipt,
+    ReceiptState,
+    Settled,
+    Verdict,
+)
+from .refunds import deposits, new_parts
+
+__all__ = ["Change", "OrderState", "advance"]
+
+ACCOUNT_GIVEN_UP = "account"
+"""The part of the key that tells an account given up from a refund: a deposit may still come, and
+be refunded."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """What a store reads under its lock before it decides.
+
+    Attributes:
+        receipt: What is recorded of this imp_uid.
+        expected: What the shop says now; None or `open=False`: closed.
+        paid_by: The imp_uid that pays the order now.
+        was_paid: Whether it was ever paid, whatever became of it.
+        others_wait: Whether another imp_uid of this order is waiting.
+        known: The changes of this imp_uid that were handed on, each with its amount.
+    """
+
+    receipt: Receipt | None = None
+    expected: ExpectedPayment | None = None
+    paid_by: str | None = None
+    was_paid: bool = False
+    others_wait: bool = False
+    known: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def ever_paid(self) -> bool:
+        """An order is paid at most once in its life."""
+        return self.was_paid or self.paid_by is not None
+
+    @property
+    def closed(self) -> bool:
+        """Gone or closed."""
+        return self.expected is None or not self.expected.open
+
+    @property
+    def taken(self) -> bool:
+        """Whether news of an attempt that came to nothing would only disturb: paid, or another one
+        waits."""
+        return self.ever_paid or self.others_wait
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What to write and whom to tell.
+
+    Attributes:
+        receipt: The receipt afterwards, None where there is none.
+        hooks: Name of the hook and what it gets, in order; each is recorded as a change of its own.
+    """
+
+    settled: Settled | None
+    receipt: Receipt | None
+    hooks: tuple[tuple[str, Outcome], ...] = ()
+
+
+def advance(order: OrderState, outcome: Outcome) -> Change:
+    """Decide what an outcome changes. Everything the store knows goes in, nothing is done.
+
+    Raises:
+        ValueError: The outcome holds no payment, or a verdict that no store is given.
+    """
+    payment = outcome.payment
+    if payment is None:
+        raise ValueError("an outcome without a payment changes nothing")
+    verdict = outcome.verdict
+    if verdict is Verdict.FORGERY:
+        return _forgery(order, outcome)
+    if verdict is Verdict.PENDING:
+        return _pending(order, outcome, payment)
+    if verdict is Verdict.PAID:
+        return _paid(order, outcome, payment)
+    if verdict is Verdict.PARTLY_CANCELLED:
+        return _partly_cancelled(order, outcome, payment)
+    if verdict is Verdict.VIRTUAL_ACCOUNT:
+        return _virtual_account(order, outcome, payment)
+    if verdict is Verdict.FAILED:
+        return _failed(order, outcome, payment)
+    if verdict is Verdict.CANCELLED:
+        return _cancelled(order, outcome, payment)
+    raise ValueError(f"no store is given {verdict}")
+
+
+def _state(order: OrderState) -> ReceiptState | None:
+    return None if order.receipt is None else order.receipt.state
+
+
+def _paid(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    state = _state(order)
+    if state is ReceiptState.PAYING:
+        return Change(Settled.REPEATED, _kept(order.receipt, payment))
+    if state is ReceiptState.CANCELLED:
+        return _went_back(order, outcome)
+    if state is ReceiptState.DUPLICATE:
+        return Change(Settled.DUPLICATE, _kept(order.receipt, payment))
+    if state is ReceiptState.LATE and not _asks_what_was_paid(order, payment):
+        return Change(Settled.LATE, _kept(order.receipt, payment))
+    return _take(order, outcome, payment)
+
+
+def _take(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    """Money is there that was not recorded as such: it pays the order, or is one too many, or too
+    late."""
+    if order.ever_paid:
+        told = replace(
+            outcome, verdict=Verdict.DUPLICATE, settled=Settled.DUPLICATE, paid_by=order.paid_by
+        )
+        receipt = _moved(order, outcome, payment, ReceiptState.DUPLICATE)
+        return Change(Settled.DUPLICATE, receipt, _once(order, ("on_duplicate", told)))
+    if order.closed:
+        told = replace(outcome, verdict=Verdict.LATE, settled=Settled.LATE)
+        receipt = _moved(order, outcome, payment, ReceiptState.LATE)
+        return Change(Settled.LATE, receipt, _once(order, ("on_late", told)))
+    if _is_stale(order, outcome, payment):
+        return Change(Settled.STALE, order.receipt)
+    told = replace(outcome, verdict=Verdict.PAID, settled=Settled.NEW)
+    receipt = _moved(order, outcome, payment, ReceiptState.PAYING)
+    return Change(Settled.NEW, receipt, _once(order, ("on_paid", told)))
+
+
+def _partly_cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    state = _state(order)
+    if state is ReceiptState.CANCELLED:
+        return _went_back(order, outcome)
+    if state is ReceiptState.DUPLICATE or state is ReceiptState.LATE:
+        again = Settled.DUPLICATE if state is ReceiptState.DUPLICATE else Settled.LATE
+        return Change(again, _kept(order.receipt, payment))
+    first = Change(Settled.REPEATED, _kept(order.receipt, payment))
+    if state is not ReceiptState.PAYING:
+        first = _take(order, outcome, payment)
+        if first.receipt is None or first.receipt.state is not ReceiptState.PAYING:
+            return first
+    parts = tuple(
+        (
+            "on_partly_cancelled",
+            replace(outcome, settled=Settled.NEW, cancellations=(part,), part=part.key),
+        )
+        for part in new_parts(payment, order.known)
+    )
+    settled = Settled.NEW if parts else first.settled
+    return Change(settled, first.receipt, first.hooks + parts)
+
+
+def _virtual_account(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    state = _state(order)
+    if state is ReceiptState.PAYING or state is ReceiptState.CANCELLED:
+        return _went_back(order, outcome)
+    if state is ReceiptState.DUPLICATE or state is ReceiptState.LATE:
+        return _money_is_gone(order, outcome)
+    same = order.receipt is not None and order.receipt.amount == payment.amount
+    waits = state is ReceiptState.WAITING and same
+    if not waits and _is_stale(order, outcome, payment):
+        return Change(Settled.STALE, order.receipt)
+    receipt = _moved(order, outcome, payment, ReceiptState.WAITING)
+    if order.ever_paid or order.closed:
+        return Change(Settled.DUPLICATE if order.ever_paid else Settled.LATE, receipt)
+    if state is ReceiptState.WAITING:
+        return Change(Settled.REPEATED, receipt)
+    told = replace(outcome, settled=Settled.NEW)
+    return Change(Settled.NEW, receipt, _once(order, ("on_virtual_account", told)))
+
+
+def _failed(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    state = _state(order)
+    if state is ReceiptState.PAYING:
+        return _went_back(order, outcome)
+    if state is ReceiptState.DUPLICATE or state is ReceiptState.LATE:
+        return _money_is_gone(order, outcome)
+    if state is ReceiptState.CANCELLED:
+        return Change(Settled.REPEATED, order.receipt)
+    told = replace(outcome, settled=Settled.NEW)
+    hooks = () if order.taken else _once(order, ("on_failed", told))
+    return _changed(order, _moved(order, outcome, payment, ReceiptState.FAILED), hooks)
+
+
+def _cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    state = _state(order)
+    refunded = payment.cancel_amount == payment.amount and payment.amount > 0
+    if state is ReceiptState.CANCELLED:
+        return Change(Settled.REPEATED, order.receipt)
+    if state is ReceiptState.PAYING and not refunded:
+        return _went_back(order, outcome)
+    if (state is ReceiptState.DUPLICATE or state is ReceiptState.LATE) and not refunded:
+        return _money_is_gone(order, outcome)
+    after = ReceiptState.CANCELLED if refunded else ReceiptState.FAILED
+    handed_on = state is ReceiptState.WAITING and str(Verdict.VIRTUAL_ACCOUNT) in order.known
+    hooks: tuple[tuple[str, Outcome], ...] = ()
+    if state is ReceiptState.PAYING or (handed_on and not order.taken):
+        told = replace(
+            outcome,
+            settled=Settled.NEW,
+            cancellations=new_parts(payment, order.known),
+            part=None if refunded else ACCOUNT_GIVEN_UP,
+        )
+        hooks = _once(order, ("on_cancelled", told))
+    return _changed(order, _moved(order, outcome, payment, after), hooks)
+
+
+def _pending(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    if outcome.reason is Reason.UNLIMITED_ACCOUNT:
+        told = (
+            ("on_review", replace(outcome, settled=Settled.REVIEW, part=deposit))
+            for deposit in deposits(payment)
+        )
+        return Change(Settled.REVIEW, order.receipt, _once(order, *told))
+    if _state(order) is ReceiptState.PAYING:
+        return _went_back(order, outcome)
+    return Change(None, order.receipt)
+
+
+def _forgery(order: OrderState, outcome: Outcome) -> Change:
+    """The receipt stays as it is; what the order's state was is news for whoever would send the
+    money back."""
+    hooks = _once(order, ("on_forgery", outcome))
+    settled = Settled.NEW if hooks else Settled.REPEATED
+    if (
+        outcome.reason is not Reason.ORDER
+    ):  # a false claim is news about a request, not about an order
+        if order.ever_paid:
+            settled = Settled.DUPLICATE
+        elif order.closed:
+            settled = Settled.LATE
+    return Change(
+        settled,
+        order.receipt,
+        tuple((name, replace(told, settled=settled)) for name, told in hooks),
+    )
+
+
+def _went_back(order: OrderState, outcome: Outcome) -> Change:
+    """The gateway says less than it said before: look again first, then a person must."""
+    if not outcome.refetched:
+        return Change(Settled.STALE, order.receipt)
+    told = replace(
+        outcome, verdict=Verdict.PENDING, reason=Reason.WENT_BACK, settled=Settled.REVIEW
+    )
+    return Change(Settled.REVIEW, order.receipt, _once(order, ("on_review", told)))
+
+
+def _money_is_gone(order: OrderState, outcome: Outcome) -> Change:
+    """The same for money that paid nothing: once it is certain, the record stays as it is."""
+    if not outcome.refetched:
+        return Change(Settled.STALE, order.receipt)
+    duplicate = _state(order) is ReceiptState.DUPLICATE
+    return Change(Settled.DUPLICATE if duplicate else Settled.LATE, order.receipt)
+
+
+def _changed(order: OrderState, receipt: Receipt, hooks: tuple[tuple[str, Outcome], ...]) -> Change:
+    changes = hooks or receipt != order.receipt
+    return Change(Settled.NEW if changes else Settled.REPEATED, receipt, hooks)
+
+
+def _once(order: OrderState, *told: tuple[str, Outcome]) -> tuple[tuple[str, Outcome], ...]:
+    return tuple((name, outcome) for name, outcome in told if outcome.change not in order.known)
+
+
+def _is_stale(order: OrderState, outcome: Outcome, payment: Payment) -> bool:
+    """Whether the order asks something else now than what the payment was compared with."""
+    now, then = order.expected, outcome.expected
+    if now is None or then is None or not _same_money(now, payment):
+        return True
+    return (now.account, now.pay_methods, now.pg_providers) != (
+        then.account,
+        then.pay_methods,
+        then.pg_providers,
+    )
+
+
+def _same_money(expected: ExpectedPayment, payment: Payment) -> bool:
+    return expected.amount == payment.amount and expected.currency == payment.currency
+
+
+def _asks_what_was_paid(order: OrderState, payment: Payment) -> bool:
+    """Whether late money is accepted: the shop opened the order, and it asks for exactly this."""
+    expected = order.expected
+    if expected is None or order.closed or order.ever_paid or not _same_money(expected, payment):
+        return False
+    account = None if order.receipt is None else order.receipt.account
+    return expected.account == account and expected.allows(payment)
+
+
+def _kept(receipt: Receipt | None, payment: Payment) -> Receipt | None:
+    """The receipt with what has been refunded by now; a reply that was on its way for longer
+    lowers nothing."""
+    if receipt is None or payment.cancel_amount <= receipt.cancel_amount:
+        return receipt
+    return replace(receipt, cancel_amount=payment.cancel_amount)
+
+
+def _moved(order: OrderState, outcome: Outcome, payment: Payment, state: ReceiptState) -> Receipt:
+    before = order.receipt
+    expected = outcome.expected
+    account = (
+        before.account if before is not None else None if expected is None else expected.account
+    )
+    cancelled = payment.cancel_amount
+    if before is not None:
+        cancelled = max(cancelled, before.cancel_amount)
+    return Receipt(
+        imp_uid=payment.imp_uid,
+        merchant_uid=payment.merchant_uid,
+        state=state,
+        amount=payment.amount,
+        cancel_amount=cancelled,
+        currency=payment.currency,
+        account=account,
+        test=payment.sandbox,
+    )
+
+
+def handed_on(changes: Iterable[tuple[str, Outcome]]) -> dict[str, Decimal]:
+    """Give the changes to record for these hooks, each with its amount: a refund's own, else the
+    payment's."""
+    rows: dict[str, Decimal] = {}
+    for _, outcome in changes:
+        amount = outcome.payment.amount if outcome.payment is not None else Decimal(0)
+        if outcome.verdict is Verdict.PARTLY_CANCELLED and outcome.cancellations:
+            amount = outcome.cancellations[0].amount
+        rows[outcome.change] = amount
+    return rows

@@ -1,0 +1,223 @@
+"""What the ready-made stores share: a shop's functions, and the order of steps inside a
+transaction. No database."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
+
+from .._flow import Effect
+from ..errors import ConfigurationError, StoreError
+from ..models import ExpectedPayment, Outcome, Reason, Settled, Verdict
+from . import Expected, hold_until, is_async_callable, read_expected
+from .changes import Change, OrderState, advance
+
+__all__ = [
+    "ALREADY_PAID",
+    "Ask",
+    "Functions",
+    "HookArguments",
+    "Load",
+    "Loaded",
+    "Save",
+    "Tell",
+    "check_time_to_hold",
+    "record",
+    "run_afterwards",
+]
+
+T = TypeVar("T")
+_log = logging.getLogger("imp_verify")
+
+ALREADY_PAID = "already_paid"
+"""A store's own refusal of a `hold`: a key, which the table of answers turns into words."""
+
+Hook: TypeAlias = Callable[[Outcome, T], object]
+
+
+class HookArguments(TypedDict, Generic[T], total=False):
+    """The hooks of a ready-made store, each called with an outcome and the open transaction."""
+
+    on_paid: Hook[T] | None
+    on_virtual_account: Hook[T] | None
+    on_cancelled: Hook[T] | None
+    on_partly_cancelled: Hook[T] | None
+    on_failed: Hook[T] | None
+    on_duplicate: Hook[T] | None
+    on_late: Hook[T] | None
+    on_forgery: Hook[T] | None
+    on_review: Hook[T] | None
+
+
+class Functions(Generic[T]):
+    """A shop's functions, checked once.
+
+    Args:
+        asynchronous: The store's colour, which every function must have.
+
+    Raises:
+        ConfigurationError: Something is no function, has the wrong colour or an unknown name.
+    """
+
+    def __init__(
+        self,
+        expected: Callable[[str, T], Any],
+        hold: Callable[[ExpectedPayment, str, T], Any] | None,
+        hooks: Mapping[str, Any],
+        *,
+        asynchronous: bool = False,
+    ) -> None:
+        unknown = sorted(set(hooks) - set(HookArguments.__annotations__))
+        if unknown:
+            known = ", ".join(HookArguments.__annotations__)
+            raise ConfigurationError(f"there is no hook {', '.join(unknown)}; there are {known}")
+        for name, function in {"expected": expected, "hold": hold, **hooks}.items():
+            if function is not None or name == "expected":
+                _check_function(name, function, asynchronous)
+        self.expected = expected
+        self.hold = hold
+        self.asynchronous = asynchronous
+        self._hooks = {name: hook for name, hook in hooks.items() if hook is not None}
+
+    def tell(self, name: str, outcome: Outcome, transaction: T) -> object:
+        """Call a plain store's hook, where the shop gave one, and give what it returned.
+
+        Raises:
+            StoreError: It returned an awaitable: its work has not been done.
+        """
+        hook = self._hooks.get(name)
+        if hook is None:
+            return None
+        answer = hook(outcome, transaction)
+        if inspect.isawaitable(answer):
+            if inspect.iscoroutine(answer):
+                answer.close()
+            raise StoreError(
+                f"{name} of a plain store returned an awaitable: its work was not done"
+            )
+        return answer
+
+
+def _check_function(name: str, function: object, asynchronous: bool) -> None:
+    if not callable(function):
+        raise ConfigurationError(f"{name} must be a function, not {type(function).__name__}")
+    if is_async_callable(function) is not asynchronous:
+        wanted, given = ("a coroutine", "a plain") if asynchronous else ("a plain", "a coroutine")
+        raise ConfigurationError(
+            f"{name} must be {wanted} function for this store, not {given} one"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a store read under its lock: an `OrderState` but for what the shop says."""
+
+    receipt: Any = None
+    paid_by: str | None = None
+    was_paid: bool = False
+    others_wait: bool = False
+    known: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Load(Effect[Loaded]):
+    """Read order and receipt under the lock. `order` is False where nothing of the order may be
+    touched."""
+
+    imp_uid: str
+    merchant_uid: str
+    order: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ask(Effect[object]):
+    """Ask the shop's `expected`, inside the transaction."""
+
+    merchant_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Save(Effect[None]):
+    """Write the receipt, the order and one row per change that is handed on, inside the
+    transaction."""
+
+    before: Loaded
+    change: Change
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Effect[object]):
+    """Call a hook inside the transaction."""
+
+    name: str
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of an outcome, and what the hooks want called after the commit."""
+
+    settled: Settled | None
+    afterwards: tuple[object, ...] = ()
+
+
+def record(outcome: Outcome) -> Generator[Any, object, Recorded]:
+    """Record an outcome: the one order of steps of every ready-made store, run inside an open
+    transaction.
+
+    Raises:
+        StoreError: This imp_uid is recorded for another order, or the outcome names no payment.
+    """
+    imp_uid, merchant_uid = outcome.imp_uid, outcome.merchant_uid
+    if imp_uid is None or merchant_uid is None:
+        raise StoreError("an outcome without a payment cannot be recorded")
+    claim = outcome.verdict is Verdict.FORGERY and outcome.reason is Reason.ORDER
+    loaded = yield from Load(imp_uid, merchant_uid, not claim)
+    if loaded.receipt is not None and loaded.receipt.merchant_uid != merchant_uid:
+        raise StoreError(f"{imp_uid} is recorded for another order than {merchant_uid!r}")
+    expected = None
+    if not claim:
+        expected = read_expected(merchant_uid, (yield from Ask(merchant_uid)))
+    known = loaded.known or {}
+    order = OrderState(
+        loaded.receipt, expected, loaded.paid_by, loaded.was_paid, loaded.others_wait, known
+    )
+    change = advance(order, outcome)
+    if change.settled is Settled.STALE:
+        return Recorded(Settled.STALE)
+    if change.hooks or change.receipt is not None:
+        yield from Save(loaded, change, outcome)
+    afterwards: list[object] = []
+    for name, told in change.hooks:
+        afterwards.append((yield from Tell(name, told)))
+    return Recorded(change.settled, tuple(afterwards))
+
+
+def run_afterwards(wanted: Iterable[object], outcome: Outcome) -> None:
+    """Call, after the commit, the functions that a plain store's hooks returned; a failure is
+    logged only."""
+    for function in wanted:
+        if not callable(function) or is_async_callable(function):
+            continue
+        try:
+            function()
+        except Exception:
+            _log.exception("what a hook returned failed after the commit, for %s", outcome.key)
+
+
+def check_time_to_hold() -> None:
+    """Raise a StoreError where the gateway would no longer hear the answer: what `hold` did must
+    not be kept."""
+    until = hold_until()
+    if until is not None and time.monotonic() > until:
+        raise StoreError("hold took too long: the gateway no longer waits for the answer")
+
+
+Expectation: TypeAlias = Callable[[str, T], Expected]
+Holder: TypeAlias = Callable[[ExpectedPayment, str, T], str | None]
+AsyncAfterwards: TypeAlias = Callable[[], Awaitable[object]]

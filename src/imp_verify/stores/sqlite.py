@@ -1,0 +1,318 @@
+"""A store in one SQLite file, the shop's own or one beside it: one machine, any number of threads
+and processes."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import TypeVar, Unpack
+
+from .._flow import run
+from ..errors import StoreError
+from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled, Verdict
+from . import Expected, OrderStore, transaction_is_open
+from ._sqlite_connections import Connection, Connections
+from .changes import handed_on
+from .ready import (
+    ALREADY_PAID,
+    Ask,
+    Expectation,
+    Functions,
+    Holder,
+    HookArguments,
+    Load,
+    Loaded,
+    Recorded,
+    Save,
+    Tell,
+    check_time_to_hold,
+    record,
+    run_afterwards,
+)
+
+__all__ = ["SqliteStore"]
+
+T = TypeVar("T")
+
+_TABLES = (
+    """CREATE TABLE IF NOT EXISTS imp_orders (
+        merchant_uid TEXT NOT NULL PRIMARY KEY,
+        paid_by TEXT,
+        was_paid INTEGER NOT NULL DEFAULT 0
+    )""",
+    """CREATE TABLE IF NOT EXISTS imp_receipts (
+        imp_uid TEXT NOT NULL PRIMARY KEY,
+        merchant_uid TEXT NOT NULL,
+        state TEXT NOT NULL,
+        amount TEXT NOT NULL,
+        cancel_amount TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        account TEXT,
+        test INTEGER NOT NULL,
+        pay_method TEXT,
+        vbank_name TEXT,
+        vbank_num TEXT,
+        vbank_due TEXT,
+        paid_at TEXT,
+        created_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL
+    )""",
+    "CREATE INDEX IF NOT EXISTS imp_receipts_order ON imp_receipts (merchant_uid)",
+    """CREATE TABLE IF NOT EXISTS imp_changes (
+        imp_uid TEXT NOT NULL,
+        change TEXT NOT NULL,
+        merchant_uid TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        reason TEXT,
+        amount TEXT NOT NULL,
+        endpoint TEXT NOT NULL,
+        at TEXT NOT NULL,
+        PRIMARY KEY (imp_uid, change)
+    )""",
+)
+_RECEIPT = "imp_uid, merchant_uid, state, amount, cancel_amount, currency, account, test"
+_LOAD = f"SELECT {_RECEIPT} FROM imp_receipts WHERE imp_uid = ?"
+_DETAILS = """SELECT pay_method, vbank_name, vbank_num, vbank_due, paid_at
+    FROM imp_receipts WHERE imp_uid = ?"""
+_PUT = """INSERT INTO imp_receipts (
+        merchant_uid, state, amount, cancel_amount, currency, account, test,
+        pay_method, vbank_name, vbank_num, vbank_due, paid_at, updated_at, imp_uid, created_at
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_SET = """UPDATE imp_receipts SET
+        merchant_uid = ?, state = ?, amount = ?, cancel_amount = ?, currency = ?, account = ?,
+        test = ?, pay_method = ?, vbank_name = ?, vbank_num = ?, vbank_due = ?, paid_at = ?, updated_at = ?
+    WHERE imp_uid = ?"""
+_TOLD = """INSERT INTO imp_changes
+    (imp_uid, change, merchant_uid, verdict, reason, amount, endpoint, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_PAID = """INSERT INTO imp_orders (merchant_uid, paid_by, was_paid) VALUES (?, ?, 1)
+    ON CONFLICT (merchant_uid) DO UPDATE SET paid_by = excluded.paid_by, was_paid = 1"""
+_SEEN = "INSERT OR IGNORE INTO imp_orders (merchant_uid) VALUES (?)"
+_UNPAID = "UPDATE imp_orders SET paid_by = NULL WHERE merchant_uid = ? AND paid_by = ?"
+_OTHERS = """SELECT 1 FROM imp_receipts
+    WHERE merchant_uid = ? AND state = 'waiting' AND imp_uid <> ? LIMIT 1"""
+_MANY = 500
+
+
+class SqliteStore(OrderStore):
+    """Keeps orders and receipts in a SQLite database, in the three tables `imp_orders`,
+    `imp_receipts`, `imp_changes`.
+
+    Where it is the shop's own database file, what a hook writes commits together with the
+    record, or not at all.
+    Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
+
+    Args:
+        path: The database file.
+        expected: `expected(merchant_uid, db)` says what an order asks for; `db` is the open
+            connection.
+        hold: `hold(expected, imp_uid, db)` says why a payment may not be approved; what it did
+            is then undone.
+        busy_timeout: Seconds to wait for another writer before the delivery is given back as
+            trouble.
+        hooks: `on_paid` and the others, each `hook(outcome, db)`, inside the transaction. What
+            a hook returns, if
+            it is a function, is called after the commit.
+
+    Raises:
+        ConfigurationError: A function is missing, a coroutine, or of an unknown name; or the
+            path is no file.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        expected: Expectation[sqlite3.Connection],
+        hold: Holder[sqlite3.Connection] | None = None,
+        busy_timeout: float = 5.0,
+        **hooks: Unpack[HookArguments[sqlite3.Connection]],
+    ) -> None:
+        self._functions: Functions[sqlite3.Connection] = Functions(expected, hold, hooks)
+        self._connections = Connections(path, busy_timeout, _TABLES)
+
+    def create_all(self) -> None:
+        """Make the tables now; any number of processes may do so at once."""
+        with self._connections.borrow():
+            pass
+
+    def close(self) -> None:
+        """Close the idle connections; the store can be used again afterwards."""
+        self._connections.close()
+
+    def expected(self, merchant_uid: str) -> Expected:
+        """See `OrderStore.expected`: a plain read."""
+        with self._connections.borrow() as db, db.guarded():
+            return self._functions.expected(merchant_uid, db)  # type: ignore[no-any-return]
+
+    def settle(self, outcome: Outcome) -> Settled:
+        """See `OrderStore.settle`."""
+        settled = self._record(outcome)
+        if settled is None:
+            raise StoreError("a settled outcome left nothing to keep")
+        return settled
+
+    def observe(self, outcome: Outcome) -> Settled | None:
+        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
+        return outcome.settled if outcome.settled is not None else self._record(outcome)
+
+    def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+        """See `OrderStore.receipts`."""
+        found: dict[str, Receipt] = {}
+        with self._connections.borrow() as db:
+            for start in range(0, len(imp_uids), _MANY):
+                some = imp_uids[start : start + _MANY]
+                marks = ", ".join("?" * len(some))
+                query = f"SELECT {_RECEIPT} FROM imp_receipts WHERE imp_uid IN ({marks})"
+                rows = db.execute(query, tuple(some))
+                found.update((row[0], _receipt(row)) for row in rows)
+        return found
+
+    def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        """See `OrderStore.hold`."""
+
+        def hold(db: Connection) -> tuple[bool, str | None]:
+            before = _load(db, Load(imp_uid, expected.merchant_uid, True))
+            if before.was_paid and str(Verdict.PAID) not in (before.known or {}):
+                return False, ALREADY_PAID
+            if self._functions.hold is None:
+                return False, None
+            with db.guarded():
+                reason: str | None = self._functions.hold(expected, imp_uid, db)
+            check_time_to_hold()
+            return reason is None, reason
+
+        return self._in_transaction(hold)
+
+    def _record(self, outcome: Outcome) -> Settled | None:
+        def work(db: Connection) -> tuple[bool, Recorded]:
+            recorded = run(record(outcome), partial(self._perform, db))
+            return recorded.settled is not Settled.STALE, recorded
+
+        recorded = self._in_transaction(work)
+        run_afterwards(recorded.afterwards, outcome)
+        return recorded.settled
+
+    def _perform(self, db: Connection, step: Load | Ask | Save | Tell) -> object:
+        match step:
+            case Load():
+                return _load(db, step)
+            case Ask(merchant_uid):
+                with db.guarded():
+                    return self._functions.expected(merchant_uid, db)
+            case Save():
+                _save(db, step)
+                return None
+            case Tell(name, told):
+                with db.guarded():
+                    return self._functions.tell(name, told, db)
+
+    def _in_transaction(self, work: Callable[[Connection], tuple[bool, T]]) -> T:
+        """Run `work` alone among all writers; commit where it says so, roll back where not, or
+        where it raises."""
+        with self._connections.borrow() as db:
+            db.execute("BEGIN IMMEDIATE")
+            with transaction_is_open():
+                keep, answer = work(db)
+            db.execute("COMMIT" if keep else "ROLLBACK")
+            return answer
+
+
+def _load(db: Connection, step: Load) -> Loaded:
+    row = db.execute(_LOAD, (step.imp_uid,)).fetchone()
+    rows = db.execute("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (step.imp_uid,))
+    known = {change: Decimal(amount) for change, amount in rows}
+    receipt = None if row is None else _receipt(row)
+    if not step.order:
+        return Loaded(receipt, known=known)
+    order = db.execute(
+        "SELECT paid_by, was_paid FROM imp_orders WHERE merchant_uid = ?", (step.merchant_uid,)
+    ).fetchone()
+    paid_by, was_paid = order or (None, 0)
+    others = db.execute(_OTHERS, (step.merchant_uid, step.imp_uid)).fetchone()
+    return Loaded(receipt, paid_by, bool(was_paid), others is not None, known)
+
+
+def _save(db: Connection, step: Save) -> None:
+    receipt, now = step.change.receipt, datetime.now(UTC).isoformat(timespec="milliseconds")
+    if receipt is not None and (
+        receipt != step.before.receipt or _details_changed(db, step.outcome)
+    ):
+        values = (
+            receipt.merchant_uid,
+            receipt.state,
+            f"{receipt.amount:f}",
+            f"{receipt.cancel_amount:f}",
+            receipt.currency,
+            receipt.account,
+            int(receipt.test),
+            *_details(step.outcome),
+            now,
+            receipt.imp_uid,
+        )
+        new = step.before.receipt is None
+        db.execute(_PUT if new else _SET, (*values, now) if new else values)
+        _save_order(db, step, receipt)
+    amounts = handed_on(step.change.hooks)
+    for _, told in step.change.hooks:
+        values = (told.imp_uid, told.change, told.merchant_uid, told.verdict, told.reason)
+        db.execute(_TOLD, (*values, f"{amounts[told.change]:f}", told.endpoint, now))
+
+
+def _save_order(db: Connection, step: Save, receipt: Receipt) -> None:
+    order, imp_uid = receipt.merchant_uid, receipt.imp_uid
+    if receipt.state is ReceiptState.PAYING:
+        if step.before.paid_by != imp_uid:
+            db.execute(_PAID, (order, imp_uid))
+    elif step.before.paid_by == imp_uid:
+        db.execute(_UNPAID, (order, imp_uid))
+    elif step.before.receipt is None:
+        db.execute(_SEEN, (order,))
+
+
+def _details(outcome: Outcome) -> tuple[str | None, ...]:
+    """What the payment says beyond its receipt: the method, the account to pay into, when it was
+    paid."""
+    payment = outcome.payment
+    if payment is None:
+        return (None,) * 5
+    due, paid_at = payment.vbank_date, payment.paid_at
+    return (
+        _text(payment.pay_method),
+        _text(payment.vbank_name),
+        _text(payment.vbank_num),
+        None if due is None else due.isoformat(),
+        None if paid_at is None else paid_at.isoformat(),
+    )
+
+
+def _details_changed(db: Connection, outcome: Outcome) -> bool:
+    """A virtual account's deadline can be moved while it waits; nothing else of a repeat is worth
+    a write."""
+    if outcome.verdict is not Verdict.VIRTUAL_ACCOUNT:
+        return False
+    row = db.execute(_DETAILS, (outcome.imp_uid,)).fetchone()
+    return row is None or tuple(row) != _details(outcome)
+
+
+def _text(value: str | None) -> str | None:
+    """Text that a database can hold, whatever the gateway sent."""
+    return None if value is None else value[:64].encode("utf-8", "replace").decode()
+
+
+def _receipt(row: Sequence[object]) -> Receipt:
+    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test = row
+    return Receipt(
+        imp_uid=str(imp_uid),
+        merchant_uid=str(merchant_uid),
+        state=ReceiptState(str(state)),
+        amount=Decimal(str(amount)),
+        cancel_amount=Decimal(str(cancelled)),
+        currency=str(currency),
+        account=None if account is None else str(account),
+        test=bool(test),
+    )

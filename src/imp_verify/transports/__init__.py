@@ -1,0 +1,67 @@
+"""The call to the gateway as values, its limits, and what a transport is. The transports
+themselves are modules beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+__all__ = ["MAX_ANSWER", "AsyncTransport", "GatewayRequest", "GatewayResponse", "Transport"]
+
+MAX_ANSWER = 1 << 20
+"""Bytes of an answer's body that are read at most; a larger one is a `GatewayProtocolError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayRequest:
+    """One call to the gateway. Header and body hold the token or the secret, so its repr leaves
+    them out.
+
+    Attributes:
+        url: Absolute; every id in it is percent-encoded already, and it is sent as it stands.
+        deadline: When the answer must be complete, in seconds of `time.monotonic()`.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    deadline: float
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayResponse:
+    """What came back: the final status and the whole body, at most `MAX_ANSWER` bytes."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+class Transport(Protocol):
+    """Sends one request and gives the answer, whatever its status; called from any thread at once.
+
+    Redirects are not followed and nothing is retried: the core decides about that.
+
+    Raises:
+        GatewayReset: The connection was lost after it had been made, before the answer was
+            complete.
+        GatewayUnavailable: No connection, or `deadline` passed; raised within a tenth of a
+            second of it.
+        GatewayProtocolError: The answer is no HTTP, is encoded though not asked for, or exceeds
+            `MAX_ANSWER`.
+    """
+
+    def __call__(self, request: GatewayRequest, /) -> GatewayResponse: ...
+
+    def close(self) -> None:
+        """Close the connections that the transport made itself; it can be used again afterwards."""
+
+
+class AsyncTransport(Protocol):
+    """The same as `Transport` for an event loop; one object may be used from several loops."""
+
+    async def __call__(self, request: GatewayRequest, /) -> GatewayResponse: ...
+
+    async def close(self) -> None:
+        """Close the connections that the transport made itself in the running loop."""

@@ -1,0 +1,278 @@
+"""`Verifier` and `AsyncVerifier`: join the core to a transport and a store, one arm per effect in
+each."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from decimal import Decimal
+from typing import Any, Unpack, assert_never
+
+from ._base import Base
+from ._configuration import VerifierArguments
+from ._endpoints import too_late
+from ._flow import (
+    Alone,
+    Expect,
+    Flow,
+    Hold,
+    Observe,
+    Recall,
+    Send,
+    Settle,
+    Step,
+    run,
+    run_async,
+)
+from ._verification import CONFIRM_ANSWERS
+from .errors import ConfigurationError, GatewayUnavailable
+from .messages import Request, Response
+from .models import Outcome, Payment
+from .stores import AsyncOrderStore, OrderStore, as_async, holding, store_is_async
+from .transports import AsyncTransport, GatewayRequest, GatewayResponse, Transport
+
+__all__ = ["AsyncVerifier", "Verifier"]
+
+
+class Verifier(Base):
+    """Verifies payments for plain (WSGI) shops; every method may be called from any thread.
+
+    Nothing touches the network until the first call.
+
+    Args:
+        store: Where orders and receipts are: a ready-made store, or a subclass of `OrderStore`.
+        transport: What sends the calls, `RequestsTransport(session)` for one; requests where
+            left out.
+        credentials: The account; from IMP_KEY, IMP_SECRET and IMP_TIER where left out.
+        base_url: The gateway's address, https, or http to this machine; else IMP_API_URL.
+        test_mode: Whether payments of test channels count as money; else IMP_TEST_MODE.
+        timeout: Seconds for all gateway calls of one verification together, 5 where left out.
+        max_lookups: How many gateway calls may run at once in this process, 64 where left out.
+        landing: Where a redirect sends the buyer; the built-in page where left out.
+        language: "ko" (where left out), "en", or "auto" for what the browser prefers of the two.
+        confirm_lookup: Whether confirm looks the payment up before it asks the shop; True where
+            left out.
+        webhook_sources: The only networks that may send webhooks; everybody where left out.
+        trusted_proxies: The networks whose X-Forwarded-For is believed about who sent a webhook.
+
+    Raises:
+        ConfigurationError: A setting or the store is missing or unusable; the text names which.
+    """
+
+    _store: OrderStore
+
+    def __init__(
+        self,
+        store: OrderStore,
+        *,
+        transport: Transport | None = None,
+        **arguments: Unpack[VerifierArguments],
+    ) -> None:
+        if store_is_async(store):
+            raise ConfigurationError("Verifier needs a plain store; AsyncVerifier takes both")
+        super().__init__(store, transport, arguments, plain=True)
+
+    def _begin_process(self) -> None:
+        super()._begin_process()
+        self._slots = threading.BoundedSemaphore(self._settings.max_lookups)
+        self._locks: dict[object, threading.Lock] = {}
+
+    def verify(self, imp_uid: str, merchant_uid: str | None) -> Outcome:
+        """Ask the gateway about a payment, judge it, and have the store record it.
+
+        Args:
+            merchant_uid: The order it should be for. None must be written out, by callers that
+                then use
+                `outcome.merchant_uid`, the number that the gateway gives.
+
+        Raises:
+            InvalidRequest: A malformed id. Nothing was asked.
+            GatewayError: No usable answer in time.
+            StoreError: The store broke its protocol, or this is a hook. What store or hook
+                raise comes as it is.
+        """
+        return run(self._verification(imp_uid, merchant_uid), self._perform)
+
+    def confirm(self, imp_uid: str, merchant_uid: str, amount: Decimal | int | str) -> str | None:
+        """Say why a payment may not be approved, None where it may. Raises like `verify`."""
+        return self._words(run(self._approval(imp_uid, merchant_uid, amount), self._perform))
+
+    def payment(self, imp_uid: str) -> Payment | None:
+        """Fetch one payment, None where the gateway knows none. Records nothing, raises like
+        `verify`."""
+        return run(self._look_up(imp_uid), self._perform)
+
+    def serve(self, endpoint: str, request: Request) -> Response:
+        """Answer a request to complete, redirect, webhook or confirm. Raises nothing that a
+        request could cause."""
+        began = time.monotonic()
+        flow = self._answer(endpoint, request, began)
+        if endpoint != "confirm" or request.method != "POST":
+            return run(flow, self._perform)
+        answer = _within(began + CONFIRM_ANSWERS, flow, self._perform)
+        return answer or too_late(self._desk, request)
+
+    def close(self) -> None:
+        """Close idle connections to the gateway. Optional and repeatable; the verifier can be used
+        again."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _make_transport(self) -> Transport:
+        from .transports.requests import RequestsTransport
+
+        return RequestsTransport()
+
+    def _perform(self, step: Step) -> object:
+        match step:
+            case Send(request):
+                return self._send(request)
+            case Expect(merchant_uid):
+                return self._store.expected(merchant_uid)
+            case Recall(imp_uids):
+                return self._store.receipts(imp_uids)
+            case Settle(outcome):
+                return self._store.settle(outcome)
+            case Observe(outcome):
+                return self._store.observe(outcome)
+            case Hold(expected, imp_uid, until):
+                with holding(until):
+                    return self._store.hold(expected, imp_uid)
+            case Alone(key, flow, deadline):
+                return self._alone(key, flow, deadline)
+            case _:
+                assert_never(step)
+
+    def _send(self, request: GatewayRequest) -> GatewayResponse:
+        transport: Transport = self._transport or self._open_transport()
+        if not self._slots.acquire(timeout=max(0.0, request.deadline - time.monotonic())):
+            raise GatewayUnavailable("too many look-ups are under way")
+        try:
+            return transport(request)
+        finally:
+            self._slots.release()
+
+    def _alone(self, key: object, flow: Flow[Any], deadline: float) -> object:
+        lock = self._locks.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise GatewayUnavailable("another call did not bring a token in time")
+        try:
+            return run(flow, self._perform)
+        finally:
+            lock.release()
+
+
+def _within(deadline: float, flow: Flow[Response], perform: Any) -> Response | None:
+    """Run a flow in a daemon thread with a copy of the caller's context; None where it is not done
+    in time.
+
+    A hold of the shop's that hangs must not keep the answer: the gateway takes silence for ten
+    seconds as no.
+    """
+    box: list[Response | BaseException] = []
+
+    def work() -> None:
+        try:
+            box.append(run(flow, perform))
+        except BaseException as error:
+            box.append(error)
+
+    context = contextvars.copy_context()
+    thread = threading.Thread(
+        target=context.run, args=(work,), daemon=True, name="imp_verify-confirm"
+    )
+    thread.start()
+    thread.join(max(0.0, deadline - time.monotonic()))
+    if not box or time.monotonic() > deadline:
+        return None
+    if isinstance(box[0], BaseException):
+        raise box[0]
+    return box[0]
+
+
+class AsyncVerifier(Base):
+    """Verifies payments for async (ASGI) shops: takes what `Verifier` takes, and its methods are
+    coroutines.
+
+    A plain store with plain hooks will do too: each of its calls then runs in a thread.
+    """
+
+    _store: AsyncOrderStore
+
+    def __init__(
+        self,
+        store: AsyncOrderStore | OrderStore,
+        *,
+        transport: AsyncTransport | None = None,
+        **arguments: Unpack[VerifierArguments],
+    ) -> None:
+        super().__init__(as_async(store), transport, arguments, plain=False)
+
+    def _begin_process(self) -> None:
+        from ._loops import (
+            Loops,
+        )  # here, because it imports asyncio, which a plain shop need not pay for
+
+        super()._begin_process()
+        self._loops = Loops(self._settings.max_lookups)
+
+    async def verify(self, imp_uid: str, merchant_uid: str | None) -> Outcome:
+        """See `Verifier.verify`."""
+        return await run_async(self._verification(imp_uid, merchant_uid), self._perform)
+
+    async def confirm(
+        self, imp_uid: str, merchant_uid: str, amount: Decimal | int | str
+    ) -> str | None:
+        """See `Verifier.confirm`."""
+        refusal = await run_async(self._approval(imp_uid, merchant_uid, amount), self._perform)
+        return self._words(refusal)
+
+    async def payment(self, imp_uid: str) -> Payment | None:
+        """See `Verifier.payment`."""
+        return await run_async(self._look_up(imp_uid), self._perform)
+
+    async def serve(self, endpoint: str, request: Request) -> Response:
+        """See `Verifier.serve`."""
+        began = time.monotonic()
+        answering = run_async(self._answer(endpoint, request, began), self._perform)
+        if endpoint != "confirm":
+            return await answering
+        answer = await self._loops.within(began + CONFIRM_ANSWERS, answering)
+        return answer or too_late(self._desk, request)
+
+    async def close(self) -> None:
+        """See `Verifier.close`; for the running loop."""
+        if self._transport is not None:
+            await self._transport.close()
+
+    def _make_transport(self) -> AsyncTransport:
+        from .transports.httpx import HttpxTransport
+
+        return HttpxTransport()
+
+    async def _perform(self, step: Step) -> object:
+        match step:
+            case Send(request):
+                return await self._send(request)
+            case Expect(merchant_uid):
+                return await self._store.expected(merchant_uid)
+            case Recall(imp_uids):
+                return await self._store.receipts(imp_uids)
+            case Settle(outcome):
+                return await self._store.settle(outcome)
+            case Observe(outcome):
+                return await self._store.observe(outcome)
+            case Hold(expected, imp_uid, until):
+                with holding(until):
+                    return await self._store.hold(expected, imp_uid)
+            case Alone(key, flow, deadline):
+                async with self._loops.alone(key, deadline):
+                    return await run_async(flow, self._perform)
+            case _:
+                assert_never(step)
+
+    async def _send(self, request: GatewayRequest) -> GatewayResponse:
+        transport: AsyncTransport = self._transport or self._open_transport()
+        async with self._loops.slot(request.deadline):
+            return await transport(request)

@@ -1,0 +1,160 @@
+"""How the package is cut: who may import whom, and how long a module and a function may be."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1] / "src" / "imp_verify"
+FILES = {path.relative_to(ROOT).with_suffix("").as_posix(): path for path in ROOT.rglob("*.py")}
+
+# Imports point to the left, or stay in their group. The first pattern that fits a module counts.
+LAYERS = (
+    ("errors", "amounts", "payment", "settings", "models"),
+    (
+        *("messages", "_senders", "transports/__init__", "_judge", "_flow"),
+        *("stores/__init__", "stores/refunds", "stores/changes", "stores/ready"),
+        "stores/_sqlite_connections",
+    ),
+    ("_gateway", "transports/*"),
+    ("_verification",),
+    ("_answers",),
+    ("_endpoints",),
+    ("_configuration", "_loops"),
+    ("_base",),
+    ("verifier",),
+    ("__init__",),
+    ("contrib/__init__", "contrib/_asgi"),
+    ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
+)
+EDGES = len(LAYERS) - 1
+MAY_IMPORT_EDGES = ("testing", "cli", "demo")
+MODULE_LINES = {"contrib/browser/*": 300, "contrib/*": 100, "*": 300}
+FUNCTION_LINES = 30
+LEFT_ALONE_BY_IMPORT = (
+    *("requests", "urllib3", "httpx", "httpx2", "aiohttp"),
+    *("flask", "werkzeug", "starlette", "django", "asyncio", "sqlite3"),
+)
+
+
+def layer(module: str) -> int | None:
+    """Tell how far to the right a module stands; None where no layer names it."""
+    layers = enumerate(LAYERS)
+    return next((n for n, names in layers if any(fnmatchcase(module, p) for p in names)), None)
+
+
+def edge(module: str) -> str | None:
+    """Name the edge a module belongs to: `contrib/django` is one, so are `cli` and `sandbox`."""
+    parts = module.split("/")
+    within = 2 if parts[0] in ("contrib", "stores") else 1
+    return "/".join(parts[:within]) if layer(module) == EDGES else None
+
+
+def core(module: str) -> bool:
+    return edge(module) is None and (layer(module) != layer("_gateway") or module == "_gateway")
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(FILES[module].read_text(encoding="utf-8"))
+
+
+def imports(module: str) -> Iterator[str]:
+    """Give the full dotted name of everything that a module imports, wherever it does so."""
+    package = ["imp_verify", *module.split("/")[:-1]]
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else []
+            source = ".".join([*above, *filter(None, [node.module])])
+            yield from (f"{source}.{name.name}" for name in node.names)
+
+
+def ours(module: str) -> set[str]:
+    """Give those modules of this package that a module imports."""
+    found = set()
+    for name in imports(module):
+        top, *rest = name.split(".")
+        while top == "imp_verify":
+            path = "/".join(rest)
+            hit = {path, f"{path}/__init__".lstrip("/")} & FILES.keys()
+            if hit or not rest:
+                found |= hit
+                break
+            rest.pop()
+    return found - {module}
+
+
+def long_functions(module: str) -> Iterator[str]:
+    """Name the functions that are too long, their docstrings not counted."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            docstring = node.body[0] if ast.get_docstring(node) is not None else None
+            spoken = docstring.end_lineno - docstring.lineno + 1 if docstring else 0  # type: ignore[operator]
+            lines = node.end_lineno - node.lineno + 1 - spoken  # type: ignore[operator]
+            if lines > FUNCTION_LINES:
+                yield f"{module}.{node.name}: {lines}"
+
+
+def test_every_module_has_its_layer() -> None:
+    assert FILES
+    assert [module for module in FILES if layer(module) is None] == []
+
+
+def test_the_core_imports_nothing_from_third_parties() -> None:
+    known = sys.stdlib_module_names | {"imp_verify"}
+    assert [
+        f"{module} imports {name}"
+        for module in filter(core, FILES)
+        for name in imports(module)
+        if name.split(".")[0] not in known
+    ] == []
+
+
+def test_imports_point_left() -> None:
+    assert [
+        f"{module} imports {other}"
+        for module in FILES
+        for other in ours(module)
+        if (layer(other) or 0) > (layer(module) or 0)
+    ] == []
+
+
+def test_edges_do_not_import_one_another() -> None:
+    assert [
+        f"{module} imports {other}"
+        for module in FILES
+        if edge(module) and edge(module) not in MAY_IMPORT_EDGES
+        for other in ours(module)
+        if edge(other) not in (None, edge(module))
+    ] == []
+
+
+def test_modules_and_adapters_are_short() -> None:
+    lines = {module: len(path.read_bytes().splitlines()) for module, path in FILES.items()}
+    most = {m: next(n for p, n in MODULE_LINES.items() if fnmatchcase(m, p)) for m in FILES}
+    assert {module: n for module, n in lines.items() if n > most[module]} == {}
+
+
+def test_functions_are_short() -> None:
+    assert [line for module in FILES for line in long_functions(module)] == []
+
+
+def test_a_bare_yield_stands_only_where_effects_are_made() -> None:
+    flows = [module for module in FILES if module.startswith("_") and module != "__init__"]
+    yields = {m: sum(isinstance(node, ast.Yield) for node in ast.walk(tree(m))) for m in flows}
+    assert {module: n for module, n in yields.items() if n} == {"_flow": 1}
+
+
+def test_importing_the_package_loads_no_framework_no_client_and_no_asyncio() -> None:
+    code = f"import imp_verify, sys; print(*sys.modules.keys() & set({LEFT_ALONE_BY_IMPORT!r}))"
+    quiet = {k: v for k, v in os.environ.items() if not k.startswith(("COVERAGE_", "PYTEST_"))}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=quiet, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == []

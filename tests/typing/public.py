@@ -1,0 +1,49 @@
+"""What a type checker must see in the public names. Checked by mypy and pyright, never run."""
+
+from decimal import Decimal
+from typing import assert_type
+
+from imp_verify import (
+    AsyncVerifier,
+    ExpectedPayment,
+    Outcome,
+    Payment,
+    Reason,
+    Settled,
+    Verdict,
+    Verifier,
+)
+
+
+def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
+    assert_type(verifier.verify("imp_123456789012", "ORD-1001"), Outcome)
+    assert_type(verifier.verify("imp_123456789012", None), Outcome)
+    assert_type(verifier.confirm("imp_123456789012", "ORD-1001", Decimal(1000)), str | None)
+
+
+async def an_async_verifier_is_awaited_under_the_same_names(verifier: AsyncVerifier) -> None:
+    assert_type(await verifier.verify("imp_123456789012", "ORD-1001"), Outcome)
+    assert_type(await verifier.confirm("imp_123456789012", "ORD-1001", Decimal(1000)), str | None)
+
+
+def an_outcome_says_what_may_be_missing(outcome: Outcome) -> None:
+    assert_type(outcome.verdict, Verdict)
+    assert_type(outcome.reason, Reason | None)
+    assert_type(outcome.imp_uid, str | None)
+    assert_type(outcome.merchant_uid, str | None)
+    assert_type(outcome.payment, Payment | None)
+    assert_type(outcome.expected, ExpectedPayment | None)
+    assert_type(outcome.settled, Settled | None)
+    assert_type(outcome.paid, bool)
+
+
+def every_verdict_has_an_arm(verdict: Verdict) -> str:
+    match verdict:
+        case Verdict.PAID | Verdict.PARTLY_CANCELLED | Verdict.VIRTUAL_ACCOUNT:
+            return "good"
+        case Verdict.PENDING:
+            return "open"
+        case Verdict.FAILED | Verdict.CANCELLED | Verdict.DUPLICATE | Verdict.LATE:
+            return "known"
+        case Verdict.FORGERY | Verdict.UNKNOWN_PAYMENT | Verdict.UNKNOWN_ORDER:
+            return "refused"
