@@ -20,7 +20,7 @@ LAYERS = (
         *("stores/__init__", "stores/refunds", "stores/changes", "stores/ready"),
         "stores/_sqlite_connections",
     ),
-    ("_gateway", "transports/*"),
+    ("_wire", "_gateway", "transports/*"),
     ("_verification",),
     ("_answers",),
     ("_endpoints",),
@@ -55,7 +55,7 @@ def edge(module: str) -> str | None:
 
 
 def core(module: str) -> bool:
-    return edge(module) is None and (layer(module) != layer("_gateway") or module == "_gateway")
+    return edge(module) is None and (layer(module) != layer("_gateway") or module in ("_wire", "_gateway"))
 
 
 @cache

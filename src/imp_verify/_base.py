@@ -14,7 +14,7 @@ from ._answers import Voice, reason_words
 from ._configuration import Settings, VerifierArguments
 from ._endpoints import serve
 from ._flow import Flow
-from ._gateway import fetch_payment
+from ._gateway import fetch_payment, find_payments
 from ._verification import Refusal, approve, verify
 from .amounts import read_amount
 from .errors import ConfigurationError, InvalidRequest
@@ -88,6 +88,13 @@ class Base:
     def _look_up(self, imp_uid: str) -> Flow[Payment | None]:
         outside_transactions()
         return fetch_payment(self._settings.account, check_imp_uid(imp_uid), self._rules.deadline())
+
+    def _look_up_all(self, merchant_uid: str) -> Flow[tuple[Payment, ...]]:
+        outside_transactions()
+        number = check_merchant_uid(merchant_uid)
+        if number in (".", ".."):
+            raise InvalidRequest("a number that is a path segment of its own cannot be looked up")
+        return find_payments(self._settings.account, number, self._rules.deadline())
 
 
 _verifiers: WeakSet[Base] = WeakSet()

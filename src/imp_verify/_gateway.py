@@ -7,24 +7,17 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import NamedTuple, NoReturn, TypeGuard
+from typing import cast
 from urllib.parse import quote
 
 from ._flow import Alone, Flow, Send
-from .amounts import read_amount
-from .errors import (
-    GatewayError,
-    GatewayProtocolError,
-    GatewayRefused,
-    GatewayReset,
-    GatewayUnavailable,
-)
+from ._wire import Envelope, is_time, read_envelope, read_payment
+from .errors import GatewayProtocolError, GatewayRefused, GatewayReset, GatewayUnavailable
 from .payment import Payment
 from .settings import Credentials
 from .transports import GatewayRequest, GatewayResponse
 
-__all__ = ["Account", "Envelope", "fetch_payment", "find_payment", "read_envelope", "read_payment"]
+__all__ = ["Account", "fetch_payment", "find_payment", "find_payments"]
 
 _RENEW_BEFORE = 30.0
 """Seconds before a token's end at which it is renewed; a full minute early the gateway gives the
@@ -130,48 +123,6 @@ class Account:
         return response
 
 
-class Envelope(NamedTuple):
-    """What every answer of the gateway is wrapped in, with its HTTP status."""
-
-    http_status: int
-    code: int
-    message: str | None
-    response: object
-
-    def fail(self, text: str, kind: type[GatewayError] = GatewayProtocolError) -> NoReturn:
-        """Raise an error that carries the gateway's status, code and message."""
-        raise kind(text, http_status=self.http_status, code=self.code, message=self.message)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
-
-
-_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
-
-
-def read_envelope(response: GatewayResponse) -> Envelope:
-    """Read an answer's envelope, whatever it says.
-
-    Raises:
-        GatewayUnavailable: HTTP 429 or 5xx.
-        GatewayProtocolError: Another redirect, HTML, broken or foreign JSON.
-    """
-    status = response.status
-    if status == 429 or status >= 500:
-        raise GatewayUnavailable(f"the gateway answers HTTP {status}", http_status=status)
-    try:
-        envelope = _JSON.decode(response.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError, ArithmeticError):
-        raise GatewayProtocolError(f"HTTP {status} without JSON", http_status=status) from None
-    code = envelope.get("code") if isinstance(envelope, dict) else None
-    if not isinstance(code, int) or isinstance(code, bool):
-        raise GatewayProtocolError(f"HTTP {status} without an envelope", http_status=status)
-    message = envelope.get("message")
-    text = message if isinstance(message, str) else None
-    return Envelope(status, code, text, envelope.get("response"))
-
-
 def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
     content = envelope.response
     if envelope.http_status != 200 or envelope.code != 0 or not isinstance(content, dict):
@@ -179,7 +130,7 @@ def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
     text, now, end = (content.get(name) for name in ("access_token", "now", "expired_at"))
     if not isinstance(text, str) or not _TOKEN.fullmatch(text):
         envelope.fail("getToken is answered without a usable access_token")
-    if not _is_time(now) or not _is_time(end):
+    if not is_time(now) or not is_time(end):
         envelope.fail("getToken is answered without now and expired_at")
     headers = {**_HEADERS, "Authorization": f"Bearer {text}"}
     if tier is not None:
@@ -188,10 +139,6 @@ def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
     # Counted from
     # before the call, so that a slow answer never makes a token live longer here than there.
     return Token(headers, asked_at + float(end - now) - _RENEW_BEFORE)
-
-
-def _is_time(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**40
 
 
 def fetch_payment(account: Account, imp_uid: str, deadline: float) -> Flow[Payment | None]:
@@ -221,6 +168,33 @@ def find_payment(
     return payment if payment is not None and payment.merchant_uid == merchant_uid else None
 
 
+def find_payments(
+    account: Account, merchant_uid: str, deadline: float
+) -> Flow[tuple[Payment, ...]]:
+    """Ask for all payments of this order, newest first; empty where there is none.
+
+    Source: V1 REST API, GET /payments/findAll/{merchant_uid} (page, limit; response: next, list).
+    """
+    found: list[Payment] = []
+    page: object = 1
+    while page:
+        path = f"/payments/findAll/{quote(merchant_uid, safe='')}?page={page}&limit=1000"
+        envelope = read_envelope((yield from account.get(path, deadline)))
+        content = envelope.response
+        if envelope.http_status == 404 and envelope.code != 0 and not isinstance(content, dict):
+            break
+        if envelope.http_status != 200 or envelope.code != 0 or not isinstance(content, dict):
+            envelope.fail(f"findAll is answered HTTP {envelope.http_status}, code {envelope.code}")
+        following, rows = content.get("next"), content.get("list")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            envelope.fail("findAll is answered without a list of payments")
+        payments = (read_payment(row) for row in rows)
+        found.extend(each for each in payments if each.merchant_uid == merchant_uid)
+        more = is_time(following) and following > cast(int, page)
+        page = following if more and rows else None
+    return tuple(found)
+
+
 def _read_lookup(response: GatewayResponse) -> Payment | None:
     envelope = read_envelope(response)
     http_status, code, _, content = envelope
@@ -230,60 +204,3 @@ def _read_lookup(response: GatewayResponse) -> Payment | None:
         return None
     kind = GatewayRefused if http_status in (400, 403) else GatewayProtocolError
     return envelope.fail(f"a look-up is answered HTTP {http_status}, code {code}", kind)
-
-
-def read_payment(content: Mapping[str, object]) -> Payment:
-    """Read one payment out of the gateway's answer.
-
-    Args:
-        content: The envelope's "response". "amount" and "cancel_amount" are numbers in the
-            currency's main unit
-            (won, dollars), at most 18 digits before and 8 after the point; "currency"
-            is KRW where absent.
-
-    Raises:
-        GatewayProtocolError: A field that a rule reads is missing, of another type or out of range.
-
-    Source: V1 REST API, GET /payments/{imp_uid}.
-    """
-    amount, cancelled = _amount(content, "amount"), _amount(content, "cancel_amount")
-    if cancelled > amount:
-        raise GatewayProtocolError("a payment's cancel_amount is above its amount")
-    sandbox = content.get("sandbox")
-    if sandbox is not None and not isinstance(sandbox, bool):
-        raise GatewayProtocolError("a payment's sandbox is neither true nor false")
-    return Payment(
-        imp_uid=_text(content, "imp_uid"),
-        merchant_uid=_text(content, "merchant_uid"),
-        status=_text(content, "status"),
-        amount=amount,
-        cancel_amount=cancelled,
-        currency=(_optional(content, "currency") or "KRW").upper(),
-        sandbox=bool(sandbox),
-        pay_method=_optional(content, "pay_method"),
-        pg_provider=_optional(content, "pg_provider"),
-        vbank_num=_optional(content, "vbank_num"),
-        customer_uid_usage=_optional(content, "customer_uid_usage"),
-        raw=content,
-    )
-
-
-def _amount(content: Mapping[str, object], name: str) -> Decimal:
-    amount = read_amount(content.get(name))
-    if amount is None:
-        raise GatewayProtocolError(f"a payment's {name} is missing or no amount")
-    return amount
-
-
-def _text(content: Mapping[str, object], name: str) -> str:
-    value = content.get(name)
-    if not isinstance(value, str):
-        raise GatewayProtocolError(f"a payment's {name} is missing or no text")
-    return value
-
-
-def _optional(content: Mapping[str, object], name: str) -> str | None:
-    value = content.get(name)
-    if value is not None and not isinstance(value, str):
-        raise GatewayProtocolError(f"a payment's {name} is no text")
-    return value

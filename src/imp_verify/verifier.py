@@ -103,6 +103,10 @@ class Verifier(Base):
         `verify`."""
         return run(self._look_up(imp_uid), self._perform)
 
+    def payments_of(self, merchant_uid: str) -> tuple[Payment, ...]:
+        """Fetch all payments of an order, newest first. Records nothing, raises like `verify`."""
+        return run(self._look_up_all(merchant_uid), self._perform)
+
     def serve(self, endpoint: str, request: Request) -> Response:
         """Answer a request to complete, redirect, webhook or confirm. Raises nothing that a
         request could cause."""
@@ -231,6 +235,10 @@ class AsyncVerifier(Base):
     async def payment(self, imp_uid: str) -> Payment | None:
         """See `Verifier.payment`."""
         return await run_async(self._look_up(imp_uid), self._perform)
+
+    async def payments_of(self, merchant_uid: str) -> tuple[Payment, ...]:
+        """See `Verifier.payments_of`."""
+        return await run_async(self._look_up_all(merchant_uid), self._perform)
 
     async def serve(self, endpoint: str, request: Request) -> Response:
         """See `Verifier.serve`."""

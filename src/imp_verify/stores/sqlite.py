@@ -84,7 +84,8 @@ _PUT = """INSERT INTO imp_receipts (
     ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SET = """UPDATE imp_receipts SET
         merchant_uid = ?, state = ?, amount = ?, cancel_amount = ?, currency = ?, account = ?,
-        test = ?, pay_method = ?, vbank_name = ?, vbank_num = ?, vbank_due = ?, paid_at = ?, updated_at = ?
+        test = ?, pay_method = ?, vbank_name = ?, vbank_num = ?, vbank_due = ?, paid_at = ?,
+        updated_at = ?
     WHERE imp_uid = ?"""
 _TOLD = """INSERT INTO imp_changes
     (imp_uid, change, merchant_uid, verdict, reason, amount, endpoint, at)
