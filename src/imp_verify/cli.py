@@ -1,0 +1,107 @@
+"""The `imp-verify` command. Frameworks are imported by the subcommand that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+GOOD, FOUND, WRONG_USE = 0, 1, 2
+DEMO_PORT = 8000
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; gives its exit status: 0 good, 1 something found, 2 wrong use."""
+    args = _parser().parse_args(argv)
+    status: int = args.run(args)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="imp-verify", description="Verifies I'mport (PortOne V1) payments."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="a whole shop with an offline gateway, in the browser")
+    demo.add_argument(
+        "--port", type=_port, help=f"the shop's port (default: {DEMO_PORT}, or a free one)"
+    )
+    demo.add_argument(
+        "--db", metavar="PATH", help="an SQLite file to keep (default: a temporary one)"
+    )
+    demo.add_argument(
+        "--language", choices=("ko", "en"), default="ko", help="until a visitor chooses"
+    )
+    demo.add_argument(
+        "--sdk",
+        metavar="URL",
+        default="/v1/iamport.js",
+        help="where pages load the browser SDK from",
+    )
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _demo(args: argparse.Namespace) -> int:
+    import sqlite3
+
+    try:
+        from imp_verify.demo import Demo
+    except ImportError as error:
+        return _wrong_use(f'{error}\nThe demo needs: pip install "imp-verify[demo]"')
+
+    port = _free_port() if args.port is None else args.port
+    demo = Demo(port=port, database=args.db, language=args.language, sdk_url=args.sdk)
+    try:
+        demo.start()
+    except OSError as error:
+        return _wrong_use(f"port {port}: {error.strerror}")
+    except sqlite3.Error as error:
+        return _wrong_use(f"{args.db}: {error}")
+    with _ending() as ended:
+        print(f"{demo.url}/", flush=True)
+        ended.wait()
+    demo.stop()
+    return GOOD
+
+
+def _free_port() -> int:
+    """Give the demo's own port, or 0 (any) where somebody else has it."""
+    try:
+        with socket.create_server(("127.0.0.1", DEMO_PORT)):
+            return DEMO_PORT
+    except OSError:
+        return 0
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError("a port is 0 to 65535")
+    return port
+
+
+@contextmanager
+def _ending() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C or SIGTERM sets, instead of ending the process in mid-work."""
+    ended = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: ended.set()) for number in numbers}
+    try:
+        yield ended
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wrong_use(message: str) -> int:
+    print(f"imp-verify: {message}", file=sys.stderr)
+    return WRONG_USE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,209 @@
+"""The shop's pages: products, checkout and orders. Who paid is decided elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, current_app, g, redirect, render_template, request, url_for
+from werkzeug import Response
+
+from imp_verify import Credentials, Landing, Verifier
+from imp_verify.contrib.flask import payments
+from imp_verify.demo.orders import HOOKS, Order, Orders, expected
+from imp_verify.demo.texts import TEXTS
+from imp_verify.sandbox import Account
+from imp_verify.stores.sqlite import SqliteStore
+
+KOREA = timezone(timedelta(hours=9))
+RECENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """Something to buy; its name and words are among the texts."""
+
+    key: str
+    amount: Decimal
+    currency: str = "KRW"
+
+
+PRODUCTS = {
+    product.key: product
+    for product in (
+        Product("chair", Decimal(64900)),
+        Product("mug", Decimal(18000)),
+        Product("poster", Decimal("19.99"), "USD"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the shop must be told.
+
+    Attributes:
+        database: The SQLite file's path.
+        public_url: The shop's own address, without a slash at its end.
+        sandbox_url: The gateway's.
+        sdk_url: Where its pages load the browser SDK from.
+        account: The shop's account at the gateway.
+        language: ko or en, until the visitor chooses.
+    """
+
+    database: str
+    public_url: str
+    sandbox_url: str
+    sdk_url: str
+    account: Account
+    language: str = "ko"
+
+
+def make_verifier(settings: Settings) -> Verifier:
+    """Make what this is all about: one verifier over the shop's own database."""
+    return Verifier(
+        SqliteStore(settings.database, expected=expected, **HOOKS),
+        credentials=Credentials(key=settings.account.key, secret=settings.account.secret),
+        base_url=settings.sandbox_url,
+        language=settings.language,
+        landing=Landing(
+            success="/orders/{merchant_uid}",
+            failure="/orders/{merchant_uid}?result={status}",
+            pending="/orders/{merchant_uid}?result={status}",
+        ),
+    )
+
+
+def make_shop(settings: Settings, verifier: Verifier) -> Flask:
+    """Make the Flask application."""
+    app = Flask(__name__)
+    app.config["SHOP"] = settings
+    app.config["ORDERS"] = Orders(settings.database)
+    app.register_blueprint(payments(verifier), url_prefix="/payments")
+    app.before_request(_choose_language)
+    app.after_request(_guard_page)
+    app.add_template_filter(_money, "money")
+    app.add_template_filter(_clock, "clock")
+    app.add_url_rule("/", "front", _front)
+    app.add_url_rule("/orders", "create", _create, methods=["POST"])
+    app.add_url_rule("/orders/", "no_order", _no_order)
+    app.add_url_rule("/orders/<number>", "order", _order)
+    app.add_url_rule("/orders/<number>/pay", "pay", _pay)
+    app.register_error_handler(404, _not_found)
+    return app
+
+
+def _settings() -> Settings:
+    return current_app.config["SHOP"]  # type: ignore[no-any-return]
+
+
+def _orders() -> Orders:
+    return current_app.config["ORDERS"]  # type: ignore[no-any-return]
+
+
+def _choose_language() -> None:
+    asked = request.args.get("lang") or request.cookies.get("lang")
+    g.language = asked if asked in TEXTS else _settings().language
+
+
+def _guard_page(response: Response) -> Response:
+    if request.args.get("lang") in TEXTS:
+        response.set_cookie("lang", g.language, samesite="Lax", max_age=31536000)
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", _policy(_settings()))
+        response.headers.setdefault("Referrer-Policy", "same-origin")
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _policy(settings: Settings) -> str:
+    sdk = urlsplit(settings.sdk_url)
+    gateway = settings.sandbox_url
+    return (
+        "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none';"
+        f" script-src 'self' {sdk.scheme}://{sdk.netloc};"
+        f" frame-src {gateway}; connect-src 'self' {gateway};"
+        " style-src 'self' 'unsafe-inline'"  # the SDK positions its window by style attributes
+    )
+
+
+def _show(page: str, **values: object) -> str:
+    words = TEXTS[g.language]
+    return render_template(page, t=words, language=g.language, shop=_settings(), **values)
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    if currency == "KRW" and g.language == "ko":
+        return f"{amount:,f}원"
+    return f"{amount:,f} {currency}"
+
+
+def _clock(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, KOREA):%Y-%m-%d %H:%M}"
+
+
+def _front() -> str:
+    return _show("front.html", products=PRODUCTS.values(), orders=_orders().newest(RECENT))
+
+
+def _create() -> Response:
+    product = PRODUCTS.get(request.form.get("product", ""))
+    if product is None:
+        abort(404)
+    number = _orders().create(product.key, product.amount, product.currency)
+    return redirect(url_for("pay", number=number), 303)
+
+
+def _no_order() -> Response:
+    """Where a redirect lands whose payment belongs to no order of this shop."""
+    return redirect(url_for("front", result=request.args.get("result")), 303)
+
+
+def _order(number: str) -> str:
+    order = _find(number)
+    result = request.args.get("result", "")
+    return _show("order.html", order=order, told=_orders().told(number), result=result)
+
+
+def _pay(number: str) -> str | Response:
+    order = _find(number)
+    if order.state != "open":
+        return redirect(url_for("order", number=number), 303)
+    return _show("pay.html", order=order, checkout=_checkout(order))
+
+
+def _find(number: str) -> Order:
+    order = _orders().get(number)
+    if order is None:
+        abort(404)
+    return order
+
+
+def _not_found(error: Exception) -> tuple[str, int]:
+    return _show("missing.html"), 404
+
+
+def _checkout(order: Order) -> dict[str, object]:
+    """Give what the page's script needs; a price is a JSON number, shown and sent as it is."""
+    settings, words = _settings(), TEXTS[g.language]
+    whole = order.amount == order.amount.to_integral_value()
+    return {
+        "userCode": settings.account.user_code,
+        "complete": url_for("payments.complete"),
+        "order": url_for("order", number=order.number),
+        "words": {key: words[key] for key in words if key.startswith("say_")},
+        "params": {
+            "pay_method": "card",
+            "merchant_uid": order.number,
+            "name": words[f"{order.product}_name"],
+            "amount": int(order.amount) if whole else float(order.amount),
+            "currency": order.currency,
+            "language": g.language,
+            "buyer_name": words["buyer"],
+            "buyer_email": "buyer@shop.example",
+            "m_redirect_url": settings.public_url + "/payments/redirect",
+        },
+        "confirm": settings.public_url + "/payments/confirm",
+    }

@@ -1,0 +1,88 @@
+"""Key pairs and their access tokens, with the gateway's rules of a token's life."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from imp_verify.sandbox.errors import KEYS_MISSING, WRONG_KEYS, Refused, unauthorized
+
+LIFETIME = 30 * 60
+LAST_MINUTE = 60
+EXTENSION = 5 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One customer of the gateway: its REST key pair, and the user code its pages use."""
+
+    key: str = "sandbox_key"
+    secret: str = field(default="sandbox_secret", repr=False)
+    user_code: str = "imp00000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token; times are Unix seconds."""
+
+    access_token: str = field(repr=False)
+    expired_at: int
+
+    def wire(self, now: int) -> dict[str, object]:
+        """Give the token as getToken answers it."""
+        return {"access_token": self.access_token, "now": now, "expired_at": self.expired_at}
+
+
+class Accounts:
+    """All key pairs and the one living token of each. Not thread-safe by itself."""
+
+    def __init__(self, accounts: Iterable[Account], clock: Callable[[], int]) -> None:
+        self._accounts = {account.key: account for account in accounts}
+        self._tokens: dict[str, Token] = {}
+        self._clock = clock
+
+    def issue(self, key: object, secret: object) -> Token:
+        """Give the account's token: the living one, moved on in its last minute, or a new one.
+
+        Raises:
+            Refused: The keys are missing or wrong.
+
+        Source: V1 REST API, POST /users/getToken.
+        """
+        if not key or not secret:
+            raise Refused(KEYS_MISSING, code=-1, status=400)
+        account = self._accounts.get(str(key))
+        if account is None or account.secret != secret:
+            raise unauthorized(WRONG_KEYS)
+        token = self._next_token(self._tokens.get(account.key), self._clock())
+        self._tokens[account.key] = token
+        return token
+
+    @staticmethod
+    def _next_token(token: Token | None, now: int) -> Token:
+        if token is None or now >= token.expired_at:
+            return Token(secrets.token_hex(20), now + LIFETIME)
+        if token.expired_at - now <= LAST_MINUTE:
+            return Token(token.access_token, token.expired_at + EXTENSION)
+        return token
+
+    def of_token(self, authorization: str) -> Account:
+        """Find whose token an Authorization header carries, `Bearer TOKEN` or the bare token.
+
+        Raises:
+            Refused: The token is absent, unknown or expired.
+        """
+        text = authorization.removeprefix("Bearer ").strip()
+        for key, token in self._tokens.items():
+            if text and token.access_token == text and self._clock() < token.expired_at:
+                return self._accounts[key]
+        raise unauthorized()
+
+    def of_user_code(self, user_code: str) -> Account | None:
+        """Find the account whose pages call `IMP.init` with this code."""
+        return next((a for a in self._accounts.values() if a.user_code == user_code), None)
+
+    def first(self) -> Account:
+        """Give the account that is meant where none is named."""
+        return next(iter(self._accounts.values()))

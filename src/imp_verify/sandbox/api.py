@@ -1,0 +1,288 @@
+"""The V1 REST calls over the state machine: parameters in, envelope and status out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+from urllib.parse import unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from imp_verify.sandbox import search
+from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.errors import NOTHING_TO_CANCEL, Refused, unknown_payment
+from imp_verify.sandbox.exact import as_amount, dumps, read_fields
+from imp_verify.sandbox.registrations import Registration
+from imp_verify.sandbox.sandbox import Sandbox
+
+MOST_AT_ONCE = 100
+
+
+class Answer(NamedTuple):
+    """What a call found, and the HTTP status where it is not 200."""
+
+    response: object
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated call as a value."""
+
+    sandbox: Sandbox
+    account: str
+    tier: str | None
+    path: dict[str, str]
+    query: QueryParams
+    fields: dict[str, object]
+
+    @property
+    def mine(self) -> list[Attempt]:
+        """The attempts that the caller may see."""
+        return self.sandbox.gateway.attempts(self.account, self.tier)
+
+    def attempt(self, imp_uid: str) -> Attempt:
+        """Give one of the caller's attempts, or raise Refused."""
+        attempt = self.sandbox.gateway.attempt(imp_uid)
+        if (attempt.account, attempt.tier) != (self.account, self.tier):
+            raise unknown_payment()
+        return attempt
+
+    def number(self, name: str, default: int) -> int:
+        """Read a whole number of the query."""
+        text = self.query.get(name, "")
+        if not text:
+            return default
+        if not text.isascii() or not text.isdigit():
+            raise Refused(f"{name} 값이 올바르지 않습니다.", code=-1, status=400)
+        return int(text)
+
+    def amount(self, name: str) -> Decimal | None:
+        """Read an optional amount of the body."""
+        value = self.fields.get(name)
+        if value in (None, ""):
+            return None
+        amount = as_amount(value)
+        if amount is None or amount < 0:
+            raise Refused(f"{name} 값이 올바르지 않습니다.")
+        return amount
+
+    def text(self, name: str) -> str | None:
+        """Read an optional text of the body."""
+        value = self.fields.get(name)
+        return None if value in (None, "") else str(value)
+
+
+def _payment(call: Call) -> Answer:
+    attempt = call.attempt(call.path["imp_uid"])
+    if attempt.sandbox and call.query.get("include_sandbox", "").lower() != "true":
+        raise unknown_payment()
+    return Answer(attempt.wire())
+
+
+def _payments(call: Call) -> Answer:
+    imp_uids = call.query.getlist("imp_uid[]")
+    merchant_uids = call.query.getlist("merchant_uid[]")
+    if not 0 < len(imp_uids) + len(merchant_uids) <= MOST_AT_ONCE:
+        raise Refused("해당되는 결제건을 찾지 못하였습니다.", code=-1, status=404)
+    found = [a for a in call.mine if a.imp_uid in imp_uids or a.merchant_uid in merchant_uids]
+    if not found:
+        raise Refused("해당되는 결제건을 찾지 못하였습니다.", code=-1, status=404)
+    complete = {a.imp_uid for a in found}.issuperset(imp_uids)
+    complete = complete and {a.merchant_uid for a in found}.issuperset(merchant_uids)
+    return Answer([a.wire() for a in found], 200 if complete else 207)
+
+
+def _of_order(call: Call) -> list[Attempt]:
+    known = [a for a in call.mine if a.merchant_uid == call.path["merchant_uid"]]
+    if not known:
+        raise unknown_payment()
+    sorting = call.query.get("sorting", "-started")
+    return search.sort(search.with_status(known, call.path.get("payment_status")), sorting)
+
+
+def _find(call: Call) -> Answer:
+    found = _of_order(call)
+    if not found:
+        raise unknown_payment()
+    return Answer(found[0].wire())
+
+
+def _find_all(call: Call) -> Answer:
+    page, limit = call.number("page", 1), call.number("limit", 20)
+    return Answer(search.page_of(_of_order(call), page, limit, strict=False))
+
+
+def _status(call: Call) -> Answer:
+    found = search.with_status(call.mine, call.path["payment_status"])
+    end = call.number("to", call.sandbox.gateway.now())
+    start = call.number("from", end - search.LONGEST_WINDOW)
+    found = search.sort(search.between(found, start, end), call.query.get("sorting", "-started"))
+    return Answer(
+        search.page_of(found, call.number("page", 1), call.number("limit", 20), strict=True)
+    )
+
+
+def _registration(call: Call) -> Registration:
+    merchant_uid, amount = call.text("merchant_uid"), call.amount("amount")
+    if merchant_uid is None or amount is None:
+        raise Refused("merchant_uid, amount 파라메터가 누락되었습니다.")
+    return Registration(merchant_uid, amount, call.text("currency"))
+
+
+def _prepare(call: Call) -> Answer:
+    registrations = call.sandbox.gateway.registrations
+    return Answer(registrations.add(call.account, _registration(call)).wire())
+
+
+def _change_prepared(call: Call) -> Answer:
+    registrations = call.sandbox.gateway.registrations
+    return Answer(registrations.change(call.account, _registration(call)).wire())
+
+
+def _prepared(call: Call) -> Answer:
+    registrations = call.sandbox.gateway.registrations
+    return Answer(registrations.get(call.account, call.path["merchant_uid"]).wire())
+
+
+def _cancel(call: Call) -> Answer:
+    attempt = _to_cancel(call)
+    if attempt.pay_method == "vbank" and attempt.paid_at and not call.text("refund_account"):
+        raise Refused("환불계좌 정보가 누락되었습니다.")
+    moved = call.sandbox.gateway.cancel(
+        attempt.imp_uid,
+        amount=call.amount("amount"),
+        checksum=call.amount("checksum"),
+        reason=call.text("reason"),
+    )
+    if str(call.fields.get("enable_webhook", False)).lower() == "true":
+        call.sandbox.webhooks.announce(moved.event)
+    return Answer(moved.attempt.wire())
+
+
+def _to_cancel(call: Call) -> Attempt:
+    imp_uid, merchant_uid = call.text("imp_uid"), call.text("merchant_uid")
+    found = [
+        attempt
+        for attempt in search.sort(call.mine)
+        if (attempt.imp_uid == imp_uid if imp_uid else attempt.merchant_uid == merchant_uid)
+    ]
+    if not found:
+        raise Refused(NOTHING_TO_CANCEL)
+    return next((attempt for attempt in found if attempt.remaining), found[0])
+
+
+def _balance(call: Call) -> Answer:
+    attempt = call.attempt(call.path["imp_uid"])
+    raise Refused(f"{attempt.pg_provider}: PAYCO 결제만 조회할 수 있습니다.", code=-1, status=405)
+
+
+def _edit_account(call: Call) -> Answer:
+    imp_uid = call.attempt(call.path["imp_uid"]).imp_uid
+    due = call.amount("vbank_due")
+    gateway = call.sandbox.gateway
+    edited = gateway.edit_account(imp_uid, call.amount("amount"), None if due is None else int(due))
+    return Answer(edited.wire())
+
+
+def _kill_account(call: Call) -> Answer:
+    imp_uid = call.attempt(call.path["imp_uid"]).imp_uid
+    return Answer(call.sandbox.gateway.kill_account(imp_uid).wire())
+
+
+# Longer paths first: /payments/{imp_uid} would take "prepare" for an id.
+_CALLS: list[tuple[str, str, str, Callable[[Call], Answer]]] = [
+    ("payments", "GET", "/payments", _payments),
+    ("prepare", "POST", "/payments/prepare", _prepare),
+    ("prepare", "PUT", "/payments/prepare", _change_prepared),
+    ("prepare", "GET", "/payments/prepare/{merchant_uid}", _prepared),
+    ("cancel", "POST", "/payments/cancel", _cancel),
+    ("find", "GET", "/payments/find/{merchant_uid}", _find),
+    ("find", "GET", "/payments/find/{merchant_uid}/{payment_status}", _find),
+    ("find_all", "GET", "/payments/findAll/{merchant_uid}", _find_all),
+    ("find_all", "GET", "/payments/findAll/{merchant_uid}/{payment_status}", _find_all),
+    ("status", "GET", "/payments/status/{payment_status}", _status),
+    ("balance", "GET", "/payments/{imp_uid}/balance", _balance),
+    ("payment", "GET", "/payments/{imp_uid}", _payment),
+    ("vbank", "PUT", "/vbanks/{imp_uid}", _edit_account),
+    ("vbank", "DELETE", "/vbanks/{imp_uid}", _kill_account),
+]
+
+
+def routes(sandbox: Sandbox) -> list[Route]:
+    """Make the routes of all calls."""
+    made = [
+        Route(path, _endpoint(sandbox, name, handle), methods=[method])
+        for name, method, path, handle in _CALLS
+    ]
+    return [Route("/users/getToken", _token_endpoint(sandbox), methods=["POST"]), *made]
+
+
+def envelope(
+    response: object, *, code: int = 0, message: str | None = None, status: int = 200
+) -> Response:
+    """Write the gateway's envelope."""
+    text = dumps({"code": code, "message": message, "response": response})
+    return Response(text, status, media_type="application/json;charset=UTF-8")
+
+
+def refusal(error: Refused) -> Response:
+    """Write a refusal."""
+    return envelope(None, code=error.code, message=error.message, status=error.status)
+
+
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def _endpoint(sandbox: Sandbox, name: str, handle: Callable[[Call], Answer]) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        if fault := sandbox.faults.take(name):
+            return Response(fault.body, fault.status, media_type=fault.content_type)
+        try:
+            call = await _read(sandbox, request)
+            answer = await run_in_threadpool(handle, call)
+        except Refused as error:
+            return refusal(error)
+        return envelope(answer.response, status=answer.status)
+
+    return endpoint
+
+
+def _token_endpoint(sandbox: Sandbox) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
+        if fault := sandbox.faults.take("token"):
+            return Response(fault.body, fault.status, media_type=fault.content_type)
+        try:
+            fields = await _fields(request)
+            token = sandbox.gateway.issue_token(fields.get("imp_key"), fields.get("imp_secret"))
+        except Refused as error:
+            return refusal(error)
+        return envelope(token.wire(sandbox.gateway.now()))
+
+    return endpoint
+
+
+async def _read(sandbox: Sandbox, request: Request) -> Call:
+    account = sandbox.gateway.account_of(request.headers.get("authorization", ""))
+    return Call(
+        sandbox,
+        account.key,
+        request.headers.get("tier") or None,
+        # The path came undecoded, so that an encoded slash stays inside its segment.
+        {name: unquote(value) for name, value in request.path_params.items()},
+        request.query_params,
+        await _fields(request),
+    )
+
+
+async def _fields(request: Request) -> dict[str, object]:
+    try:
+        return read_fields(await request.body(), request.headers.get("content-type", ""))
+    except ValueError as error:
+        raise Refused("요청 본문을 읽을 수 없습니다.", code=-1, status=400) from error

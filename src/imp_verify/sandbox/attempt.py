@@ -1,0 +1,190 @@
+"""One payment attempt as a frozen value, and how the gateway writes it; no rule of change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+_NEVER_SET: dict[str, object] = {
+    "emb_pg_provider": None,
+    "escrow": False,
+    "bank_code": None,
+    "bank_name": None,
+    "card_issuer_code": None,
+    "card_issuer_name": None,
+    "card_publisher_code": None,
+    "card_publisher_name": None,
+    "receipt_url": None,
+    "cancel_receipt_urls": [],
+    "cash_receipt_issued": False,
+}
+_BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """One entry of cancel_history."""
+
+    cancellation_id: str
+    pg_tid: str
+    amount: Decimal
+    cancelled_at: int
+    reason: str | None
+
+    def wire(self) -> dict[str, object]:
+        """Give the entry as the gateway writes it."""
+        return {
+            "pg_tid": self.pg_tid,
+            "amount": self.amount,
+            "cancelled_at": self.cancelled_at,
+            "reason": self.reason,
+            "receipt_url": None,
+            "cancellation_id": self.cancellation_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What the gateway tells about the card that paid."""
+
+    apply_num: str
+    code: str = "361"
+    name: str = "BC카드"
+    number: str = "400000******0002"
+    quota: int = 0
+    kind: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualAccount:
+    """The bank account issued for one attempt; `due` and `issued_at` are Unix seconds."""
+
+    number: str
+    due: int
+    issued_at: int
+    code: str = "088"
+    bank: str = "신한은행"
+    holder: str | None = "샌드박스"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One payment attempt. Times are Unix seconds, 0 where the event has not happened."""
+
+    imp_uid: str
+    merchant_uid: str
+    account: str
+    amount: Decimal
+    started_at: int
+    number: int
+    tier: str | None = None
+    currency: str = "KRW"
+    pay_method: str = "card"
+    channel: str = "pc"
+    pg_provider: str = "html5_inicis"
+    pg_tid: str | None = None
+    pg_id: str = "SANDBOXMID"
+    sandbox: bool = False
+    name: str | None = None
+    buyer: tuple[str | None, ...] = (None,) * len(_BUYER)
+    custom_data: str | None = None
+    user_agent: str | None = None
+    customer_uid: str | None = None
+    customer_uid_usage: str | None = None
+    notice_urls: tuple[str, ...] = ()
+    confirm_url: str | None = None
+    status: str = "ready"
+    card: Card | None = None
+    vbank: VirtualAccount | None = None
+    vbank_due: int = 0
+    cancellations: tuple[Cancellation, ...] = ()
+    paid_at: int = 0
+    failed_at: int = 0
+    cancelled_at: int = 0
+    updated_at: int = 0
+    fail_reason: str | None = None
+    error_code: str | None = None
+
+    @property
+    def cancel_amount(self) -> Decimal:
+        """What was given back so far."""
+        return sum((entry.amount for entry in self.cancellations), Decimal(0))
+
+    @property
+    def remaining(self) -> Decimal:
+        """What can still be given back; 0 for an attempt that never was paid."""
+        return self.amount - self.cancel_amount if self.paid_at else Decimal(0)
+
+    @property
+    def waits_for_deposit(self) -> bool:
+        """Whether a virtual account was issued and nothing came in yet."""
+        return self.status == "ready" and self.vbank is not None
+
+    @property
+    def in_window(self) -> bool:
+        """Whether the buyer still has it open: neither ended nor an account issued."""
+        return self.status == "ready" and self.vbank is None
+
+    def wire(self) -> dict[str, object]:
+        """Give the attempt as the gateway writes it: every documented field, with its type.
+
+        Source: V1 REST API, GET /payments/{imp_uid}.
+        """
+        return {
+            "imp_uid": self.imp_uid,
+            "merchant_uid": self.merchant_uid,
+            "pay_method": self.pay_method,
+            "channel": self.channel,
+            "pg_provider": self.pg_provider,
+            "pg_tid": self.pg_tid,
+            "pg_id": self.pg_id,
+            "sandbox": self.sandbox,
+            **_NEVER_SET,
+            **self._wire_card(),
+            **self._wire_account(),
+            "name": self.name,
+            "amount": self.amount,
+            "cancel_amount": self.cancel_amount,
+            "currency": self.currency,
+            **dict(zip(_BUYER, self.buyer, strict=True)),
+            "custom_data": self.custom_data,
+            "user_agent": self.user_agent,
+            **self._wire_state(),
+            "customer_uid": self.customer_uid,
+            "customer_uid_usage": self.customer_uid_usage,
+        }
+
+    def _wire_state(self) -> dict[str, object]:
+        last = self.cancellations[-1] if self.cancellations else None
+        return {
+            "status": self.status,
+            "started_at": self.started_at,
+            "paid_at": self.paid_at,
+            "failed_at": self.failed_at,
+            "cancelled_at": self.cancelled_at,
+            "fail_reason": self.fail_reason,
+            "cancel_reason": last.reason if last else None,
+            "cancel_history": [entry.wire() for entry in self.cancellations],
+        }
+
+    def _wire_card(self) -> dict[str, object]:
+        card = self.card
+        return {
+            "apply_num": card.apply_num if card else None,
+            "card_code": card.code if card else None,
+            "card_name": card.name if card else None,
+            "card_quota": card.quota if card else 0,
+            "card_number": card.number if card else None,
+            "card_type": card.kind if card else None,
+        }
+
+    def _wire_account(self) -> dict[str, object]:
+        vbank = self.vbank
+        return {
+            "vbank_code": vbank.code if vbank else None,
+            "vbank_name": vbank.bank if vbank else None,
+            "vbank_num": vbank.number if vbank else None,
+            "vbank_holder": vbank.holder if vbank else None,
+            "vbank_date": vbank.due if vbank else 0,
+            "vbank_issued_at": vbank.issued_at if vbank else 0,
+        }

@@ -1,0 +1,105 @@
+"""The control endpoints: what tests, demos and other languages set and see over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.errors import Refused
+from imp_verify.sandbox.exact import as_amount, dumps, loads
+from imp_verify.sandbox.sandbox import Sandbox
+from imp_verify.sandbox.settings import Fault
+
+Fields = dict[str, Any]
+
+
+class Control:
+    """The endpoints under /sandbox/, over one sandbox. Bodies and answers are plain JSON."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._actions: dict[str, Callable[[Fields], object]] = {
+            "settings": self._settings,
+            "faults": self._faults,
+            "clock": self._clock,
+            "deliver": self._deliver,
+            "open": self._open,
+            "approve": self._move(sandbox.approve),
+            "decline": self._move(sandbox.decline),
+            "close": self._move(sandbox.close),
+            "issue": self._move(sandbox.issue_account),
+            "deposit": self._move(sandbox.deposit),
+            "cancel": self._cancel,
+        }
+
+    def routes(self) -> list[Route]:
+        """Make the routes."""
+        return [
+            Route("/sandbox/{view}", self._show, methods=["GET"]),
+            Route("/sandbox/{action}", self._act, methods=["POST"]),
+        ]
+
+    async def _show(self, request: Request) -> Response:
+        views: dict[str, Callable[[], object]] = {
+            "settings": self._sandbox.settings.as_dict,
+            "clock": lambda: {"now": self._sandbox.gateway.now()},
+            "payments": lambda: [a.wire() for a in self._sandbox.gateway.attempts()],
+            "deliveries": lambda: [d.wire() for d in self._sandbox.webhooks.deliveries],
+            "pending": lambda: [event.fields() for event in self._sandbox.webhooks.pending],
+        }
+        view = views.get(request.path_params["view"])
+        return _json({"error": "no such view"}, 404) if view is None else _json(view())
+
+    async def _act(self, request: Request) -> Response:
+        action = self._actions.get(request.path_params["action"])
+        if action is None:
+            return _json({"error": "no such action"}, 404)
+        try:
+            fields = loads(await request.body() or b"{}")
+            if not isinstance(fields, dict):
+                raise ValueError("the body is no object")
+            return _json(await run_in_threadpool(action, fields))
+        except Refused as error:
+            return _json({"error": error.message}, 409)
+        except (ValueError, TypeError, KeyError) as error:
+            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def _settings(self, fields: Fields) -> object:
+        self._sandbox.settings.change(fields)
+        return self._sandbox.settings.as_dict()
+
+    def _faults(self, fields: Fields) -> object:
+        self._sandbox.faults.add(Fault(**fields))
+        return {}
+
+    def _clock(self, fields: Fields) -> object:
+        if "stop_at" in fields:
+            self._sandbox.clock.stop_at(int(fields["stop_at"]))
+        self._sandbox.clock.advance(int(fields.get("advance", 0)))
+        return {"now": self._sandbox.gateway.now()}
+
+    def _deliver(self, fields: Fields) -> object:
+        return [delivery.wire() for delivery in self._sandbox.webhooks.deliver()]
+
+    def _open(self, fields: Fields) -> object:
+        return self._sandbox.gateway.open(fields).wire()
+
+    def _cancel(self, fields: Fields) -> object:
+        amount = None if fields.get("amount") is None else as_amount(fields["amount"])
+        if amount is None and fields.get("amount") is not None:
+            raise ValueError("amount is no number")
+        return self._sandbox.cancel(fields["imp_uid"], amount, fields.get("reason")).wire()
+
+    @staticmethod
+    def _move(change: Callable[[str], Attempt]) -> Callable[[Fields], object]:
+        return lambda fields: change(fields["imp_uid"]).wire()
+
+
+def _json(content: object, status: int = 200) -> Response:
+    return Response(dumps(content), status, media_type="application/json")

@@ -1,0 +1,37 @@
+"""How the sandbox's gateway says no: as a value of the wire, never as a crash."""
+
+from __future__ import annotations
+
+NO_PAYMENT = "존재하지 않는 결제정보입니다."
+NOTHING_TO_CANCEL = "취소할 결제건이 존재하지 않습니다."
+ALREADY_CANCELLED = "이미 전액취소된 주문입니다."
+ALREADY_PREPARED = "결제정보 사전등록에 실패하였습니다(이미 등록된 merchant_uid입니다)."
+WRONG_KEYS = "인증에 실패하였습니다. API키와 secret을 확인하세요."
+KEYS_MISSING = "imp_key, imp_secret 파라메터가 누락되었습니다."
+UNAUTHORIZED = "Unauthorized"
+CONFIRM_REFUSED = "고객사 요청에 의해 결제를 중단합니다. (상세사유 : {reason})"
+CONFIRM_NO_REASON = "알 수 없음"
+
+
+class Refused(Exception):
+    """The gateway refuses: `code` and `message` of the envelope, and the HTTP status.
+
+    The vendor publishes no list of texts; those above were seen on the real gateway, any other
+    text is the sandbox's own.
+    """
+
+    def __init__(self, message: str, *, code: int = 1, status: int = 200) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.status = status
+
+
+def unknown_payment() -> Refused:
+    """Make the refusal of a look-up that finds nothing."""
+    return Refused(NO_PAYMENT, code=-1, status=404)
+
+
+def unauthorized(message: str = UNAUTHORIZED) -> Refused:
+    """Make the refusal of a token or a key pair."""
+    return Refused(message, code=-1, status=401)

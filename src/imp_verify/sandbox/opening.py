@@ -1,0 +1,101 @@
+"""Reading what a page asks of the payment window; what a page must not ask is refused here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+from imp_verify.sandbox.errors import Refused
+from imp_verify.sandbox.exact import as_amount, dumps
+
+KOREA = timezone(timedelta(hours=9))
+LONGEST_NUMBER = 40
+DEFAULT_PROVIDER = "html5_inicis"
+_IN_DOLLARS = frozenset({"paypal", "paypal_v2", "eximbay"})
+_BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
+_DUE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[ T]?(\d\d):?(\d\d):?(\d\d))?")
+
+
+def read_request(
+    params: Mapping[str, object], channels: Mapping[str, tuple[str, bool]]
+) -> dict[str, object]:
+    """Read the parameters of `IMP.request_pay` into an attempt's fields.
+
+    Args:
+        params: As the page gave them.
+        channels: For a channelKey, its PG's code and whether it is a test channel.
+
+    Raises:
+        Refused: amount is not a number, or merchant_uid not a text that fits: no window opens.
+
+    Source: JavaScript SDK, request_pay; release note of 2024-03-15 on the two types.
+    """
+    merchant_uid, amount = _essentials(params)
+    provider, is_test = _channel(params, channels)
+    custom = params.get("custom_data")
+    return {
+        "merchant_uid": merchant_uid,
+        "amount": amount,
+        "pg_provider": provider,
+        "sandbox": is_test,
+        "pay_method": _text(params, "pay_method") or "card",
+        "currency": _text(params, "currency") or ("USD" if provider in _IN_DOLLARS else "KRW"),
+        "name": _text(params, "name"),
+        "buyer": tuple(_text(params, key) for key in _BUYER),
+        "custom_data": None if custom is None else dumps(custom),
+        "customer_uid": _text(params, "customer_uid"),
+        "notice_urls": _addresses(params.get("notice_url")),
+        "confirm_url": _text(params, "confirm_url"),
+        "vbank_due": read_due(_text(params, "vbank_due")),
+    }
+
+
+def _essentials(params: Mapping[str, object]) -> tuple[str, Decimal]:
+    merchant_uid, amount = params.get("merchant_uid"), params.get("amount")
+    if not isinstance(merchant_uid, str) or not 0 < len(merchant_uid) <= LONGEST_NUMBER:
+        raise Refused("merchant_uid는 1자 이상 40자 이하의 문자열이어야 합니다.")
+    number = None if isinstance(amount, str) else as_amount(amount)
+    if number is None or number < 0:
+        raise Refused("amount는 숫자여야 합니다.")
+    return merchant_uid, number
+
+
+def _channel(
+    params: Mapping[str, object], channels: Mapping[str, tuple[str, bool]]
+) -> tuple[str, bool]:
+    key = _text(params, "channelKey")
+    if key is not None and key in channels:
+        return channels[key]
+    return (_text(params, "pg") or DEFAULT_PROVIDER).partition(".")[0], False
+
+
+def _text(params: Mapping[str, object], key: str) -> str | None:
+    value = params.get(key)
+    return value if isinstance(value, str) and value else None
+
+
+def _addresses(value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    return tuple(item for item in items if isinstance(item, str) and item)
+
+
+def read_due(text: str | None) -> int:
+    """Read a virtual account's deadline, Korean time; a day alone means its end. 0 where none.
+
+    Raises:
+        Refused: It is no date.
+    """
+    if not text:
+        return 0
+    match = _DUE.fullmatch(text)
+    if match is None:
+        raise Refused("vbank_due 형식이 올바르지 않습니다.")
+    year, month, day, *clock = match.groups()
+    hour, minute, second = (int(part) for part in (clock if clock[0] else (23, 59, 59)))
+    try:
+        due = datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=KOREA)
+    except ValueError as error:
+        raise Refused("vbank_due 형식이 올바르지 않습니다.") from error
+    return int(due.timestamp())

@@ -1,0 +1,148 @@
+"""The sandbox over HTTP: the whole application, and a server on loopback to run it in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from imp_verify.sandbox import api
+from imp_verify.sandbox.accounts import Account
+from imp_verify.sandbox.control import Control
+from imp_verify.sandbox.sandbox import Sandbox
+from imp_verify.sandbox.settings import Settings
+from imp_verify.sandbox.window import Window
+
+LOOPBACK = "127.0.0.1"
+
+
+def application(sandbox: Sandbox) -> ASGIApp:
+    """Make the ASGI application of one sandbox."""
+    routes = [*api.routes(sandbox), *Window(sandbox).routes(), *Control(sandbox).routes()]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
+    app.router.redirect_slashes = False
+    return _Undecoded(app)
+
+
+async def _no_such_call(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return api.envelope(None, code=-1, message=error.detail, status=error.status_code)
+
+
+class _Undecoded:
+    """Gives the API's routes the path as it was sent: `a%2Fb` is one segment, not two."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(("/payments", "/vbanks")):
+            scope = {**scope, "path": scope["raw_path"].decode("ascii")}
+        await self._app(scope, receive, send)
+
+
+class _Uvicorn(uvicorn.Server):
+    """A server that tells when it has started, and stops when it is told instead of looking."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.has_started = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            await super().startup(sockets)
+        finally:
+            self.has_started.set()  # also where it failed: whoever waits must not wait for ever
+
+    async def main_loop(self) -> None:
+        ticks = asyncio.create_task(super().main_loop())
+        await self._stopped.wait()
+        self.should_exit = True
+        ticks.cancel()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._stopped.set)
+
+
+class SandboxServer:
+    """A sandbox that answers on 127.0.0.1 while its `with` block runs.
+
+    Everything of the sandbox is at hand as `server.sandbox`; `server.url` is its address.
+
+    Args:
+        port: 0 takes a free one.
+        accounts: The gateway's customers; one with made-up keys where left out.
+        channels: For a channelKey, its PG's code and whether it is a test channel.
+        settings: Fields of Settings.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        accounts: Iterable[Account] = (),
+        channels: Mapping[str, tuple[str, bool]] | None = None,
+        **settings: Any,
+    ) -> None:
+        chosen = Settings()
+        chosen.change(settings)
+        self.sandbox = Sandbox(accounts=accounts, channels=channels, settings=chosen)
+        self._port = port
+        self._ends = ExitStack()
+
+    @property
+    def url(self) -> str:
+        """The address, without a slash at its end."""
+        return f"http://{LOOPBACK}:{self._port}"
+
+    def start(self) -> None:
+        """Begin to answer; gives control back when the first request can be served."""
+        listener = socket.create_server((LOOPBACK, self._port))
+        # asyncio does it for sockets of its own making alone; without it each answer waits 40 ms.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = listener.getsockname()[1]
+        config = uvicorn.Config(
+            application(self.sandbox),
+            loop="asyncio",
+            http="h11",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=5,
+        )
+        server = _Uvicorn(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        server.has_started.wait()
+        self._ends.callback(thread.join)
+        self._ends.callback(server.stop)
+        self._ends.callback(self.sandbox.close_down)
+
+    def stop(self) -> None:
+        """Stop answering and wait until all is closed."""
+        self._ends.close()
+
+    def __enter__(self) -> SandboxServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()

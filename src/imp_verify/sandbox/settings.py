@@ -1,0 +1,126 @@
+"""What a test or a demo can set: behaviour, time and faults."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+_CHOICES = {
+    "webhook_format": ("json", "form"),
+    "webhook_order": ("webhook-first", "browser-first", "both"),
+    "redirect": ("auto", "always", "never"),
+    "closed_becomes": ("failed", "ready"),
+    "language": ("ko", "en"),
+}
+
+
+@dataclass(slots=True)
+class Settings:
+    """How the sandbox behaves; every field may be changed while it runs.
+
+    Attributes:
+        webhook_url: Where webhooks go that no notice_url sends elsewhere; None means nowhere.
+        webhook_format: json or form.
+        webhook_order: webhook-first waits for the shop's answer before the browser hears of the
+            result; browser-first keeps webhooks back until `Webhooks.deliver` is called; both
+            starts a webhook and goes on at once, as the real gateway does.
+        redirect: Whether the buyer leaves the page for the window: on mobile devices (auto),
+            always or never. Only ever where the page gave an m_redirect_url.
+        closed_becomes: What a closed window leaves: failed, or ready as with many PGs.
+        language: Of the window, where the page asks for none.
+        public_url: The sandbox's own address as browsers see it; None takes the Host header.
+    """
+
+    webhook_url: str | None = None
+    webhook_format: str = "json"
+    webhook_order: str = "webhook-first"
+    redirect: str = "auto"
+    closed_becomes: str = "failed"
+    language: str = "ko"
+    public_url: str | None = None
+
+    def change(self, fields: Mapping[str, object]) -> None:
+        """Set the fields given, all or none.
+
+        Raises:
+            ValueError: A name or a value is unknown.
+        """
+        for name, value in fields.items():
+            if name not in asdict(self):
+                raise ValueError(f"no such setting: {name}")
+            if name in _CHOICES and value not in _CHOICES[name]:
+                raise ValueError(f"{name} is one of {', '.join(_CHOICES[name])}")
+        for name, value in fields.items():
+            setattr(self, name, value)
+
+    def as_dict(self) -> dict[str, object]:
+        """Give all fields."""
+        return asdict(self)
+
+
+class Clock:
+    """The sandbox's time in whole Unix seconds: the real one, moved on, or one that stands."""
+
+    def __init__(self) -> None:
+        self._stands_at: int | None = None
+        self._offset = 0
+
+    def __call__(self) -> int:
+        """Give the time."""
+        if self._stands_at is not None:
+            return self._stands_at
+        return int(time.time()) + self._offset
+
+    def stop_at(self, seconds: int) -> None:
+        """Let the time stand at this second from now on."""
+        self._stands_at = seconds
+
+    def advance(self, seconds: int) -> None:
+        """Move on by so many seconds, and stand or run as before."""
+        if self._stands_at is not None:
+            self._stands_at += seconds
+        else:
+            self._offset += seconds
+
+
+@dataclass(slots=True)
+class Fault:
+    """An answer that the next calls get instead of the real one.
+
+    Attributes:
+        call: The call's name: token, payment, payments, find, find_all, status, prepare, cancel,
+            balance or vbank.
+        status: The HTTP status.
+        body: The body as it is; it need not be JSON.
+        times: How many calls.
+    """
+
+    call: str
+    status: int = 500
+    body: str = ""
+    content_type: str = "application/json"
+    times: int = 1
+
+
+class Faults:
+    """The faults that are still to happen."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def add(self, fault: Fault) -> None:
+        """Let a fault happen, after those of the same call that were added before."""
+        with self._lock:
+            self._faults.append(fault)
+
+    def take(self, call: str) -> Fault | None:
+        """Give the fault that this call meets, and count it as met."""
+        with self._lock:
+            for fault in self._faults:
+                if fault.call == call and fault.times > 0:
+                    fault.times -= 1
+                    return fault
+        return None

@@ -1,0 +1,297 @@
+"""The gateway as a state machine: what a payment can become, and what is told to the shop then.
+
+No I/O happens here; every method takes one lock, so that it may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from imp_verify.sandbox.accounts import Account, Accounts, Token
+from imp_verify.sandbox.attempt import Attempt, Cancellation, Card, VirtualAccount
+from imp_verify.sandbox.errors import (
+    ALREADY_CANCELLED,
+    CONFIRM_NO_REASON,
+    CONFIRM_REFUSED,
+    NOTHING_TO_CANCEL,
+    Refused,
+    unknown_payment,
+)
+from imp_verify.sandbox.events import Event, Moved
+from imp_verify.sandbox.opening import read_request
+from imp_verify.sandbox.registrations import Registrations
+
+DEFAULT_DUE = 30 * 24 * 3600
+DIGITS = "0123456789"
+
+
+def system_clock() -> int:
+    """Give the time of day in whole Unix seconds."""
+    return int(time.time())
+
+
+class Gateway:
+    """Accounts, payment attempts and pre-registrations, and every way they can change.
+
+    Args:
+        accounts: The customers of this gateway; one with made-up keys where left out.
+        clock: Gives whole Unix seconds.
+        channels: For a channelKey, its PG's code and whether it is a test channel.
+
+    Attributes:
+        registrations: The pre-registered amounts.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] = (),
+        *,
+        clock: Callable[[], int] = system_clock,
+        channels: Mapping[str, tuple[str, bool]] | None = None,
+    ) -> None:
+        self._lock = threading.RLock()
+        self._clock = clock
+        self._accounts = Accounts(tuple(accounts) or (Account(),), clock)
+        self._channels = dict(channels or {})
+        self._attempts: dict[str, Attempt] = {}
+        self._series = _digits(6)
+        self.registrations = Registrations(self._lock)
+
+    def now(self) -> int:
+        """Give the gateway's time."""
+        return self._clock()
+
+    def issue_token(self, key: object, secret: object) -> Token:
+        """Give the access token of a key pair, or raise Refused."""
+        with self._lock:
+            return self._accounts.issue(key, secret)
+
+    def account_of(self, authorization: str) -> Account:
+        """Find whose token the header carries, or raise Refused."""
+        with self._lock:
+            return self._accounts.of_token(authorization)
+
+    def attempt(self, imp_uid: str) -> Attempt:
+        """Give one attempt, whosever it is, or raise Refused."""
+        with self._lock:
+            if imp_uid not in self._attempts:
+                raise unknown_payment()
+            return self._attempts[imp_uid]
+
+    def attempts(self, account: str | None = None, tier: str | None = None) -> list[Attempt]:
+        """Give the attempts of one account and tier, or (account None) all, in their order."""
+        with self._lock:
+            everything = list(self._attempts.values())
+        if account is None:
+            return everything
+        return [a for a in everything if (a.account, a.tier) == (account, tier)]
+
+    # The payment window
+
+    def open(
+        self,
+        params: Mapping[str, object],
+        *,
+        user_code: str | None = None,
+        tier: str | None = None,
+        channel: str = "pc",
+        user_agent: str | None = None,
+    ) -> Attempt:
+        """Open the window for what a page asks, or raise Refused and record nothing.
+
+        Args:
+            params: The parameters of `IMP.request_pay`.
+            user_code: What `IMP.init` was called with; None means the first account.
+            tier: The sub-store, where `IMP.agency` was called.
+            channel: pc or mobile.
+            user_agent: The buyer's browser.
+        """
+        fields: dict[str, Any] = read_request(params, self._channels)
+        with self._lock:
+            account = self._account_of_page(user_code)
+            self.registrations.check(account.key, fields)
+            mine = self.attempts(account.key, tier)
+            if any(a.paid_at and a.merchant_uid == fields["merchant_uid"] for a in mine):
+                raise Refused("이미 결제가 이루어진 거래건입니다.")
+            attempt = Attempt(
+                imp_uid=self._new_imp_uid(),
+                account=account.key,
+                tier=tier,
+                channel=channel,
+                user_agent=user_agent,
+                started_at=self._clock(),
+                updated_at=self._clock(),
+                number=len(self._attempts),
+                **fields,
+            )
+            self._attempts[attempt.imp_uid] = attempt
+            return attempt
+
+    def _account_of_page(self, user_code: str | None) -> Account:
+        if user_code is None:
+            return self._accounts.first()
+        account = self._accounts.of_user_code(user_code)
+        if account is None:
+            raise Refused("등록되지 않은 고객사 식별코드입니다.")
+        return account
+
+    def approve(self, imp_uid: str, *, late: bool = False) -> Moved:
+        """Let the payment through; `late` also one that failed before, as some PGs do."""
+        with self._lock:
+            attempt = self.attempt(imp_uid)
+            failed_before = late and attempt.status == "failed"
+            if not (attempt.in_window or failed_before) or attempt.pay_method == "vbank":
+                raise Refused("승인할 수 없는 상태의 결제입니다.")
+            card = Card(_digits(8)) if attempt.pay_method == "card" else None
+            usage = "issue" if attempt.customer_uid else None
+            return self._tell(imp_uid, "paid", card=card, customer_uid_usage=usage, **self._paid())
+
+    def fail(self, imp_uid: str, *, code: str, reason: str) -> Attempt:
+        """End an open window without money: declined, closed or refused. Nothing is sent."""
+        with self._lock:
+            if not self.attempt(imp_uid).in_window:
+                raise Refused("이미 종료된 결제입니다.")
+            return self._fail(imp_uid, code, reason)
+
+    def refuse_by_shop(self, imp_uid: str, reason: str | None) -> Attempt:
+        """Fail the payment because the shop said no before the approval."""
+        text = CONFIRM_REFUSED.format(reason=reason or CONFIRM_NO_REASON)
+        return self.fail(imp_uid, code="SANDBOX_CONFIRM", reason=text)
+
+    # Virtual accounts
+
+    def issue_account(self, imp_uid: str) -> Moved:
+        """Issue the virtual account that an open window asked for."""
+        with self._lock:
+            attempt, now = self.attempt(imp_uid), self._clock()
+            if not attempt.in_window or attempt.pay_method != "vbank":
+                raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
+            number = f"{_digits(3)}-{_digits(3)}-{_digits(6)}"
+            account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
+            return self._tell(imp_uid, "ready", vbank=account, pg_tid=_new_tid())
+
+    def deposit(self, imp_uid: str) -> Moved:
+        """Receive the money for an issued account. Whether the deadline passed is not looked at."""
+        with self._lock:
+            self._waiting(imp_uid)
+            return self._tell(imp_uid, "paid", **self._paid())
+
+    def kill_account(self, imp_uid: str) -> Attempt:
+        """End a waiting account: it counts as failed."""
+        with self._lock:
+            self._waiting(imp_uid)
+            return self._fail(imp_uid, "SANDBOX_KILLED", "가상계좌 말소")
+
+    def edit_account(self, imp_uid: str, amount: Decimal | None, due: int | None) -> Attempt:
+        """Change a waiting account's amount, deadline or both."""
+        with self._lock:
+            attempt = self._waiting(imp_uid)
+            assert attempt.vbank is not None
+            vbank = replace(attempt.vbank, due=due or attempt.vbank.due)
+            return self._move(imp_uid, vbank=vbank, amount=amount or attempt.amount)
+
+    def _waiting(self, imp_uid: str) -> Attempt:
+        attempt = self.attempt(imp_uid)
+        if not attempt.waits_for_deposit:
+            raise Refused("입금대기 상태의 가상계좌가 아닙니다.", code=-1, status=400)
+        return attempt
+
+    # Cancelling
+
+    def cancel(
+        self,
+        imp_uid: str,
+        *,
+        amount: Decimal | None = None,
+        checksum: Decimal | None = None,
+        reason: str | None = None,
+    ) -> Moved:
+        """Give money back: `amount`, or all that is left where it is None or 0.
+
+        The event is made always; who calls decides whether this way of cancelling sends one.
+
+        Source: V1 REST API, POST /payments/cancel.
+        """
+        with self._lock:
+            attempt = self._cancellable(imp_uid, checksum)
+            part = amount or attempt.remaining
+            if not 0 < part <= attempt.remaining:
+                raise Refused("취소 요청금액이 취소 가능금액을 초과합니다.")
+            ident = "CXL" + _digits(17)
+            entry = Cancellation(ident, _new_tid(), part, self._clock(), reason)
+            return self._tell(
+                imp_uid,
+                "cancelled",
+                cancellation_id=ident,
+                cancellations=(*attempt.cancellations, entry),
+                cancelled_at=self._clock(),
+            )
+
+    def _cancellable(self, imp_uid: str, checksum: Decimal | None) -> Attempt:
+        attempt = self._attempts.get(imp_uid)
+        if attempt is None or not attempt.paid_at:
+            raise Refused(NOTHING_TO_CANCEL)
+        if attempt.remaining == 0:
+            raise Refused(ALREADY_CANCELLED)
+        if checksum is not None and checksum != attempt.remaining:
+            raise Refused("취소 가능금액과 checksum이 일치하지 않습니다.")
+        return attempt
+
+    # Inside the lock
+
+    def edit(self, imp_uid: str, **changes: Any) -> Attempt:
+        """Set any field of an attempt: for states that no documented way leads to."""
+        with self._lock:
+            self.attempt(imp_uid)
+            return self._move(imp_uid, **changes)
+
+    def _paid(self) -> dict[str, Any]:
+        return {
+            "paid_at": self._clock(),
+            "pg_tid": _new_tid(),
+            "failed_at": 0,
+            "fail_reason": None,
+            "error_code": None,
+        }
+
+    def _fail(self, imp_uid: str, code: str, reason: str) -> Attempt:
+        return self._move(
+            imp_uid,
+            status="failed",
+            failed_at=self._clock(),
+            fail_reason=reason,
+            error_code=code,
+        )
+
+    def _tell(
+        self, imp_uid: str, status: str, *, cancellation_id: str | None = None, **changes: Any
+    ) -> Moved:
+        attempt = self._move(imp_uid, status=status, **changes)
+        return Moved(
+            attempt,
+            Event(imp_uid, attempt.merchant_uid, status, cancellation_id, attempt.notice_urls),
+        )
+
+    def _move(self, imp_uid: str, **changes: Any) -> Attempt:
+        attempt = replace(self._attempts[imp_uid], updated_at=self._clock(), **changes)
+        self._attempts[imp_uid] = attempt
+        return attempt
+
+    def _new_imp_uid(self) -> str:
+        # Counted, so that none comes twice, after a start that no other run has: a shop's
+        # database outlives the sandbox, and an id there belongs to one order for ever.
+        return f"imp_{self._series}{len(self._attempts):06d}"
+
+
+def _digits(length: int) -> str:
+    return "".join(secrets.choice(DIGITS) for _ in range(length))
+
+
+def _new_tid() -> str:
+    return "SANDBOX" + _digits(20)

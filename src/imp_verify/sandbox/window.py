@@ -1,0 +1,187 @@
+"""The browser's side over HTTP: the SDK's stand-in, the payment window and the list of payments."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from decimal import Decimal
+from importlib.resources import files
+from urllib.parse import parse_qs
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from imp_verify.sandbox import pages
+from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.browser import (
+    CLASSIC,
+    IDS_ONLY,
+    Problem,
+    Visit,
+    callback,
+    refused,
+    return_address,
+)
+from imp_verify.sandbox.errors import Refused
+from imp_verify.sandbox.exact import as_amount, dumps, loads
+from imp_verify.sandbox.sandbox import Sandbox
+
+_TYPES = {"css": "text/css", "js": "text/javascript"}
+_BUYERS = frozenset({"approve", "issue", "decline", "close"})
+
+
+class Window:
+    """The endpoints a browser meets, over one sandbox."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self._visits: dict[str, Visit] = {}
+
+    def routes(self) -> list[Route]:
+        """Make the routes."""
+        return [
+            Route("/", self._overview),
+            Route("/v1/iamport.js", self._sdk(IDS_ONLY)),
+            Route("/js/iamport.payment-{version}.js", self._sdk(CLASSIC)),
+            Route("/static/{name}", self._static),
+            Route("/deliver", self._deliver, methods=["POST"]),
+            Route("/window", self._open, methods=["POST"]),
+            Route("/window/{imp_uid}", self._show),
+            Route("/window/{imp_uid}/{action}", self._act, methods=["POST"]),
+        ]
+
+    def _sdk(self, style: str) -> Callable[[Request], Awaitable[Response]]:
+        async def script(request: Request) -> Response:
+            host = request.headers.get("host", "")
+            settings = self._sandbox.settings
+            config = {
+                "base": settings.public_url or f"{request.url.scheme}://{host}",
+                "style": style,
+                "redirect": settings.redirect,
+            }
+            text = _package_file("iamport.js").replace("__CONFIG__", dumps(config))
+            return _fresh(Response(text, media_type=_TYPES["js"]))
+
+        return script
+
+    async def _static(self, request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in ("sandbox.css", "window.js"):
+            return Response("Not Found", 404)
+        return Response(_package_file(name), media_type=_TYPES[name.rpartition(".")[2]])
+
+    async def _overview(self, request: Request) -> Response:
+        webhooks = self._sandbox.webhooks
+        attempts = self._sandbox.gateway.attempts()
+        language = self._language(request)
+        text = pages.overview(attempts, webhooks.deliveries, webhooks.pending, language)
+        return _fresh(HTMLResponse(text))
+
+    async def _deliver(self, request: Request) -> Response:
+        await run_in_threadpool(self._sandbox.webhooks.deliver)
+        return RedirectResponse("/", 303)
+
+    async def _open(self, request: Request) -> Response:
+        # Sent as text/plain, so that a page of any origin may ask without a preflight.
+        wanted = loads(await request.body())
+        answer = self._opened(wanted, request) if isinstance(wanted, dict) else {}
+        headers = {"Access-Control-Allow-Origin": "*"}
+        return Response(dumps(answer), media_type="application/json", headers=headers)
+
+    def _opened(self, wanted: dict[str, object], request: Request) -> dict[str, object]:
+        params = wanted.get("params")
+        params = params if isinstance(params, dict) else {}
+        style = str(wanted.get("style"))
+        tier = wanted.get("tier")
+        try:
+            attempt = self._sandbox.gateway.open(
+                params,
+                user_code=str(wanted.get("userCode")),
+                tier=str(tier) if tier else None,
+                channel="mobile" if wanted.get("mobile") else "pc",
+                user_agent=request.headers.get("user-agent"),
+            )
+        except Refused as error:
+            problem = Problem("SANDBOX_REFUSED", error.message)
+            return {"refused": refused(params.get("merchant_uid"), problem, style)}
+        back = params.get("m_redirect_url") if wanted.get("redirect") else None
+        self._visits[attempt.imp_uid] = Visit(
+            style,
+            str(wanted.get("origin")),
+            str(back) if back else None,
+            str(params.get("language") or self._sandbox.settings.language),
+        )
+        return {"path": f"/window/{attempt.imp_uid}"}
+
+    async def _show(self, request: Request) -> Response:
+        try:
+            attempt = self._sandbox.gateway.attempt(request.path_params["imp_uid"])
+        except Refused as error:
+            return HTMLResponse(error.message, error.status)
+        return self._page(attempt, self._language(request, attempt))
+
+    def _page(self, attempt: Attempt, language: str, message: str = "") -> Response:
+        make = pages.window if attempt.in_window else pages.payment
+        return _fresh(HTMLResponse(make(attempt, language, message)))
+
+    async def _act(self, request: Request) -> Response:
+        imp_uid, action = request.path_params["imp_uid"], request.path_params["action"]
+        form = parse_qs((await request.body()).decode())
+        try:
+            attempt = await run_in_threadpool(self._do, imp_uid, action, form)
+        except Refused as error:
+            return self._after_refusal(imp_uid, error, request)
+        visit = self._visits.get(imp_uid)
+        if action not in _BUYERS or visit is None:
+            return RedirectResponse(
+                f"/window/{imp_uid}?lang={self._language(request, attempt)}", 303
+            )
+        if visit.redirect_url is not None:
+            return RedirectResponse(return_address(attempt, visit), 302)
+        result = callback(attempt, visit.style)
+        return _fresh(HTMLResponse(pages.finished(result, visit.origin, visit.language)))
+
+    def _do(self, imp_uid: str, action: str, form: dict[str, list[str]]) -> Attempt:
+        sandbox = self._sandbox
+        if action == "cancel":
+            return sandbox.cancel(imp_uid, _part(form), form.get("reason", [None])[0])
+        actions = {
+            "approve": sandbox.approve,
+            "issue": sandbox.issue_account,
+            "decline": sandbox.decline,
+            "close": sandbox.close,
+            "deposit": sandbox.deposit,
+        }
+        if action not in actions:
+            raise Refused("Not Found", status=404)
+        return actions[action](imp_uid)
+
+    def _after_refusal(self, imp_uid: str, error: Refused, request: Request) -> Response:
+        try:
+            attempt = self._sandbox.gateway.attempt(imp_uid)
+        except Refused:
+            return HTMLResponse(error.message, error.status)
+        return self._page(attempt, self._language(request, attempt), error.message)
+
+    def _language(self, request: Request, attempt: Attempt | None = None) -> str:
+        asked = request.query_params.get("lang")
+        visit = self._visits.get(attempt.imp_uid) if attempt else None
+        return asked or (visit.language if visit else self._sandbox.settings.language)
+
+
+def _part(form: dict[str, list[str]]) -> Decimal | None:
+    text = form.get("amount", [""])[0].replace(",", "").strip()
+    amount = as_amount(text) if text else None
+    if text and amount is None:
+        raise Refused("취소할 금액이 올바르지 않습니다.")
+    return amount
+
+
+def _fresh(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _package_file(name: str) -> str:
+    return (files("imp_verify.sandbox") / "static" / name).read_text(encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Every way to buy in the demo shop, from the first click to what the shop has recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from imp_verify.demo import Demo
+from tests.browser.conftest import Buyer, Visit
+
+ORDERS = ("webhook-first", "browser-first", "both")
+WAYS = {
+    "card_page": ("approve", "paid", "on_paid"),
+    "card_redirect": ("approve", "paid", "on_paid"),
+    "vbank": ("issue", "waiting", "on_virtual_account"),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("how", WAYS)
+def test_a_payment_is_recorded_once_whoever_comes_first(buyer: Buyer, order: str, how: str) -> None:
+    action, state, hook = WAYS[how]
+    buyer.demo.sandbox.sandbox.settings.webhook_order = order
+    buyer.buy(how, action)
+    buyer.sees_order(state)
+    deliveries = buyer.deliver()
+    assert [delivery.status for delivery in deliveries] == [200]
+    assert buyer.told() == [hook]
+    buyer.look_again(state)
+    expect(buyer.page.locator("#imp-uid")).to_have_text(buyer.attempts[0].imp_uid)
+    expect(buyer.page.locator(f"li[data-hook={hook}]")).to_have_count(1)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_virtual_account_is_shown_and_paid_by_its_deposit(buyer: Buyer, order: str) -> None:
+    buyer.demo.sandbox.sandbox.settings.webhook_order = order
+    buyer.buy("vbank", "issue")
+    buyer.sees_order("waiting")
+    (attempt,) = buyer.attempts
+    assert attempt.vbank is not None
+    expect(buyer.page.locator("#account")).to_have_text(attempt.vbank.number)
+    expect(buyer.page.locator("#bank")).to_have_text(attempt.vbank.bank)
+    expect(buyer.page.locator("#due")).to_be_visible()
+    console = buyer.in_sandbox(attempt.imp_uid)
+    console.locator("button[formaction$='/deposit']").click()
+    expect(console.locator("main")).to_have_attribute("data-state", "paid")
+    buyer.deliver()
+    assert buyer.told() == ["on_virtual_account", "on_paid"]
+    buyer.look_again("paid")
+
+
+def test_a_declined_payment_is_told_and_can_be_tried_again(buyer: Buyer) -> None:
+    buyer.buy("card_page", "decline")
+    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    expect(buyer.page.locator("#pay")).to_be_enabled()
+    assert buyer.told() == ["on_failed"]
+    buyer.open_window().click("approve")
+    buyer.sees_order("paid")
+    buyer.deliver()
+    assert buyer.told() == ["on_failed", "on_paid"]
+
+
+def test_a_payment_declined_by_redirect_comes_back_to_its_order(buyer: Buyer) -> None:
+    buyer.buy("card_redirect", "decline")
+    buyer.page.wait_for_url(f"**/orders/{buyer.number}?result=failed")
+    buyer.sees_state("open")
+    expect(buyer.page.locator("#result")).to_have_attribute("data-result", "failed")
+    assert buyer.told() == ["on_failed"]
+
+
+@pytest.mark.parametrize("becomes", ["failed", "ready"])
+def test_a_closed_window_leaves_the_order_unpaid(buyer: Buyer, becomes: str) -> None:
+    buyer.demo.sandbox.sandbox.settings.closed_becomes = becomes
+    buyer.buy("card_page", "close")
+    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    assert buyer.attempts[0].status == becomes
+    assert buyer.told() == (["on_failed"] if becomes == "failed" else [])
+    buyer.look_again("open")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_tampered_amount_is_refused(buyer: Buyer, order: str) -> None:
+    buyer.demo.sandbox.sandbox.settings.webhook_order = order
+    buyer.buy("card_page", "approve", "tamper")
+    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    expect(buyer.page.locator("#pay")).to_be_disabled()
+    (attempt,) = buyer.attempts
+    assert (attempt.status, str(attempt.amount)) == ("paid", "100")
+    assert [delivery.status for delivery in buyer.deliver()] == [400]
+    assert buyer.told() == ["on_forgery"]
+    buyer.look_again("open")
+
+
+def test_a_tampered_amount_is_refused_by_redirect_too(buyer: Buyer) -> None:
+    buyer.buy("card_redirect", "approve", "tamper")
+    buyer.page.wait_for_url("**result=forgery")
+    buyer.deliver()
+    assert buyer.told() == ["on_forgery"]
+    buyer.look_again("open")
+
+
+def test_with_confirm_a_tampered_amount_moves_no_money(buyer: Buyer) -> None:
+    buyer.buy("card_page", "approve", "tamper", "confirm")
+    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    (attempt,) = buyer.attempts
+    assert (attempt.status, attempt.paid_at) == ("failed", 0)
+    assert attempt.fail_reason is not None
+    assert "고객사 요청에 의해 결제를 중단합니다" in attempt.fail_reason
+    buyer.look_again("open")
+
+
+def test_with_confirm_an_honest_payment_goes_through(buyer: Buyer) -> None:
+    buyer.buy("card_page", "approve", "confirm")
+    buyer.sees_order("paid")
+    buyer.deliver()
+    assert buyer.told() == ["on_paid"]
+
+
+def test_a_payment_cancelled_in_full_is_refunded(buyer: Buyer) -> None:
+    buyer.buy("card_page", "approve")
+    buyer.sees_order("paid")
+    console = buyer.in_sandbox(buyer.attempts[0].imp_uid)
+    console.locator("button[formaction$='/cancel']").click()
+    expect(console.locator("main")).to_have_attribute("data-state", "cancelled")
+    buyer.deliver()
+    assert buyer.told() == ["on_paid", "on_cancelled"]
+    buyer.look_again("refunded")
+    expect(buyer.page.locator("#refunded")).to_have_text("64,900원")
+
+
+def test_a_payment_cancelled_in_parts_stays_paid(buyer: Buyer) -> None:
+    buyer.buy("card_page", "approve")
+    buyer.sees_order("paid")
+    console = buyer.in_sandbox(buyer.attempts[0].imp_uid)
+    for part in ("900", "4,000"):
+        console.locator("input[name=amount]").fill(part)
+        console.locator("button[formaction$='/cancel']").click()
+        expect(console.locator("main")).to_have_attribute("data-state", "partly")
+        buyer.deliver()
+    assert buyer.told() == ["on_paid", "on_partly_cancelled", "on_partly_cancelled"]
+    buyer.look_again("partly")
+    expect(buyer.page.locator("#refunded")).to_have_text("4,900원")
+    expect(buyer.page.locator("#left")).to_have_text("60,000원")
+
+
+def test_a_price_with_decimals_is_paid_to_the_cent(buyer: Buyer) -> None:
+    buyer.order("poster").choose("card_page").open_window().click("approve")
+    buyer.sees_order("paid")
+    (attempt,) = buyer.attempts
+    assert (str(attempt.amount), attempt.currency) == ("19.99", "USD")
+
+
+def test_two_windows_of_one_order_pay_it_once(
+    buyer: Buyer, new_visit: Callable[..., Visit]
+) -> None:
+    other = Buyer(buyer.demo, new_visit().page())
+    buyer.order().choose("card_page").open_window()
+    other.page.goto(buyer.page.url)
+    other.number = buyer.number
+    other.choose("card_page").open_window()
+    buyer.click("approve")
+    buyer.sees_order("paid")
+    other.click("approve")
+    expect(other.page.locator("#message.bad")).to_be_visible()
+    buyer.deliver()
+    assert buyer.told() == ["on_paid", "on_duplicate"]
+
+
+REAL_ADDRESS = "https://cdn.iamport.kr/v1/iamport.js"
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_the_sdks_real_address_serves_as_well_when_routed_to_the_stand_in(
+    open_demo: Callable[..., Demo], new_visit: Callable[..., Visit], how: str
+) -> None:
+    action, state, hook = WAYS[how]
+    demo, visit = open_demo(sdk_url=REAL_ADDRESS), new_visit()
+    visit.context.route(
+        REAL_ADDRESS,
+        lambda route: route.fulfill(
+            response=visit.context.request.get(demo.sandbox.url + "/v1/iamport.js")
+        ),
+    )
+    buyer = Buyer(demo, visit.page())
+    buyer.buy(how, action)
+    buyer.sees_order(state)
+    buyer.deliver()
+    assert buyer.told() == [hook]
+
+
+@pytest.mark.parametrize("how", WAYS)
+def test_the_older_sdk_file_serves_as_well(
+    open_demo: Callable[..., Demo], new_visit: Callable[..., Visit], how: str
+) -> None:
+    action, state, hook = WAYS[how]
+    buyer = Buyer(open_demo(sdk_url="/js/iamport.payment-1.2.0.js"), new_visit().page())
+    buyer.buy(how, action)
+    buyer.sees_order(state)
+    buyer.deliver()
+    assert buyer.told() == [hook]
+
+
+def test_on_a_phone_the_buyer_leaves_the_page_and_comes_back(
+    demo: Demo, new_visit: Callable[..., Visit]
+) -> None:
+    phone = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/140.0 Mobile"
+    buyer = Buyer(demo, new_visit(user_agent=phone, viewport={"width": 390, "height": 800}).page())
+    buyer.order().choose("card_page")
+    buyer.in_page = False
+    buyer.open_window().click("approve")
+    buyer.sees_order("paid")
+    assert buyer.attempts[0].channel == "mobile"
+    buyer.deliver()
+    assert buyer.told() == ["on_paid"]

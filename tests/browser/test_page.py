@@ -1,0 +1,136 @@
+"""The checkout page's own manners, and the pages around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from imp_verify.demo import Demo
+from tests.browser.conftest import Buyer, Visit
+
+
+def test_a_double_click_opens_one_window(buyer: Buyer) -> None:
+    buyer.order().choose("card_page")
+    buyer.page.locator("#pay").dblclick()
+    buyer.click("approve")
+    buyer.sees_order("paid")
+    assert len(buyer.attempts) == 1
+
+
+@pytest.mark.parametrize("answer", [(503, "{}"), (200, "<html>"), (200, "[]")])
+def test_while_nothing_is_known_the_buyer_is_told_not_to_pay_again(
+    buyer: Buyer, answer: tuple[int, str]
+) -> None:
+    status, body = answer
+    asked: list[str] = []
+
+    def unavailable(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(status=status, body=body, content_type="application/json")
+
+    buyer.page.clock.install()
+    buyer.page.route("**/payments/complete", unavailable)
+    buyer.buy("card_page", "approve")
+    expect(buyer.page.locator("#message.wait")).to_contain_text("다시 결제하지 마세요")
+    expect(buyer.page.locator("#pay")).to_be_disabled()
+    with buyer.page.expect_response("**/payments/complete"):
+        buyer.page.clock.run_for(3000)
+    buyer.page.unroute("**/payments/complete")
+    assert len(asked) >= 2
+    buyer.page.clock.run_for(3000)
+    buyer.sees_order("paid")
+    buyer.deliver()
+    assert buyer.told() == ["on_paid"]
+
+
+def test_a_refusal_before_the_window_opens_is_shown(buyer: Buyer) -> None:
+    buyer.order()
+    demo = buyer.demo.sandbox.sandbox
+    demo.approve(demo.gateway.open({"merchant_uid": buyer.number, "amount": 1}).imp_uid)
+    buyer.choose("card_page")
+    buyer.page.click("#pay")
+    expect(buyer.page.locator("#message.bad")).to_have_text("이미 결제가 이루어진 거래건입니다.")
+    expect(buyer.page.locator("#pay")).to_be_enabled()
+
+
+def test_a_gateway_that_cannot_be_reached_is_told(
+    open_demo: Callable[..., Demo], new_visit: Callable[..., Visit]
+) -> None:
+    visit = new_visit()
+    buyer = Buyer(open_demo(), visit.page())
+    buyer.order()
+    visit.context.route("**/window", lambda route: route.abort())
+    buyer.page.click("#pay")
+    expect(buyer.page.locator("#message.bad")).to_have_text("결제창을 열 수 없습니다.")
+    assert any("ERR_FAILED" in text for text in visit.complaints)
+    visit.complaints.clear()
+
+
+def test_without_the_sdk_the_page_says_so(
+    open_demo: Callable[..., Demo], new_visit: Callable[..., Visit]
+) -> None:
+    visit = new_visit()
+    visit.context.route("**/v1/iamport.js", lambda route: route.fulfill(body=""))
+    buyer = Buyer(open_demo(), visit.page())
+    buyer.order()
+    buyer.page.click("#pay")
+    expect(buyer.page.locator("#message.bad")).to_contain_text("새로 고침")
+
+
+def test_a_paid_order_is_not_offered_for_payment_again(buyer: Buyer) -> None:
+    buyer.buy("card_page", "approve")
+    buyer.sees_order("paid")
+    buyer.page.goto(f"{buyer.demo.url}/orders/{buyer.number}/pay")
+    buyer.sees_order("paid")
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_the_language_stays_as_chosen(buyer: Buyer, language: str) -> None:
+    buyer.page.goto(f"{buyer.demo.url}/?lang={language}")
+    buyer.page.locator("button[value=mug]").click()
+    expect(buyer.page.locator("html")).to_have_attribute("lang", language)
+    buyer.number = buyer.page.url.split("/")[-2]
+    buyer.choose("card_redirect").open_window()
+    expect(buyer.page.locator("html")).to_have_attribute("lang", language)
+    buyer.click("approve")
+    buyer.sees_order("paid")
+    expect(buyer.page.locator("html")).to_have_attribute("lang", language)
+
+
+def test_an_order_that_is_not_there_is_said_to_be_missing(buyer: Buyer) -> None:
+    for path in ("/orders/none", "/orders/none/pay"):
+        answer = buyer.page.request.get(buyer.demo.url + path)
+        assert answer.status == 404
+        assert "그런 주문이 없습니다" in answer.text()
+    answer = buyer.page.request.post(buyer.demo.url + "/orders", form={"product": "none"})
+    assert answer.status == 404
+
+
+def test_a_redirect_without_an_order_comes_to_the_front_page(buyer: Buyer) -> None:
+    buyer.page.goto(buyer.demo.url + "/payments/redirect?imp_uid=imp_000000000000")
+    buyer.page.wait_for_url(buyer.demo.url + "/*result=*")
+
+
+def test_the_sandboxs_list_shows_payments_and_sends_what_was_kept_back(buyer: Buyer) -> None:
+    buyer.demo.sandbox.sandbox.settings.webhook_order = "browser-first"
+    buyer.buy("card_page", "approve")
+    buyer.sees_order("paid")
+    page, imp_uid = buyer.page, buyer.attempts[0].imp_uid
+    page.goto(buyer.demo.sandbox.url + "/?lang=en")
+    expect(page.get_by_role("link", name=imp_uid)).to_be_visible()
+    page.get_by_role("button", name="Send now").click()
+    expect(page.locator("td.good")).to_contain_text("200")
+    assert buyer.told() == ["on_paid"]
+
+
+def test_a_refused_action_is_explained_in_the_sandbox(buyer: Buyer) -> None:
+    buyer.buy("card_page", "approve")
+    buyer.sees_order("paid")
+    console = buyer.in_sandbox(buyer.attempts[0].imp_uid)
+    for amount in ("99,999", "nothing"):
+        console.locator("input[name=amount]").fill(amount)
+        console.locator("button[formaction$='/cancel']").click()
+        expect(console.locator("[role=alert]")).to_be_visible()
+    assert buyer.attempts[0].cancel_amount == 0

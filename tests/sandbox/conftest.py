@@ -1,0 +1,138 @@
+"""A running sandbox, a client of its REST calls, and a shop that takes what it sends."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+
+from imp_verify.sandbox import Account, Attempt, SandboxServer
+
+NOON = 1_785_400_000
+
+
+@dataclass
+class Reply:
+    status: int
+    code: int
+    message: str | None
+    response: Any
+    text: str
+
+
+@dataclass
+class Rest:
+    """Calls the sandbox as a shop's server does."""
+
+    url: str
+    key: str = "sandbox_key"
+    secret: str = "sandbox_secret"
+    headers: dict[str, str] = field(default_factory=dict)
+    http: requests.Session = field(default_factory=requests.Session)
+
+    def token(self) -> Reply:
+        return self.send(
+            "POST", "/users/getToken", {"imp_key": self.key, "imp_secret": self.secret}
+        )
+
+    def log_in(self) -> None:
+        self.headers["Authorization"] = "Bearer " + self.token().response["access_token"]
+
+    def get(self, path: str) -> Reply:
+        return self.send("GET", path)
+
+    def send(self, method: str, path: str, fields: Mapping[str, object] | None = None) -> Reply:
+        answer = self.http.request(method, self.url + path, json=fields, headers=self.headers)
+        return read(answer)
+
+
+def read(answer: requests.Response) -> Reply:
+    content = json.loads(answer.text, parse_float=Decimal)
+    assert content.keys() == {"code", "message", "response"}
+    return Reply(answer.status_code, **content, text=answer.text)
+
+
+class Shop:
+    """A shop's server: keeps what it gets, answers as it is told."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, str]] = {}
+        self.got: list[tuple[str, str, str]] = []
+        shop = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                shop.got.append((self.path, self.headers["Content-Type"], body))
+                status, text = shop.answers.get(self.path, (200, "{}"))
+                self.send_response(status)
+                self.send_header("Location", "/elsewhere")
+                self.send_header("Content-Length", str(len(text.encode())))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+    @property
+    def bodies(self) -> list[Any]:
+        return [json.loads(body) for _, _, body in self.got]
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    made = Shop()
+    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    made.server.shutdown()
+    thread.join()
+    made.server.server_close()
+
+
+@pytest.fixture
+def server() -> Iterator[SandboxServer]:
+    accounts = (Account(), Account("other_key", "other_secret", "imp11111111"))
+    channels = {"channel-test": ("tosspayments", True), "channel-live": ("tosspayments", False)}
+    with SandboxServer(accounts=accounts, channels=channels) as running:
+        running.sandbox.clock.stop_at(NOON)
+        yield running
+
+
+@pytest.fixture
+def rest(server: SandboxServer) -> Iterator[Rest]:
+    client = Rest(server.url)
+    client.log_in()
+    yield client
+    client.http.close()
+
+
+def opened(server: SandboxServer, merchant_uid: str = "ORD-1001", **params: object) -> Attempt:
+    """Open a payment window for 39,000 won, or for what is given."""
+    wanted = {"merchant_uid": merchant_uid, "amount": 39000, **params}
+    tier = wanted.pop("tier", None)
+    user_code = wanted.pop("user_code", None)
+    return server.sandbox.gateway.open(
+        wanted,
+        tier=str(tier) if tier else None,
+        user_code=str(user_code) if user_code else None,
+    )
+
+
+def paid(server: SandboxServer, merchant_uid: str = "ORD-1001", **params: object) -> Attempt:
+    return server.sandbox.approve(opened(server, merchant_uid, **params).imp_uid)
+
+
+def issued(server: SandboxServer, merchant_uid: str = "ORD-1001", **params: object) -> Attempt:
+    attempt = opened(server, merchant_uid, pay_method="vbank", **params)
+    return server.sandbox.issue_account(attempt.imp_uid)

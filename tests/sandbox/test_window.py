@@ -1,0 +1,257 @@
+"""The window, the SDK file and the control endpoints over plain HTTP, without a browser."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import requests
+
+from imp_verify.sandbox import SandboxServer
+from tests.sandbox.conftest import NOON, Rest, issued, opened, paid
+
+NEW, CLASSIC = "ids-only", "classic"
+
+
+def open_window(
+    server: SandboxServer, rest: Rest, style: str = NEW, **params: object
+) -> dict[str, Any]:
+    wanted = {
+        "params": {"merchant_uid": "ORD-1001", "amount": 39000, **params},
+        "userCode": "imp00000000",
+        "style": style,
+        "origin": "http://shop.test",
+        "redirect": "m_redirect_url" in params,
+    }
+    answer = rest.http.post(server.url + "/window", json.dumps(wanted).encode())
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    content: dict[str, Any] = answer.json()
+    return content
+
+
+def click(server: SandboxServer, rest: Rest, path: str, action: str) -> requests.Response:
+    return rest.http.post(f"{server.url}{path}/{action}", allow_redirects=False)
+
+
+def result(answer: requests.Response) -> dict[str, Any]:
+    data = answer.text.partition('id="result">')[2].partition("</script>")[0]
+    content = json.loads(data)
+    assert content["origin"] == "http://shop.test"
+    told: dict[str, Any] = content["result"]
+    return told
+
+
+def test_the_newer_sdk_tells_ids_alone(server: SandboxServer, rest: Rest) -> None:
+    path = open_window(server, rest)["path"]
+    assert result(click(server, rest, path, "approve")) == {
+        "imp_uid": path.rpartition("/")[2],
+        "merchant_uid": "ORD-1001",
+    }
+
+
+def test_the_older_sdk_tells_everything(server: SandboxServer, rest: Rest) -> None:
+    path = open_window(server, rest, CLASSIC, buyer_name="홍길동")["path"]
+    told = result(click(server, rest, path, "approve"))
+    assert told["success"] is True
+    assert (told["paid_amount"], told["status"], told["paid_at"]) == (39000, "paid", NOON)
+    assert told["buyer_name"] == "홍길동"
+    assert "amount" not in told
+    assert "vbank_num" not in told
+
+
+def test_the_older_sdk_tells_of_an_issued_account(server: SandboxServer, rest: Rest) -> None:
+    path = open_window(server, rest, CLASSIC, pay_method="vbank")["path"]
+    told = result(click(server, rest, path, "issue"))
+    assert (told["success"], told["status"], bool(told["vbank_num"])) == (True, "ready", True)
+
+
+@pytest.mark.parametrize("style", [NEW, CLASSIC])
+@pytest.mark.parametrize("becomes", ["failed", "ready"])
+def test_what_went_wrong_is_told(
+    server: SandboxServer, rest: Rest, style: str, becomes: str
+) -> None:
+    server.sandbox.settings.closed_becomes = becomes
+    for action in ("decline", "close"):
+        path = open_window(server, rest, style)["path"]
+        told = result(click(server, rest, path, action))
+        assert told["imp_uid"] == path.rpartition("/")[2]
+        assert told["error_code"]
+        assert told["error_msg"]
+        assert told.get("success") is (False if style == CLASSIC else None)
+
+
+@pytest.mark.parametrize("style", [NEW, CLASSIC])
+def test_a_refused_window_has_no_payment(server: SandboxServer, rest: Rest, style: str) -> None:
+    told = open_window(server, rest, style, amount="39000")["refused"]
+    assert (told["imp_uid"], told["merchant_uid"]) == (None, "ORD-1001")
+    assert told["error_msg"] == "amount는 숫자여야 합니다."
+    assert ("success" in told) is (style == CLASSIC)
+
+
+@pytest.mark.parametrize(
+    ("back", "start"),
+    [
+        ("http://shop.test/back", "http://shop.test/back?imp_uid="),
+        ("http://shop.test/back?order=1&lang=ko", "http://shop.test/back?order=1&lang=ko&imp_uid="),
+    ],
+)
+def test_a_redirect_keeps_the_shops_query(
+    server: SandboxServer, rest: Rest, back: str, start: str
+) -> None:
+    path = open_window(server, rest, m_redirect_url=back)["path"]
+    answer = click(server, rest, path, "approve")
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith(start)
+    assert answer.headers["Location"].endswith("&merchant_uid=ORD-1001")
+
+
+def test_a_redirect_keeps_the_fragment_at_its_end(server: SandboxServer, rest: Rest) -> None:
+    path = open_window(server, rest, m_redirect_url="http://shop.test/back#x")["path"]
+    answer = click(server, rest, path, "approve")
+    assert answer.headers["Location"].endswith("&merchant_uid=ORD-1001#x")
+
+
+def test_the_older_sdks_redirect_carries_a_flag(server: SandboxServer, rest: Rest) -> None:
+    for action, flag in (("decline", "imp_success=false"), ("approve", "imp_success=true")):
+        path = open_window(server, rest, CLASSIC, m_redirect_url="http://shop.test/")["path"]
+        location = click(server, rest, path, action).headers["Location"]
+        assert flag in location
+        assert ("error_code=" in location) is (action == "decline")
+
+
+def test_a_sub_stores_window_makes_its_payment(server: SandboxServer, rest: Rest) -> None:
+    wanted = {
+        "params": {"merchant_uid": "ORD-1001", "amount": 1, "language": "en"},
+        "userCode": "imp00000000",
+        "tier": "ABC",
+        "mobile": True,
+    }
+    answer = rest.http.post(server.url + "/window", json.dumps(wanted).encode()).json()
+    (attempt,) = server.sandbox.gateway.attempts("sandbox_key", "ABC")
+    assert attempt.channel == "mobile"
+    assert "Approve payment" in rest.http.get(server.url + answer["path"]).text
+
+
+@pytest.mark.parametrize("body", ["[]", '{"params": 1}'])
+def test_nonsense_opens_no_window(server: SandboxServer, rest: Rest, body: str) -> None:
+    answer = rest.http.post(server.url + "/window", body.encode()).json()
+    assert "path" not in answer
+
+
+def test_values_of_the_buyer_are_escaped(server: SandboxServer, rest: Rest) -> None:
+    nasty = "</script><script>alert(1)</script>"
+    for how in ("decline", "approve"):
+        path = open_window(server, rest, CLASSIC, name=nasty)["path"]
+        pages = [rest.http.get(server.url + path).text, click(server, rest, path, how).text]
+        pages += [rest.http.get(server.url + path).text, rest.http.get(server.url + "/").text]
+        assert [page for page in pages if "<script>alert" in page] == []
+
+
+def test_without_payments_the_list_says_so(server: SandboxServer, rest: Rest) -> None:
+    page = rest.http.get(server.url + "/?lang=en").text
+    assert "No payments yet" in page
+    assert "No webhook was sent yet" in page
+
+
+def test_a_window_that_is_not_there_is_404(server: SandboxServer, rest: Rest) -> None:
+    assert rest.http.get(server.url + "/window/imp_0").status_code == 404
+    assert click(server, rest, "/window/imp_0", "approve").status_code == 404
+    path = f"/window/{opened(server).imp_uid}"
+    assert "Not Found" in click(server, rest, path, "nothing").text
+
+
+def test_a_payment_opened_without_a_page_shows_its_state(server: SandboxServer, rest: Rest) -> None:
+    path = f"/window/{opened(server).imp_uid}"
+    assert click(server, rest, path, "approve").headers["Location"] == path + "?lang=ko"
+    assert 'data-state="paid"' in rest.http.get(server.url + path).text
+
+
+def test_a_test_payment_is_marked_in_its_window(server: SandboxServer, rest: Rest) -> None:
+    attempt = opened(server, channelKey="channel-test")
+    page = rest.http.get(f"{server.url}/window/{attempt.imp_uid}?lang=en").text
+    assert "Test channel" in page
+
+
+def test_the_sdk_file_knows_where_it_came_from(server: SandboxServer, rest: Rest) -> None:
+    for path, style in (("/v1/iamport.js", NEW), ("/js/iamport.payment-1.1.8.js", CLASSIC)):
+        answer = rest.http.get(server.url + path)
+        assert answer.headers["Content-Type"].startswith("text/javascript")
+        assert f'"base":"{server.url}"' in answer.text
+        assert f'"style":"{style}"' in answer.text
+    server.sandbox.settings.public_url = "https://sandbox.test"
+    text = rest.http.get(server.url + "/v1/iamport.js").text
+    assert '"base":"https://sandbox.test"' in text
+
+
+@pytest.mark.parametrize(("name", "status"), [("sandbox.css", 200), ("window.js", 200), ("x", 404)])
+def test_only_known_files_are_served(
+    server: SandboxServer, rest: Rest, name: str, status: int
+) -> None:
+    assert rest.http.get(f"{server.url}/static/{name}").status_code == status
+
+
+def control(server: SandboxServer, rest: Rest, action: str, body: str = "{}") -> tuple[int, Any]:
+    answer = rest.http.post(f"{server.url}/sandbox/{action}", body.encode())
+    return answer.status_code, json.loads(answer.text, parse_float=Decimal)
+
+
+def view(server: SandboxServer, rest: Rest, name: str) -> Any:
+    return rest.http.get(f"{server.url}/sandbox/{name}").json()
+
+
+def test_settings_can_be_seen_and_changed(server: SandboxServer, rest: Rest) -> None:
+    assert control(server, rest, "settings", '{"webhook_order":"both"}')[0] == 200
+    assert view(server, rest, "settings")["webhook_order"] == "both"
+    for wrong in ('{"webhook_order":"never"}', '{"nothing":1}', "[]", "{"):
+        assert control(server, rest, "settings", wrong)[0] == 400
+    assert view(server, rest, "settings")["webhook_order"] == "both"
+
+
+def test_time_can_be_set(server: SandboxServer, rest: Rest) -> None:
+    assert control(server, rest, "clock", '{"stop_at":5,"advance":2}') == (200, {"now": 7})
+    assert view(server, rest, "clock") == {"now": 7}
+    assert control(server, rest, "clock", '{"advance":3}') == (200, {"now": 10})
+
+
+def test_faults_can_be_set(server: SandboxServer, rest: Rest) -> None:
+    assert control(server, rest, "faults", '{"call":"payment","status":503}')[0] == 200
+    url = f"{server.url}/payments/{paid(server).imp_uid}"
+    assert rest.http.get(url, headers=rest.headers).status_code == 503
+    assert control(server, rest, "faults", '{"status":503}')[0] == 400
+
+
+def test_a_whole_payment_can_be_played(server: SandboxServer, rest: Rest) -> None:
+    wanted = '{"merchant_uid":"A","amount":19.99,"currency":"USD","pay_method":"vbank"}'
+    imp_uid = control(server, rest, "open", wanted)[1]["imp_uid"]
+    body = json.dumps({"imp_uid": imp_uid})
+    assert control(server, rest, "issue", body)[1]["vbank_num"]
+    assert control(server, rest, "deposit", body)[1]["status"] == "paid"
+    part = f'{{"imp_uid":"{imp_uid}","amount":9.99,"reason":"r"}}'
+    assert control(server, rest, "cancel", part)[1]["cancel_amount"] == Decimal("9.99")
+    assert control(server, rest, "cancel", body)[1]["cancel_amount"] == Decimal("19.99")
+    assert control(server, rest, "cancel", body)[0] == 409
+    assert control(server, rest, "cancel", part.replace("9.99", '"x"'))[0] == 400
+    assert [p["imp_uid"] for p in view(server, rest, "payments")] == [imp_uid]
+
+
+@pytest.mark.parametrize("action", ["approve", "decline", "close"])
+def test_a_window_can_be_ended_from_outside(server: SandboxServer, rest: Rest, action: str) -> None:
+    body = json.dumps({"imp_uid": opened(server).imp_uid})
+    assert control(server, rest, action, body)[1]["status"] in ("paid", "failed")
+
+
+def test_deliveries_can_be_seen_and_set_going(server: SandboxServer, rest: Rest) -> None:
+    server.sandbox.settings.change({"webhook_order": "browser-first"})
+    attempt = issued(server, notice_url=server.url + "/nothing")
+    assert view(server, rest, "pending")[0]["imp_uid"] == attempt.imp_uid
+    assert view(server, rest, "deliveries") == []
+    assert control(server, rest, "deliver")[1] == view(server, rest, "deliveries")
+    (delivery,) = view(server, rest, "deliveries")
+    assert (delivery["status"], delivery["ok"]) == (404, False)
+
+
+def test_what_the_control_does_not_know_is_404(server: SandboxServer, rest: Rest) -> None:
+    assert control(server, rest, "nothing")[0] == 404
+    assert "error" in view(server, rest, "nothing")
