@@ -1,0 +1,74 @@
+"""The README's shop is run as it stands, and bought from."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imp_verify.sandbox import SandboxServer
+
+ROOT = Path(__file__).parents[2]
+READMES = ("README.md", "README.ko.md")
+
+
+def shop_of(readme: str) -> str:
+    """Give the first Python block."""
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_shop_of_the_readme_has_at_most_15_lines(readme: str) -> None:
+    assert sum(1 for line in shop_of(readme).splitlines() if line.strip()) <= 15
+
+
+def test_both_readmes_show_the_same_shop_and_tables() -> None:
+    one, other = (re.sub(r"  #.*", "", shop_of(readme)) for readme in READMES)
+    assert one == other
+    rows = [
+        sorted(re.findall(r"\d{3} `\w+`", (ROOT / readme).read_text(encoding="utf-8")))
+        for readme in READMES
+    ]
+    assert rows[0] == rows[1]
+    assert len(rows[0]) > 20
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_shop_of_the_readme_sells(
+    readme: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMP_KEY", "sandbox_key")
+    monkeypatch.setenv("IMP_SECRET", "sandbox_secret")
+    monkeypatch.setenv("IMP_TEST_MODE", "1")
+    with closing(sqlite3.connect("shop.db", isolation_level=None)) as db, SandboxServer() as server:
+        monkeypatch.setenv("IMP_API_URL", server.url)
+        db.execute("CREATE TABLE orders (number TEXT PRIMARY KEY, total INTEGER, state TEXT)")
+        db.execute("INSERT INTO orders VALUES ('ORD-1', 39000, 'open'), ('ORD-2', 39000, 'open')")
+        shop: dict[str, Any] = {"__name__": "shop"}
+        exec(compile(shop_of(readme), readme, "exec"), shop)
+        client = shop["app"].test_client()
+
+        paid = server.sandbox.gateway.open({"merchant_uid": "ORD-1", "amount": 39000}).imp_uid
+        cheap = server.sandbox.gateway.open({"merchant_uid": "ORD-2", "amount": 390}).imp_uid
+        for imp_uid in (paid, cheap):
+            server.sandbox.approve(imp_uid)
+        good = client.post("/payments/complete", json={"imp_uid": paid, "merchant_uid": "ORD-1"})
+        again = client.get(f"/payments/redirect?imp_uid={paid}&merchant_uid=ORD-1&imp_success=true")
+        bad = client.post("/payments/webhook", data={"imp_uid": cheap, "merchant_uid": "ORD-2"})
+        stolen = client.post("/payments/complete", json={"imp_uid": paid, "merchant_uid": "ORD-2"})
+
+        assert (good.status_code, good.json["status"]) == (200, "success")
+        assert (again.status_code, again.location) == (303, "/orders/ORD-1")
+        assert (bad.status_code, bad.json["status"]) == (400, "forgery")
+        assert (stolen.status_code, stolen.json["status"]) == (400, "forgery")
+        rows = db.execute("SELECT number, state FROM orders ORDER BY number").fetchall()
+        assert rows == [("ORD-1", "paid"), ("ORD-2", "open")]
+        shop["verifier"].close()
