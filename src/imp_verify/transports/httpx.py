@@ -1,0 +1,173 @@
+"""The transport on httpx2, or on httpx where that is missing; they have the same interface."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx2 as httpx
+else:
+    try:
+        import httpx2 as httpx
+    except ImportError:
+        try:
+            import httpx
+        except ImportError:
+            raise ImportError(
+                'imp_verify.transports.httpx needs httpx2: pip install "imp-verify[async]"'
+            ) from None
+
+from imp_verify.errors import GatewayError
+from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, _calls
+from imp_verify.transports._clients import PerLoop
+
+__all__ = ["HttpxTransport"]
+
+_CONNECTING = 0.9
+"""The part of the time that a connection may take to be made. The libraries close what they give up
+themselves; what is cancelled in its handshake they leave to the garbage collector."""
+
+
+class HttpxTransport:
+    """Calls the gateway through httpx2 or httpx, within a deadline that covers the whole call.
+
+    Args:
+        client: The shop's own `AsyncClient` of either library, with its proxies, certificates,
+            headers, cookies and hooks; it serves the loop it belongs to, and is never closed here.
+            Its `params` and `auth` are left out, and Authorization is ours. The address is sent as
+            it stands, but for "." and ".." as whole segments, which are resolved (through a proxy
+            too). Without one, connections are kept for each event loop and closed when it ends;
+            proxies are those of the environment at first use (HTTPS_PROXY, ALL_PROXY, NO_PROXY).
+    """
+
+    def __init__(self, client: httpx.AsyncClient | None = None) -> None:
+        self._client = client
+        library = httpx if client is None else _library_of(client)
+        self._failures = (library.HTTPError, library.InvalidURL, OSError, ValueError)
+        self._pools = PerLoop(_make_pool, _close_pool)
+
+    async def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
+        left = request.deadline - time.monotonic()
+        if left <= 0:
+            raise _calls.late(request)
+        try:
+            async with asyncio.timeout(left):
+                answer = await self._ask(request, left)
+                try:
+                    return await _read(request, answer)
+                finally:
+                    await answer.aclose()
+        except TimeoutError as error:
+            raise _calls.late(request) from error
+        except self._failures as error:
+            failure = _translate(request, error)
+            raise failure from failure.__cause__
+
+    async def close(self) -> None:
+        await self._pools.close()
+
+    async def _ask(self, request: GatewayRequest, left: float) -> httpx.Response:
+        origin, target = _calls.split(request.url)
+        timeout = {"connect": left * _CONNECTING, "read": None, "write": None, "pool": None}
+        extensions: dict[str, Any] = {"timeout": timeout}
+        if self._client is None:
+            pool = await self._pools.get(origin)
+            if pool.direct:  # a proxy would be sent the target in place of its own
+                extensions["target"] = target.encode("ascii")
+            call = httpx.Request(
+                request.method,
+                pool.url if pool.direct else request.url,
+                headers=_calls.headers_of(request),
+                content=request.body,
+                extensions=extensions,
+            )
+            return await pool.transport.handle_async_request(call)
+        call = self._client.build_request(
+            request.method,
+            request.url,
+            headers=_calls.headers_of(request),
+            content=request.body,
+            extensions=extensions,
+        )
+        call.url = type(call.url)(request.url)
+        return await self._client.send(call, stream=True, auth=None, follow_redirects=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
+    """The connections to one origin, without what a client does around them: cookies, redirects."""
+
+    url: httpx.URL
+    transport: httpx.AsyncHTTPTransport
+    direct: bool
+
+
+def _make_pool(origin: str) -> _Pool:
+    limits = httpx.Limits(
+        max_connections=None,
+        max_keepalive_connections=_calls.MAX_CONNECTIONS,
+        keepalive_expiry=_calls.IDLE_SECONDS,
+    )
+    proxy = _calls.proxy_for(origin)
+    transport = httpx.AsyncHTTPTransport(verify=_verification(), limits=limits, proxy=proxy)
+    return _Pool(httpx.URL(origin), transport, proxy is None)
+
+
+async def _close_pool(pool: _Pool) -> None:
+    await pool.transport.aclose()
+
+
+@cache
+def _verification() -> Any:
+    """Load the certificates once: it takes 20 ms, and there may be a loop for each request."""
+    return httpx.create_ssl_context()
+
+
+async def _read(request: GatewayRequest, answer: httpx.Response) -> GatewayResponse:
+    head = answer.headers
+    length = head.get("Content-Length", "")
+    _calls.check_head(
+        request,
+        answer.status_code,
+        head.get("Content-Encoding"),
+        int(length) if length.isdecimal() else None,
+    )
+    body = b""
+    async for part in answer.aiter_raw():
+        body += part
+        if len(body) > MAX_ANSWER:
+            raise _calls.too_large(request)
+    return GatewayResponse(answer.status_code, body)
+
+
+def _translate(request: GatewayRequest, error: BaseException) -> GatewayError:
+    names = _calls.names_of(error)
+    if names & {"ProxyError", "InvalidURL", "ValueError", "LocalProtocolError"}:
+        return _calls.unreachable(
+            request, error
+        )  # told without its cause, which may quote a password
+    if "TimeoutException" in names:
+        failure: GatewayError = _calls.late(request)
+    elif (
+        names & {"ReadError", "WriteError", "CloseError", "SSLEOFError"}
+        or "clos" in str(error)
+        or "disconnected" in str(error)
+    ):
+        failure = _calls.lost(request)
+    elif "RemoteProtocolError" in names:
+        failure = _calls.malformed(request, "is no HTTP (RemoteProtocolError)")
+    else:
+        failure = _calls.unreachable(request, error)
+    failure.__cause__ = error
+    return failure
+
+
+def _library_of(client: object) -> Any:
+    """Find which library a client is of: both may be there, and their errors differ."""
+    tops = [kind.__module__.partition(".")[0] for kind in type(client).__mro__]
+    return next((sys.modules[top] for top in tops if top in ("httpx2", "httpx")), httpx)

@@ -1,0 +1,125 @@
+"""The transport on requests, the default one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    import requests
+except ImportError:
+    raise ImportError(
+        'imp_verify.transports.requests needs requests: pip install "imp-verify"'
+    ) from None
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, _calls
+from imp_verify.transports._clients import PerProcess
+from imp_verify.transports._deadline import keep_deadline, seconds_left
+from imp_verify.transports.urllib3 import call_pool, preloaded, read, within_deadline
+
+__all__ = ["RequestsTransport"]
+
+
+class RequestsTransport:
+    """Calls the gateway through requests, within a deadline that covers the whole call.
+
+    Args:
+        session: The shop's own session, with its adapters, proxies, certificates, headers, cookies
+            and hooks; it is never closed here. Its `params` and `auth` and the user's .netrc are
+            left out: the address is sent as it stands, and Authorization is ours. The connection
+            pools it uses are taught the deadline, which changes nothing for its other calls.
+            Without one, pools are made by requests' rules on first use in each process; proxies and
+            certificates are those of the environment at that time (HTTPS_PROXY, ALL_PROXY,
+            NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE).
+
+    Limits: the system resolves names, and no deadline interrupts it. What a SOCKS proxy says, and
+    TLS to a proxy around TLS to the gateway, is timed for each read only; so is everything that
+    goes through a mounted adapter that is no `HTTPAdapter`, or one that makes its pools for each
+    call. An adapter's `max_retries` stays in force.
+    """
+
+    def __init__(self, session: requests.Session | None = None) -> None:
+        self._session = session
+        self._pools = PerProcess(_make_pool)
+
+    def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
+        return within_deadline(request, self._call)
+
+    def close(self) -> None:
+        for pool in self._pools.clear():
+            pool.close()
+
+    def _call(self, request: GatewayRequest, left: float) -> GatewayResponse:
+        if self._session is not None:
+            return _call_session(request, self._session, left)
+        origin, target = _calls.split(request.url)
+        headers = _calls.headers_of(request)
+        return call_pool(request, self._pools.get(origin), target, headers, left)
+
+
+def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
+    """Make the pool that a session would use, with what it would find in the environment."""
+    adapter: Any = HTTPAdapter(pool_maxsize=_calls.MAX_CONNECTIONS)
+    prepared = requests.Request("GET", origin).prepare()
+    with requests.Session() as session:
+        found = session.merge_environment_settings(origin, {}, None, None, None)
+    verify = found["verify"]
+    pool = adapter.get_connection_with_tls_context(prepared, verify, found["proxies"], None)
+    if pool.scheme == "https":
+        adapter.cert_verify(pool, origin, verify, None)
+        pool.conn_kw["ssl_context"] = preloaded(pool.ca_certs, pool.ca_cert_dir)
+        pool.ca_certs = pool.ca_cert_dir = None  # else read again for each connection: 20 ms
+    return keep_deadline(pool)
+
+
+def _call_session(
+    request: GatewayRequest, session: requests.Session, left: float
+) -> GatewayResponse:
+    call = requests.Request(
+        request.method,
+        request.url,
+        headers=_calls.headers_of(request),
+        data=request.body,
+        auth=_unchanged,
+    )
+    prepared = session.prepare_request(call)
+    prepared.url = request.url
+    prepared.hooks.setdefault("response", []).append(_stay)
+    bundle = session.verify if isinstance(session.verify, str) else None  # before the environment's
+    found = session.merge_environment_settings(request.url, {}, True, bundle, None)
+    adapter = session.get_adapter(request.url)
+    if isinstance(adapter, HTTPAdapter):
+        pool = adapter.get_connection_with_tls_context(
+            prepared, found["verify"], found["proxies"], found["cert"]
+        )
+        keep_deadline(pool)
+    answer = session.send(prepared, timeout=left, allow_redirects=False, **found)
+    if isinstance(answer.raw, urllib3.HTTPResponse) and not answer.raw.closed:
+        return read(request, answer.raw)
+    return GatewayResponse(answer.status_code, _content(request, answer))
+
+
+def _unchanged(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Authorize nothing; being there, it keeps requests from looking into .netrc."""
+    return prepared
+
+
+def _stay(answer: requests.Response, *args: object, **options: object) -> None:
+    """Keep requests from reading a redirect's body and preparing the next request."""
+    answer.headers.pop("Location", None)
+
+
+def _content(request: GatewayRequest, answer: requests.Response) -> bytes:
+    """Read what no urllib3 gave, or what one of the session's hooks has read already."""
+    length = int(answer.headers.get("Content-Length", 0))
+    encoding = answer.headers.get("Content-Encoding")
+    _calls.check_head(request, answer.status_code, encoding, length)
+    body = b""
+    for part in answer.iter_content(1 << 16):
+        body += part
+        seconds_left()
+        if len(body) > MAX_ANSWER:
+            answer.close()
+            raise _calls.too_large(request)
+    return body
