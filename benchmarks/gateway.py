@@ -1,4 +1,5 @@
-"""A gateway that costs its caller as little as it can: keep-alive HTTP on loopback, any payment is paid."""
+"""A gateway that costs its caller as little as it can: keep-alive HTTP on loopback, any payment is
+paid."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""The CPU of one verification against a handler written by hand, and of the import: ratios and budgets.
+"""The CPU of one verification against a handler written by hand, and of the import: the ratios.
 
-"By hand" is one handler that asks for a token and for the payment with the same client, as a shop would
-write it, without any check. Both sides take turns in one process, the gateway is another process, and
-what is compared is this process's CPU time: medians over the turns.
+"By hand" is one handler that asks for a token and for the payment with the same client, as a shop
+would write it, without any check. Both sides take turns in one process, the gateway is another
+process, and what is compared is this process's CPU time: medians over the turns.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ from imp_verify.transports.urllib3 import Urllib3Transport
 
 KEYS = {"imp_key": "key", "imp_secret": "secret"}
 Turn = Callable[[int, int], float]
-"""Runs the requests numbered from the first to the second argument, and gives the CPU seconds of one."""
+"""Runs the requests numbered from the first to the second argument, and gives the CPU seconds of
+one."""
 
 
 @contextmanager

@@ -17,7 +17,7 @@ LAYERS = (
     ("errors", "amounts", "payment", "settings", "models"),
     (
         *("messages", "_senders", "transports/__init__", "_judge", "_flow"),
-        *("stores/__init__", "stores/refunds", "stores/changes", "stores/ready"),
+        *("stores/__init__", "stores/refunds", "stores/orders", "stores/changes", "stores/ready"),
         "stores/_sqlite_connections",
     ),
     ("_wire", "_gateway", "transports/*"),
@@ -55,7 +55,9 @@ def edge(module: str) -> str | None:
 
 
 def core(module: str) -> bool:
-    return edge(module) is None and (layer(module) != layer("_gateway") or module in ("_wire", "_gateway"))
+    return edge(module) is None and (
+        layer(module) != layer("_gateway") or module in ("_wire", "_gateway")
+    )
 
 
 @cache

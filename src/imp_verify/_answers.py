@@ -209,6 +209,8 @@ def landing(key: str, outcome: Outcome | None, targets: Landing, voice: Voice) -
         .replace("{merchant_uid}", _encode(merchant_uid or "", safe=""))
         .replace("{reason}", _encode(reason, safe=""))
     )
+    if target.startswith("/"):  # "/{merchant_uid}/x" with an empty number would be another host's
+        location = "/" + location.lstrip("/")
     headers = (
         ("Location", _encode(location, safe=_ASCII)),
         ("Cache-Control", "no-store"),

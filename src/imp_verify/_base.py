@@ -38,7 +38,7 @@ class Base:
             raise ConfigurationError("the transport has the other colour than the verifier")
         if getattr(store, "for_tests_only", False) and not settings.test_mode:
             warnings.warn(
-                f"{type(store).__name__} forgets what was paid: use it in test mode only",
+                "a store in memory forgets what was paid: use it in test mode only",
                 RuntimeWarning,
                 stacklevel=3,
             )

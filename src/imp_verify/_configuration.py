@@ -72,27 +72,21 @@ class Settings:
         Raises:
             ConfigurationError: A setting is missing or unusable; the text names it, never a secret.
         """
-        if credentials is None:
-            credentials = _credentials_from_environment()
-        if test_mode is None:
-            test_mode = _truth("IMP_TEST_MODE")
+        credentials = credentials or _credentials_from_environment()
+        test_mode = _truth("IMP_TEST_MODE") if test_mode is None else test_mode
+        landing = landing or Landing()
         _check_kind("credentials", credentials, Credentials)
         _check_kind("test_mode", test_mode, bool)
         _check_kind("confirm_lookup", confirm_lookup, bool)
-        _check_kind("landing", landing or Landing(), Landing)
-        if language not in ("ko", "en", "auto"):
-            raise ConfigurationError('language must be "ko", "en" or "auto"')
-        if isinstance(max_lookups, bool) or not isinstance(max_lookups, int) or max_lookups < 1:
-            raise ConfigurationError("max_lookups must be a whole number, 1 or more")
-        address = _check_base_url(base_url or os.environ.get("IMP_API_URL") or _BASE_URL)
-        clock = time.monotonic
+        _check_kind("landing", landing, Landing)
+        _check_language(language)
+        address, clock = _check_base_url(base_url), time.monotonic
         account = Account(credentials, base_url=address, test_mode=test_mode, clock=clock)
-        rules = Rules(account, _check_timeout(timeout), test_mode, confirm_lookup, clock)
-        senders = Senders(webhook_sources, trusted_proxies)
         if test_mode:
             _log.warning("test mode is on: payments of test channels count as money")
-        desk = Desk(rules, landing or Landing(), language, senders)
-        return cls(desk, account, max_lookups, test_mode)
+        rules = Rules(account, _check_timeout(timeout), test_mode, confirm_lookup, clock)
+        desk = Desk(rules, landing, language, Senders(webhook_sources, trusted_proxies))
+        return cls(desk, account, _check_max_lookups(max_lookups), test_mode)
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:
@@ -122,8 +116,20 @@ def _check_timeout(timeout: float) -> float:
     return float(timeout)
 
 
-def _check_base_url(url: str) -> str:
+def _check_max_lookups(number: int) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise ConfigurationError("max_lookups must be a whole number, 1 or more")
+    return number
+
+
+def _check_language(language: str) -> None:
+    if language not in ("ko", "en", "auto"):
+        raise ConfigurationError('language must be "ko", "en" or "auto"')
+
+
+def _check_base_url(given: str | None) -> str:
     """Give the gateway's address without a slash at its end; https, or http to this machine."""
+    url = given or os.environ.get("IMP_API_URL") or _BASE_URL
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -73,6 +73,7 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
         return no_method(endpoint, request.method, ", ".join((*methods, "OPTIONS")), voice)
     if request.method == "GET":
         return (yield from _serve_return(desk, request, voice))
+    notice: Notice | None = None
     try:
         if endpoint == "webhook" and not desk.senders.allow(request):
             _log.warning(
@@ -86,13 +87,14 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
             return (yield from _serve_confirm(desk, notice, voice, began))
         outcome = yield from verify(desk.rules, notice, endpoint)
     except Exception as error:
-        return verdict_answer(endpoint, _log_trouble(endpoint, error), voice)
+        return verdict_answer(endpoint, _log_trouble(endpoint, error, notice), voice)
     _log_outcome(outcome, desk.rules)
     return verdict_answer(endpoint, outcome.verdict, voice)
 
 
 def _serve_return(desk: Desk, request: Request, voice: Voice) -> Flow[Response]:
     """A browser comes back: verify the payment it names, or the one found for its order."""
+    notice: Notice | None = None
     outcome: Outcome | None = None
     try:
         notice = read_return(request, _RETURN_KEYS)
@@ -101,7 +103,7 @@ def _serve_return(desk: Desk, request: Request, voice: Voice) -> Flow[Response]:
         if outcome.imp_uid is not None:
             _log_outcome(outcome, desk.rules)
     except Exception as error:
-        key = _log_trouble("redirect", error)
+        key = _log_trouble("redirect", error, notice)
     return landing(key, outcome, desk.landing, voice)
 
 
@@ -138,17 +140,20 @@ def too_late(desk: Desk, request: Request) -> Response:
     return verdict_answer("confirm", TROUBLE, voice)
 
 
-def _log_trouble(endpoint: str, error: Exception) -> str:
-    """Log an exception once and give its row of the table; only what is not the gateway's needs a
-    traceback."""
+def _log_trouble(endpoint: str, error: Exception, notice: Notice | None) -> str:
+    """Log an exception once, with the ids that were claimed, and give its row of the table; only
+    what is not the gateway's needs a traceback."""
     if isinstance(error, InvalidRequest):
         _log.info("%s: malformed request: %s", endpoint, error)
         return INVALID
+    claim = notice or Notice(None)
+    ids = (endpoint, claim.imp_uid, claim.merchant_uid)
     if isinstance(error, GatewayError):
         cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
-        _log.warning("%s: %s: %s%s", endpoint, type(error).__name__, error, cause)
+        kind = type(error).__name__
+        _log.warning("%s: %s for order %r: %s: %s%s", *ids, kind, error, cause)
     else:
-        _log.error("%s: the store or a hook failed", endpoint, exc_info=error)
+        _log.error("%s: %s for order %r: the store or a hook failed", *ids, exc_info=error)
     return TROUBLE
 
 

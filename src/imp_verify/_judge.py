@@ -99,7 +99,7 @@ def judge_money(payment: Payment, asked: ExpectedPayment | Receipt) -> Reason | 
         return Reason.CARD_REGISTRATION
     if payment.currency != asked.currency:
         return Reason.CURRENCY
-    if payment.amount != asked.amount:
+    if payment.amount != asked.amount or payment.amount == 0:  # nothing was paid with nothing
         return Reason.AMOUNT
     if isinstance(asked, ExpectedPayment) and not asked.allows(payment):
         return Reason.METHOD

@@ -22,7 +22,7 @@ class _Here:
 
     def __init__(self, slots: int) -> None:
         self.slots = asyncio.Semaphore(slots)
-        self.locks: dict[object, asyncio.Lock] = {}
+        self.locks: dict[object, asyncio.Semaphore] = {}
 
 
 class Loops:
@@ -39,7 +39,8 @@ class Loops:
 
     def alone(self, key: object, deadline: float) -> _Held:
         """Hold the lock of a key."""
-        lock = self._here().locks.setdefault(key, asyncio.Lock())
+        # Not a Lock: that one says it is free while it is handed on to somebody who waits.
+        lock = self._here().locks.setdefault(key, asyncio.Semaphore(1))
         return _Held(lock, deadline, "another call did not bring a token in time")
 
     async def within(self, deadline: float, work: Awaitable[T]) -> T | None:
@@ -57,6 +58,9 @@ class Loops:
         here = self._loops.get(loop)
         if here is None:
             with self._making:
+                # A semaphore that was waited for keeps its loop alive, so weak keys are not enough.
+                for ended in [each for each in list(self._loops) if each.is_closed()]:
+                    _ = self._loops.pop(ended, None)
                 here = self._loops.setdefault(loop, _Here(self._slots))
         return here
 
@@ -66,7 +70,7 @@ class _Held:
 
     __slots__ = ("_deadline", "_lock", "_why")
 
-    def __init__(self, lock: asyncio.Lock | asyncio.Semaphore, deadline: float, why: str) -> None:
+    def __init__(self, lock: asyncio.Semaphore, deadline: float, why: str) -> None:
         self._lock = lock
         self._deadline = deadline
         self._why = why

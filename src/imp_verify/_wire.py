@@ -35,6 +35,14 @@ def _no_constant(name: str) -> NoReturn:
 _JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
 
 
+def _decode(body: bytes) -> object:
+    """Read JSON, None where it is none: the reader's own error holds the body, so it ends here."""
+    try:
+        return _JSON.decode(body.decode("utf-8-sig"))
+    except (ValueError, RecursionError, ArithmeticError):
+        return None
+
+
 def read_envelope(response: GatewayResponse) -> Envelope:
     """Read an answer's envelope, whatever it says.
 
@@ -45,13 +53,11 @@ def read_envelope(response: GatewayResponse) -> Envelope:
     status = response.status
     if status == 429 or status >= 500:
         raise GatewayUnavailable(f"the gateway answers HTTP {status}", http_status=status)
-    try:
-        envelope = _JSON.decode(response.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError, ArithmeticError):
-        raise GatewayProtocolError(f"HTTP {status} without JSON", http_status=status) from None
+    envelope = _decode(response.body)
     code = envelope.get("code") if isinstance(envelope, dict) else None
-    if not isinstance(code, int) or isinstance(code, bool):
-        raise GatewayProtocolError(f"HTTP {status} without an envelope", http_status=status)
+    if not isinstance(envelope, dict) or not isinstance(code, int) or isinstance(code, bool):
+        what = "JSON" if envelope is None else "an envelope"
+        raise GatewayProtocolError(f"HTTP {status} without {what}", http_status=status)
     message = envelope.get("message")
     text = message if isinstance(message, str) else None
     return Envelope(status, code, text, envelope.get("response"))

@@ -4,11 +4,14 @@ floats, no rounding."""
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 
 from .errors import StoreError
 
-__all__ = ["is_amount", "read_amount", "read_price"]
+__all__ = ["EXACT", "is_amount", "read_amount", "read_price"]
+
+EXACT = Context(prec=60)
+"""Sums and differences of amounts are counted in this: a shop's own context may round."""
 
 _WHOLE = 18
 _FRACTION = 8
@@ -32,7 +35,7 @@ def read_amount(value: object) -> Decimal | None:
     if isinstance(value, str):
         return Decimal(value) if _PLAIN.fullmatch(value) else None
     if isinstance(value, Decimal) and is_amount(value):
-        return abs(value)  # -0.0 is a number in JSON
+        return value.copy_abs()  # -0.0 is a number in JSON; abs() would round by the shop's context
     return None
 
 
@@ -46,7 +49,10 @@ def read_price(value: object) -> Decimal:
     """
     amount = _without_spare_zeros(value) if isinstance(value, Decimal) else read_amount(value)
     if amount is None or amount <= 0:
-        shown = f" {value}" if isinstance(value, int | float | Decimal) else ""
+        number = isinstance(value, float | Decimal) or (
+            isinstance(value, int) and abs(value) < 10**_WHOLE  # Python writes no huge int as text
+        )
+        shown = f" {value}" if number else ""
         raise StoreError(f"{_MESSAGE}, not {type(value).__name__}{shown:.40}")
     return amount
 

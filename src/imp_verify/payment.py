@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from .amounts import EXACT
+
 __all__ = ["Cancellation", "Payment", "PaymentStatus", "read_time"]
 
 
@@ -154,4 +156,4 @@ class Payment:
     @property
     def remaining(self) -> Decimal:
         """The amount less what has been cancelled."""
-        return self.amount - self.cancel_amount
+        return EXACT.subtract(self.amount, self.cancel_amount)

@@ -71,7 +71,8 @@ def _check_target(name: str, target: object) -> None:
     if not isinstance(target, str) or not target.isprintable() or " " in target or "\\" in target:
         raise ConfigurationError(f"Landing.{name} is not an address: {target!r:.100}")
     host = target.removeprefix("https://")
-    absolute = host != target and host[:1] not in ("", "/", "?", "#", "{")
+    name_ends = min((n for n in map(host.find, "/?#") if n >= 0), default=len(host))
+    absolute = host != target and name_ends > 0 and "{" not in host[:name_ends]
     local = target.startswith("/") and not target.startswith("//")
     if not absolute and not local:
         raise ConfigurationError(

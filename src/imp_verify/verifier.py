@@ -110,7 +110,7 @@ class Verifier(Base):
     def serve(self, endpoint: str, request: Request) -> Response:
         """Answer a request to complete, redirect, webhook or confirm. Raises nothing that a
         request could cause."""
-        began = time.monotonic()
+        began = time.monotonic() if request.began is None else request.began
         flow = self._answer(endpoint, request, began)
         if endpoint != "confirm" or request.method != "POST":
             return run(flow, self._perform)
@@ -120,8 +120,9 @@ class Verifier(Base):
     def close(self) -> None:
         """Close idle connections to the gateway. Optional and repeatable; the verifier can be used
         again."""
-        if hasattr(self._transport, "close"):  # a plain function will do as a transport
-            self._transport.close()
+        close = getattr(self._transport, "close", None)  # a plain function will do as a transport
+        if close is not None:
+            close()
 
     def _make_transport(self) -> Transport:
         from .transports.requests import RequestsTransport
@@ -242,7 +243,7 @@ class AsyncVerifier(Base):
 
     async def serve(self, endpoint: str, request: Request) -> Response:
         """See `Verifier.serve`."""
-        began = time.monotonic()
+        began = time.monotonic() if request.began is None else request.began
         answering = run_async(self._answer(endpoint, request, began), self._perform)
         if endpoint != "confirm":
             return await answering
@@ -251,8 +252,9 @@ class AsyncVerifier(Base):
 
     async def close(self) -> None:
         """See `Verifier.close`; for the running loop."""
-        if hasattr(self._transport, "close"):
-            await self._transport.close()
+        close = getattr(self._transport, "close", None)
+        if close is not None:
+            await close()
 
     def _make_transport(self) -> AsyncTransport:
         from .transports.httpx import HttpxTransport

@@ -4,6 +4,7 @@ nothing."""
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
@@ -24,6 +25,7 @@ async def answer(
     verifier: AsyncVerifier, name: str, scope: Scope, receive: Receive, send: Send
 ) -> None:
     """Serve one HTTP request by the endpoint `name`; a client that leaves early gets no answer."""
+    began = time.monotonic()
     body = await _read(receive)
     if body is None:
         return
@@ -38,6 +40,7 @@ async def answer(
             ],
             body=body,
             client=client[0] if client else None,
+            began=began,
         ),
     )
     headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in response.headers]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial, update_wrapper
 from urllib.parse import urlencode
 
 try:
     from flask import Blueprint, Response, request
+    from flask.blueprints import BlueprintSetupState
+    from werkzeug.exceptions import RequestEntityTooLarge
 except ImportError as error:
     raise ImportError(
         'imp_verify.contrib.flask needs Flask: pip install "imp-verify[flask]"'
@@ -15,8 +17,6 @@ except ImportError as error:
 from .. import ENDPOINTS, MAX_BODY, Request, Verifier
 
 __all__ = ["payments"]
-
-_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
@@ -28,27 +28,41 @@ def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
     """
     blueprint = Blueprint(name, __name__)
     for endpoint in ENDPOINTS:
-        view = partial(_view, verifier, endpoint)
+        view = update_wrapper(partial(_view, verifier, endpoint), _view)  # extensions want its name
         for slash in ("", "/"):
             blueprint.add_url_rule(
                 f"/{endpoint}{slash}",
                 endpoint=endpoint if not slash else f"{endpoint}_slash",
                 view_func=view,
-                methods=_METHODS,
                 provide_automatic_options=False,
                 strict_slashes=True,
             )
+    blueprint.record(_take_every_method)
     return blueprint
 
 
+def _take_every_method(state: BlueprintSetupState) -> None:
+    """Let every method reach the core, which answers those that there are not; Flask takes a list
+    only."""
+    mine = f"{state.name_prefix}.{state.name}.".lstrip(".")
+    for rule in state.app.url_map.iter_rules():
+        if rule.endpoint.startswith(mine):
+            rule.methods = None
+
+
 def _view(verifier: Verifier, endpoint: str) -> Response:
+    headers = list(request.headers.items())
+    body = _body()
+    if not body and request.form:  # the shop's own code has had it parsed: it is form text by now
+        body = urlencode(list(request.form.items(multi=True))).encode()
+        headers = [pair for pair in headers if pair[0].lower() != "content-type"]
     answer = verifier.serve(
         endpoint,
         Request(
             method=request.method,
             query=request.query_string.decode("latin-1"),
-            headers=list(request.headers.items()),
-            body=_body(),
+            headers=headers,
+            body=body,
             client=request.remote_addr,
         ),
     )
@@ -59,13 +73,22 @@ def _view(verifier: Verifier, endpoint: str) -> Response:
 
 
 def _body() -> bytes:
-    """Read the body, one byte over the limit at most, or take it from where the shop's own code
-    has put it."""
+    """Read the body, one byte over the limit at most, or take it from where Flask has kept it.
+
+    One over a limit of the shop's own counts as one over ours; of one that breaks off no id is
+    read.
+    """
     chunks: list[bytes] = []
     left = MAX_BODY + 1
-    while left > 0 and (chunk := request.stream.read(left)):
-        chunks.append(chunk)
-        left -= len(chunk)
-    if chunks:
-        return b"".join(chunks)
-    return request.get_data(cache=False) or urlencode(list(request.form.items(multi=True))).encode()
+    try:
+        while left > 0 and (chunk := request.stream.read(left)):
+            chunks.append(chunk)
+            left -= len(chunk)
+    except RequestEntityTooLarge:
+        return bytes(MAX_BODY + 1)
+    except Exception:  # each server has errors of its own for a body that breaks off
+        return b"{"
+    body = b"".join(chunks)
+    if 0 < len(body) < min(request.content_length or 0, MAX_BODY):
+        return b"{"  # shorter than it says, and the server did not mind
+    return body or request.get_data(cache=False)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
+from functools import partial
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from ..errors import ConfigurationError, StoreError
@@ -116,7 +117,7 @@ def read_expected(merchant_uid: str, given: object) -> ExpectedPayment | None:
 def is_async_callable(function: object) -> bool:
     """Whether calling it gives a coroutine: a coroutine function, a partial of one, or an object
     that is called so."""
-    while hasattr(function, "func"):  # functools.partial
+    while isinstance(function, partial):
         function = function.func
     if inspect.iscoroutinefunction(function):
         return True
@@ -139,7 +140,12 @@ _hold_until: ContextVar[float | None] = ContextVar("imp_verify_hold_until", defa
 
 @contextmanager
 def transaction_is_open() -> Iterator[None]:
-    """Mark the code inside as running in a store's transaction: no gateway call may be made."""
+    """Mark the code inside as running in a store's transaction: no gateway call may be made.
+
+    Raises:
+        StoreError: Another one is open: a hook is calling the store.
+    """
+    outside_transactions()
     mark = _Transaction()
     token = _transaction.set(mark)
     try:
@@ -154,7 +160,7 @@ def outside_transactions() -> None:
     mark = _transaction.get()
     if mark is not None and mark.open:
         raise StoreError(
-            "the verifier was called inside a hook, while the store's transaction is open: "
+            "the verifier or its store was called inside a hook, in an open transaction: "
             "return a function from the hook, it is called after the commit"
         )
 
@@ -229,15 +235,12 @@ def as_async(store: OrderStore | AsyncOrderStore) -> AsyncOrderStore:
     if store_is_async(store):
         return cast(AsyncOrderStore, store)
     hop = None if getattr(store, "blocks", True) else _on_the_loop
-    served = _InThread(cast(OrderStore, store), hop)
-    served.for_tests_only = getattr(store, "for_tests_only", False)
-    return served
+    return _InThread(cast(OrderStore, store), hop)
 
 
 class _InThread(AsyncOrderStore):
-    for_tests_only = False
-
     def __init__(self, store: OrderStore, hop: Hop | None) -> None:
+        self.for_tests_only: bool = getattr(store, "for_tests_only", False)
         self._store = store
         self._hop = hop
 

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -24,28 +24,53 @@ _inherited: list[deque[Connection]] = []
 parent's locks."""
 
 
-class Connection(sqlite3.Connection):
-    """A connection whose transaction belongs to the store: a hook can neither end nor leave it."""
+class _Guard:
+    """SQLite asks it about every statement that is prepared, by whatever way it comes."""
 
-    is_guarded = False
+    __slots__ = ("up",)
+
+    def __init__(self) -> None:
+        self.up = False
+
+    def __call__(self, action: int, *names: str | None) -> int:
+        refused = self.up and action == sqlite3.SQLITE_TRANSACTION
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+
+class Connection(sqlite3.Connection):
+    """A connection whose transaction belongs to the store: a hook can neither end nor leave it.
+
+    The store itself ends it with `commit` and `rollback` only. An `execute("COMMIT")` of its own
+    would stay in the cache of prepared statements, where a hook's would find it, unasked.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._guard = _Guard()
+        self.set_authorizer(self._guard)
+
+    @property
+    def is_as_made(self) -> bool:
+        """Whether no hook has changed how it commits; then the next transaction may have it."""
+        return self.isolation_level is None and getattr(self, "autocommit", -1) == -1
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
         """Run a shop's function: it may read and write, and the transaction is open as before when
         it returns."""
         inside = self.in_transaction
-        self.is_guarded = True
+        self._guard.up = True
         try:
             yield
         finally:
-            self.is_guarded = False
+            self._guard.up = False
             self.row_factory = None
             self.text_factory = str
         if self.in_transaction is not inside:
             raise StoreError("a hook began or ended a transaction on the store's connection")
 
     def _refuse(self, what: str) -> None:
-        if self.is_guarded:
+        if self._guard.up:
             raise StoreError(
                 f"{what} is not for a hook: the store commits its work together with the record"
             )
@@ -71,18 +96,27 @@ class Connection(sqlite3.Connection):
         return super().executescript(sql_script)
 
     def __enter__(self) -> Connection:
-        """`with db:` is common in shops and means nothing here: the store's transaction goes on."""
-        return self if self.is_guarded else super().__enter__()
+        """`with db:` in a hook is a part of the store's transaction: kept with it, or undone alone
+        where it fails."""
+        if not self._guard.up:
+            return super().__enter__()
+        self.execute("SAVEPOINT imp_verify_with")
+        return self
 
     def __exit__(self, *error: Any) -> Literal[False]:
-        return False if self.is_guarded else super().__exit__(*error)
+        if not self._guard.up:
+            return super().__exit__(*error)
+        if error[0] is not None:
+            self.execute("ROLLBACK TO imp_verify_with")
+        self.execute("RELEASE imp_verify_with")
+        return False
 
 
 class Connections:
     """Opens connections to a file as they are needed and keeps a few idle ones."""
 
     def __init__(
-        self, path: str | os.PathLike[str], busy_timeout: float, tables: Sequence[str]
+        self, path: str | os.PathLike[str], busy_timeout: float, tables: Mapping[str, str]
     ) -> None:
         self._path = os.fspath(path)
         if not isinstance(self._path, str) or self._path in ("", ":memory:") or "\0" in self._path:
@@ -125,7 +159,7 @@ class Connections:
         except sqlite3.Error:
             connection.close()
             raise
-        if len(self._idle) < _IDLE:
+        if connection.is_as_made and len(self._idle) < _IDLE:
             self._idle.append(connection)
         else:
             connection.close()
@@ -163,14 +197,15 @@ class Connections:
                 if time.monotonic() > end:
                     raise
                 time.sleep(random.uniform(0.001, 0.02))
+        names = ", ".join(f"'{name}'" for name in self._tables)
         present = connection.execute(
-            "SELECT count(*) FROM sqlite_master WHERE name LIKE 'imp\\_%' ESCAPE '\\'"
+            f"SELECT count(*) FROM sqlite_master WHERE name IN ({names})"
         ).fetchone()
         if present[0] < len(self._tables):
             connection.execute("BEGIN IMMEDIATE")
-            for statement in self._tables:
+            for statement in self._tables.values():
                 connection.execute(statement)
-            connection.execute("COMMIT")
+            connection.commit()
 
 
 def _close_all(idle: deque[Connection], pid: int) -> None:

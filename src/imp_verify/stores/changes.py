@@ -3,12 +3,11 @@ lock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from ..models import (
-    ExpectedPayment,
     Outcome,
     Payment,
     Reason,
@@ -17,6 +16,7 @@ from ..models import (
     Settled,
     Verdict,
 )
+from .orders import Change, OrderState
 from .refunds import deposits, new_parts
 
 __all__ = ["Change", "OrderState", "advance"]
@@ -24,57 +24,6 @@ __all__ = ["Change", "OrderState", "advance"]
 ACCOUNT_GIVEN_UP = "account"
 """The part of the key that tells an account given up from a refund: a deposit may still come, and
 be refunded."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderState:
-    """What a store reads under its lock before it decides.
-
-    Attributes:
-        receipt: What is recorded of this imp_uid.
-        expected: What the shop says now; None or `open=False`: closed.
-        paid_by: The imp_uid that pays the order now.
-        was_paid: Whether it was ever paid, whatever became of it.
-        others_wait: Whether another imp_uid of this order is waiting.
-        known: The changes of this imp_uid that were handed on, each with its amount.
-    """
-
-    receipt: Receipt | None = None
-    expected: ExpectedPayment | None = None
-    paid_by: str | None = None
-    was_paid: bool = False
-    others_wait: bool = False
-    known: Mapping[str, Decimal] = field(default_factory=dict)
-
-    @property
-    def ever_paid(self) -> bool:
-        """An order is paid at most once in its life."""
-        return self.was_paid or self.paid_by is not None
-
-    @property
-    def closed(self) -> bool:
-        """Gone or closed."""
-        return self.expected is None or not self.expected.open
-
-    @property
-    def taken(self) -> bool:
-        """Whether news of an attempt that came to nothing would only disturb: paid, or another one
-        waits."""
-        return self.ever_paid or self.others_wait
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What to write and whom to tell.
-
-    Attributes:
-        receipt: The receipt afterwards, None where there is none.
-        hooks: Name of the hook and what it gets, in order; each is recorded as a change of its own.
-    """
-
-    settled: Settled | None
-    receipt: Receipt | None
-    hooks: tuple[tuple[str, Outcome], ...] = ()
 
 
 def advance(order: OrderState, outcome: Outcome) -> Change:
@@ -104,19 +53,15 @@ def advance(order: OrderState, outcome: Outcome) -> Change:
     raise ValueError(f"no store is given {verdict}")
 
 
-def _state(order: OrderState) -> ReceiptState | None:
-    return None if order.receipt is None else order.receipt.state
-
-
 def _paid(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
-    state = _state(order)
+    state = order.state
     if state is ReceiptState.PAYING:
         return Change(Settled.REPEATED, _kept(order.receipt, payment))
     if state is ReceiptState.CANCELLED:
         return _went_back(order, outcome)
     if state is ReceiptState.DUPLICATE:
         return Change(Settled.DUPLICATE, _kept(order.receipt, payment))
-    if state is ReceiptState.LATE and not _asks_what_was_paid(order, payment):
+    if state is ReceiptState.LATE and not order.asks_what_was_paid(payment):
         return Change(Settled.LATE, _kept(order.receipt, payment))
     return _take(order, outcome, payment)
 
@@ -134,7 +79,7 @@ def _take(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
         told = replace(outcome, verdict=Verdict.LATE, settled=Settled.LATE)
         receipt = _moved(order, outcome, payment, ReceiptState.LATE)
         return Change(Settled.LATE, receipt, _once(order, ("on_late", told)))
-    if _is_stale(order, outcome, payment):
+    if order.is_stale(outcome, payment):
         return Change(Settled.STALE, order.receipt)
     told = replace(outcome, verdict=Verdict.PAID, settled=Settled.NEW)
     receipt = _moved(order, outcome, payment, ReceiptState.PAYING)
@@ -142,7 +87,7 @@ def _take(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
 
 
 def _partly_cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
-    state = _state(order)
+    state = order.state
     if state is ReceiptState.CANCELLED:
         return _went_back(order, outcome)
     if state is ReceiptState.DUPLICATE or state is ReceiptState.LATE:
@@ -165,14 +110,14 @@ def _partly_cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> 
 
 
 def _virtual_account(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
-    state = _state(order)
+    state = order.state
     if state is ReceiptState.PAYING or state is ReceiptState.CANCELLED:
         return _went_back(order, outcome)
     if state is ReceiptState.DUPLICATE or state is ReceiptState.LATE:
         return _money_is_gone(order, outcome)
     same = order.receipt is not None and order.receipt.amount == payment.amount
     waits = state is ReceiptState.WAITING and same
-    if not waits and _is_stale(order, outcome, payment):
+    if not waits and order.is_stale(outcome, payment):
         return Change(Settled.STALE, order.receipt)
     receipt = _moved(order, outcome, payment, ReceiptState.WAITING)
     if order.ever_paid or order.closed:
@@ -184,7 +129,7 @@ def _virtual_account(order: OrderState, outcome: Outcome, payment: Payment) -> C
 
 
 def _failed(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
-    state = _state(order)
+    state = order.state
     if state is ReceiptState.PAYING:
         return _went_back(order, outcome)
     if state is ReceiptState.DUPLICATE or state is ReceiptState.LATE:
@@ -197,7 +142,7 @@ def _failed(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
 
 
 def _cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
-    state = _state(order)
+    state = order.state
     refunded = payment.cancel_amount == payment.amount and payment.amount > 0
     if state is ReceiptState.CANCELLED:
         return Change(Settled.REPEATED, order.receipt)
@@ -226,7 +171,7 @@ def _pending(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
             for deposit in deposits(payment)
         )
         return Change(Settled.REVIEW, order.receipt, _once(order, *told))
-    if _state(order) is ReceiptState.PAYING:
+    if order.state is ReceiptState.PAYING:
         return _went_back(order, outcome)
     return Change(None, order.receipt)
 
@@ -264,7 +209,7 @@ def _money_is_gone(order: OrderState, outcome: Outcome) -> Change:
     """The same for money that paid nothing: once it is certain, the record stays as it is."""
     if not outcome.refetched:
         return Change(Settled.STALE, order.receipt)
-    duplicate = _state(order) is ReceiptState.DUPLICATE
+    duplicate = order.state is ReceiptState.DUPLICATE
     return Change(Settled.DUPLICATE if duplicate else Settled.LATE, order.receipt)
 
 
@@ -275,31 +220,6 @@ def _changed(order: OrderState, receipt: Receipt, hooks: tuple[tuple[str, Outcom
 
 def _once(order: OrderState, *told: tuple[str, Outcome]) -> tuple[tuple[str, Outcome], ...]:
     return tuple((name, outcome) for name, outcome in told if outcome.change not in order.known)
-
-
-def _is_stale(order: OrderState, outcome: Outcome, payment: Payment) -> bool:
-    """Whether the order asks something else now than what the payment was compared with."""
-    now, then = order.expected, outcome.expected
-    if now is None or then is None or not _same_money(now, payment):
-        return True
-    return (now.account, now.pay_methods, now.pg_providers) != (
-        then.account,
-        then.pay_methods,
-        then.pg_providers,
-    )
-
-
-def _same_money(expected: ExpectedPayment, payment: Payment) -> bool:
-    return expected.amount == payment.amount and expected.currency == payment.currency
-
-
-def _asks_what_was_paid(order: OrderState, payment: Payment) -> bool:
-    """Whether late money is accepted: the shop opened the order, and it asks for exactly this."""
-    expected = order.expected
-    if expected is None or order.closed or order.ever_paid or not _same_money(expected, payment):
-        return False
-    account = None if order.receipt is None else order.receipt.account
-    return expected.account == account and expected.allows(payment)
 
 
 def _kept(receipt: Receipt | None, payment: Payment) -> Receipt | None:

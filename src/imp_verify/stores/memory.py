@@ -85,7 +85,7 @@ class MemoryStore(OrderStore):
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
-        with self._lock, transaction_is_open():
+        with transaction_is_open(), self._lock:
             order = expected.merchant_uid
             itself = "paid" in self._known.get(imp_uid, {})
             if order in self._was_paid and not itself:
@@ -111,7 +111,7 @@ class MemoryStore(OrderStore):
                 case Tell(name, told):
                     return self._functions.tell(name, told, None)
 
-        with self._lock, transaction_is_open():
+        with transaction_is_open(), self._lock:
             recorded: Recorded = run(record(outcome), perform)
             for save in saved:
                 self._save(save)

@@ -6,13 +6,15 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
 
 from .._flow import Effect
 from ..errors import ConfigurationError, StoreError
-from ..models import ExpectedPayment, Outcome, Reason, Settled, Verdict
+from ..messages import is_merchant_uid
+from ..models import ExpectedPayment, Outcome, Reason, Receipt, ReceiptState, Settled, Verdict
 from . import Expected, hold_until, is_async_callable, read_expected
 from .changes import Change, OrderState, advance
 
@@ -26,8 +28,11 @@ __all__ = [
     "Save",
     "Tell",
     "check_time_to_hold",
+    "details",
+    "read_receipt",
     "record",
     "run_afterwards",
+    "text",
 ]
 
 T = TypeVar("T")
@@ -177,11 +182,12 @@ def record(outcome: Outcome) -> Generator[Any, object, Recorded]:
     if imp_uid is None or merchant_uid is None:
         raise StoreError("an outcome without a payment cannot be recorded")
     claim = outcome.verdict is Verdict.FORGERY and outcome.reason is Reason.ORDER
-    loaded = yield from Load(imp_uid, merchant_uid, not claim)
+    of_order = not claim and is_merchant_uid(merchant_uid)  # no order can have another number
+    loaded = yield from Load(imp_uid, merchant_uid, of_order)
     if loaded.receipt is not None and loaded.receipt.merchant_uid != merchant_uid:
         raise StoreError(f"{imp_uid} is recorded for another order than {merchant_uid!r}")
     expected = None
-    if not claim:
+    if of_order:
         expected = read_expected(merchant_uid, (yield from Ask(merchant_uid)))
     known = loaded.known or {}
     order = OrderState(
@@ -216,6 +222,44 @@ def check_time_to_hold() -> None:
     until = hold_until()
     if until is not None and time.monotonic() > until:
         raise StoreError("hold took too long: the gateway no longer waits for the answer")
+
+
+def text(value: str | None) -> str | None:
+    """Give text that a database can hold, whatever the gateway sent."""
+    if value is None:
+        return None
+    return value[:64].replace("\0", "?").encode("utf-8", "replace").decode()
+
+
+def details(outcome: Outcome) -> tuple[str | None, ...]:
+    """Give what the payment says beyond its receipt: the method, bank, number and due time of the
+    account to pay into, and when it was paid."""
+    payment = outcome.payment
+    if payment is None:
+        return (None,) * 5
+    due, paid_at = payment.vbank_date, payment.paid_at
+    return (
+        text(payment.pay_method),
+        text(payment.vbank_name),
+        text(payment.vbank_num),
+        None if due is None else due.isoformat(),
+        None if paid_at is None else paid_at.isoformat(),
+    )
+
+
+def read_receipt(row: Sequence[object]) -> Receipt:
+    """Read a receipt from a row of text columns, in the order of its fields."""
+    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test = row
+    return Receipt(
+        imp_uid=str(imp_uid),
+        merchant_uid=str(merchant_uid),
+        state=ReceiptState(str(state)),
+        amount=Decimal(str(amount)),
+        cancel_amount=Decimal(str(cancelled)),
+        currency=str(currency),
+        account=None if account is None else str(account),
+        test=bool(test),
+    )
 
 
 Expectation: TypeAlias = Callable[[str, T], Expected]

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from hashlib import sha256
 
-from ..amounts import read_amount
+from ..amounts import EXACT, read_amount
 from ..models import Cancellation, Payment, Verdict, read_time
 
 __all__ = ["deposits", "new_parts"]
@@ -26,6 +26,11 @@ def new_parts(payment: Payment, known: Mapping[str, Decimal]) -> tuple[Cancellat
     Args:
         known: The changes of this payment that were handed on, each with its amount.
     """
+    with localcontext(EXACT):
+        return _new_parts(payment, known)
+
+
+def _new_parts(payment: Payment, known: Mapping[str, Decimal]) -> tuple[Cancellation, ...]:
     parts = {
         key[len(_PREFIX) :]: amount for key, amount in known.items() if key.startswith(_PREFIX)
     }
@@ -60,7 +65,9 @@ def deposits(payment: Payment) -> tuple[str, ...]:
     keys: list[str] = []
     for item in _items(payment.deposit_history):
         name = item.get("pg_tid")
-        fallback = f"{item.get('deposited_at')}-{item.get('amount')}"
+        amount = read_amount(item.get("amount"))
+        number = item.get("amount") if amount is None else f"{amount.normalize(EXACT):f}"
+        fallback = f"{item.get('deposited_at')}-{number}"
         keys.append(_key(name if isinstance(name, str) and name else fallback, seen))
     return tuple(dict.fromkeys(keys))
 
@@ -83,7 +90,7 @@ def _history(payment: Payment) -> list[Cancellation]:
         if named is not None:
             key = _short(named)
         else:
-            key = _key(f"{_seconds(at)}-{amount.normalize():f}", seen)
+            key = _key(f"{_seconds(at)}-{amount.normalize(EXACT):f}", seen)
         text = reason if isinstance(reason, str) else None
         found.setdefault(key, Cancellation(named, amount, at, text, key))
     return sorted(found.values(), key=lambda each: _seconds(each.at))

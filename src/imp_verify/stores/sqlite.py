@@ -30,21 +30,24 @@ from .ready import (
     Save,
     Tell,
     check_time_to_hold,
+    details,
+    read_receipt,
     record,
     run_afterwards,
+    text,
 )
 
 __all__ = ["SqliteStore"]
 
 T = TypeVar("T")
 
-_TABLES = (
-    """CREATE TABLE IF NOT EXISTS imp_orders (
+_TABLES = {
+    "imp_orders": """CREATE TABLE IF NOT EXISTS imp_orders (
         merchant_uid TEXT NOT NULL PRIMARY KEY,
         paid_by TEXT,
         was_paid INTEGER NOT NULL DEFAULT 0
     )""",
-    """CREATE TABLE IF NOT EXISTS imp_receipts (
+    "imp_receipts": """CREATE TABLE IF NOT EXISTS imp_receipts (
         imp_uid TEXT NOT NULL PRIMARY KEY,
         merchant_uid TEXT NOT NULL,
         state TEXT NOT NULL,
@@ -61,8 +64,9 @@ _TABLES = (
         created_at TEXT NOT NULL,
         updated_at TEXT NOT NULL
     )""",
-    "CREATE INDEX IF NOT EXISTS imp_receipts_order ON imp_receipts (merchant_uid)",
-    """CREATE TABLE IF NOT EXISTS imp_changes (
+    "imp_receipts_order": """CREATE INDEX IF NOT EXISTS imp_receipts_order
+        ON imp_receipts (merchant_uid)""",
+    "imp_changes": """CREATE TABLE IF NOT EXISTS imp_changes (
         imp_uid TEXT NOT NULL,
         change TEXT NOT NULL,
         merchant_uid TEXT NOT NULL,
@@ -73,7 +77,7 @@ _TABLES = (
         at TEXT NOT NULL,
         PRIMARY KEY (imp_uid, change)
     )""",
-)
+}
 _RECEIPT = "imp_uid, merchant_uid, state, amount, cancel_amount, currency, account, test"
 _LOAD = f"SELECT {_RECEIPT} FROM imp_receipts WHERE imp_uid = ?"
 _DETAILS = """SELECT pay_method, vbank_name, vbank_num, vbank_due, paid_at
@@ -170,7 +174,7 @@ class SqliteStore(OrderStore):
                 marks = ", ".join("?" * len(some))
                 query = f"SELECT {_RECEIPT} FROM imp_receipts WHERE imp_uid IN ({marks})"
                 rows = db.execute(query, tuple(some))
-                found.update((row[0], _receipt(row)) for row in rows)
+                found.update((row[0], read_receipt(row)) for row in rows)
         return found
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
@@ -215,11 +219,11 @@ class SqliteStore(OrderStore):
     def _in_transaction(self, work: Callable[[Connection], tuple[bool, T]]) -> T:
         """Run `work` alone among all writers; commit where it says so, roll back where not, or
         where it raises."""
-        with self._connections.borrow() as db:
+        with transaction_is_open(), self._connections.borrow() as db:
             db.execute("BEGIN IMMEDIATE")
-            with transaction_is_open():
-                keep, answer = work(db)
-            db.execute("COMMIT" if keep else "ROLLBACK")
+            keep, answer = work(db)
+            if keep:
+                db.commit()
             return answer
 
 
@@ -227,7 +231,7 @@ def _load(db: Connection, step: Load) -> Loaded:
     row = db.execute(_LOAD, (step.imp_uid,)).fetchone()
     rows = db.execute("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (step.imp_uid,))
     known = {change: Decimal(amount) for change, amount in rows}
-    receipt = None if row is None else _receipt(row)
+    receipt = None if row is None else read_receipt(row)
     if not step.order:
         return Loaded(receipt, known=known)
     order = db.execute(
@@ -248,10 +252,10 @@ def _save(db: Connection, step: Save) -> None:
             receipt.state,
             f"{receipt.amount:f}",
             f"{receipt.cancel_amount:f}",
-            receipt.currency,
+            text(receipt.currency),
             receipt.account,
             int(receipt.test),
-            *_details(step.outcome),
+            *details(step.outcome),
             now,
             receipt.imp_uid,
         )
@@ -260,7 +264,8 @@ def _save(db: Connection, step: Save) -> None:
         _save_order(db, step, receipt)
     amounts = handed_on(step.change.hooks)
     for _, told in step.change.hooks:
-        values = (told.imp_uid, told.change, told.merchant_uid, told.verdict, told.reason)
+        order = text(told.merchant_uid)
+        values = (told.imp_uid, told.change, order, told.verdict, told.reason)
         db.execute(_TOLD, (*values, f"{amounts[told.change]:f}", told.endpoint, now))
 
 
@@ -275,45 +280,10 @@ def _save_order(db: Connection, step: Save, receipt: Receipt) -> None:
         db.execute(_SEEN, (order,))
 
 
-def _details(outcome: Outcome) -> tuple[str | None, ...]:
-    """What the payment says beyond its receipt: the method, the account to pay into, when it was
-    paid."""
-    payment = outcome.payment
-    if payment is None:
-        return (None,) * 5
-    due, paid_at = payment.vbank_date, payment.paid_at
-    return (
-        _text(payment.pay_method),
-        _text(payment.vbank_name),
-        _text(payment.vbank_num),
-        None if due is None else due.isoformat(),
-        None if paid_at is None else paid_at.isoformat(),
-    )
-
-
 def _details_changed(db: Connection, outcome: Outcome) -> bool:
     """A virtual account's deadline can be moved while it waits; nothing else of a repeat is worth
     a write."""
     if outcome.verdict is not Verdict.VIRTUAL_ACCOUNT:
         return False
     row = db.execute(_DETAILS, (outcome.imp_uid,)).fetchone()
-    return row is None or tuple(row) != _details(outcome)
-
-
-def _text(value: str | None) -> str | None:
-    """Text that a database can hold, whatever the gateway sent."""
-    return None if value is None else value[:64].encode("utf-8", "replace").decode()
-
-
-def _receipt(row: Sequence[object]) -> Receipt:
-    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test = row
-    return Receipt(
-        imp_uid=str(imp_uid),
-        merchant_uid=str(merchant_uid),
-        state=ReceiptState(str(state)),
-        amount=Decimal(str(amount)),
-        cancel_amount=Decimal(str(cancelled)),
-        currency=str(currency),
-        account=None if account is None else str(account),
-        test=bool(test),
-    )
+    return row is None or tuple(row) != details(outcome)

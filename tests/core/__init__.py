@@ -1,0 +1,1 @@
+"""The pure parts: rules, changes, wire bytes, answers. Values in, values out."""

@@ -1,0 +1,567 @@
+"""The one table of answers, row by row and byte by byte, and who counts as a sender."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from html import unescape
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imp_verify import ConfigurationError, Landing, Outcome, Request, Response, Verdict
+from imp_verify._answers import (
+    FORBIDDEN,
+    INVALID,
+    TOO_LARGE,
+    TROUBLE,
+    Voice,
+    approved,
+    landing,
+    no_method,
+    reason_words,
+    refused,
+    verdict_answer,
+)
+from imp_verify._senders import Senders
+
+from .values import I1, ORDER, order, outcome, payment
+
+KOREAN, ENGLISH = Voice(), Voice("en")
+KEYS = (*Verdict, TROUBLE, INVALID, TOO_LARGE, FORBIDDEN)
+
+# verdict: code and word of complete, of webhook, and where a redirect goes
+TABLE: dict[str, tuple[int, str, int, str, str]] = {
+    "paid": (200, "success", 200, "success", "success"),
+    "partly_cancelled": (200, "success", 200, "success", "success"),
+    "virtual_account": (200, "vbankIssued", 200, "vbankIssued", "success"),
+    "pending": (409, "pending", 200, "pending", "pending"),
+    "failed": (400, "failed", 200, "failed", "failure"),
+    "cancelled": (409, "cancelled", 200, "cancelled", "failure"),
+    "duplicate": (409, "duplicatePayment", 200, "duplicatePayment", "failure"),
+    "late": (409, "latePayment", 200, "latePayment", "failure"),
+    "forgery": (400, "forgery", 400, "forgery", "failure"),
+    "unknown_payment": (400, "forgery", 400, "unknownPayment", "failure"),
+    "unknown_order": (400, "forgery", 503, "unavailable", "failure"),
+    "trouble": (503, "unavailable", 503, "unavailable", "pending"),
+    "invalid": (400, "invalid", 400, "invalid", "failure"),
+    "too_large": (413, "invalid", 413, "invalid", "failure"),
+    "forbidden": (403, "forbidden", 403, "forbidden", "failure"),
+}
+
+
+def headers(answer: Response) -> dict[str, str]:
+    names = [name for name, _ in answer.headers]
+    assert len(names) == len(set(names)), "a header twice"
+    return dict(answer.headers)
+
+
+def read(answer: Response) -> dict[str, str]:
+    content: dict[str, str] = json.loads(answer.body)
+    return content
+
+
+def test_the_table_has_a_row_for_every_verdict_and_no_other() -> None:
+    assert set(map(str, KEYS)) == set(TABLE)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_complete_and_webhook_answer_by_the_table(key: str) -> None:
+    complete, word, webhook, other, _ = TABLE[key]
+    for endpoint, status, said in (("complete", complete, word), ("webhook", webhook, other)):
+        answer = verdict_answer(endpoint, key, KOREAN)
+        assert (answer.status, read(answer)["status"]) == (status, said)
+        assert list(read(answer)) == ["status", "message"]
+        assert read(answer)["message"].strip()
+
+
+@pytest.mark.parametrize("endpoint", ["complete", "webhook", "confirm"])
+@pytest.mark.parametrize("key", KEYS)
+def test_every_answer_is_json_that_no_cache_keeps(key: str, endpoint: str) -> None:
+    answer = verdict_answer(endpoint, key, KOREAN)
+    expected = {"Content-Type": "application/json", "Cache-Control": "no-store"}
+    if answer.status == 503:
+        expected["Retry-After"] = "10"
+    assert headers(answer) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "body"),
+    [
+        (Verdict.PAID, 200, '{"status":"success","message":"일반 결제 성공"}'),
+        (Verdict.PARTLY_CANCELLED, 200, '{"status":"success","message":"일반 결제 성공"}'),
+        (Verdict.VIRTUAL_ACCOUNT, 200, '{"status":"vbankIssued","message":"가상계좌 발급 성공"}'),
+        (Verdict.FORGERY, 400, '{"status":"forgery","message":"위조된 결제시도"}'),
+    ],
+)
+def test_the_three_bodies_that_clients_know_are_kept_to_the_letter(
+    key: str, status: int, body: str
+) -> None:
+    for endpoint in ("complete", "webhook"):
+        answer = verdict_answer(endpoint, key, KOREAN)
+        assert (answer.status, answer.body) == (status, body.encode())
+
+
+def test_a_browser_cannot_tell_forgery_from_what_is_not_known() -> None:
+    answers = {
+        verdict_answer("complete", key, KOREAN)
+        for key in (Verdict.FORGERY, Verdict.UNKNOWN_PAYMENT, Verdict.UNKNOWN_ORDER)
+    }
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_only_money_or_an_account_is_ever_answered_with_the_words_of_success(key: str) -> None:
+    good = key in ("paid", "partly_cancelled", "virtual_account")
+    for endpoint in ("complete", "webhook"):
+        answer = verdict_answer(endpoint, key, KOREAN)
+        assert (read(answer)["status"] in ("success", "vbankIssued")) is good
+    assert (verdict_answer("complete", key, KOREAN).status == 200) is good
+
+
+# --- confirm -------------------------------------------------------------------------------------
+
+
+def test_confirm_goes_on_with_200_alone() -> None:
+    answer = approved(KOREAN)
+    assert (answer.status, read(answer)["status"]) == (200, "approved")
+    assert list(read(answer)) == ["status", "message"]
+    assert headers(answer)["Cache-Control"] == "no-store"
+
+
+def test_confirm_stops_with_409_and_a_reason() -> None:
+    answer = refused("재고 부족", KOREAN)
+    assert answer.status == 409
+    assert list(read(answer)) == ["status", "message", "reason"]
+    assert (read(answer)["status"], read(answer)["reason"]) == ("refused", "재고 부족")
+
+
+@pytest.mark.parametrize(
+    ("key", "status", "word"),
+    [
+        (TROUBLE, 503, "unavailable"),
+        (INVALID, 400, "invalid"),
+        (TOO_LARGE, 413, "invalid"),
+    ],
+)
+def test_confirm_in_trouble_and_a_malformed_one_say_why(key: str, status: int, word: str) -> None:
+    for voice in (KOREAN, ENGLISH):
+        answer = verdict_answer("confirm", key, voice)
+        assert (answer.status, read(answer)["status"]) == (status, word)
+        assert read(answer)["reason"] == read(answer)["message"]
+
+
+REASONS = ("unknown_payment", "unknown_order", "mismatch", "closed", "already_paid")
+
+
+@pytest.mark.parametrize("key", REASONS)
+def test_a_reason_has_words_in_both_languages(key: str) -> None:
+    korean, english = reason_words(key, None, KOREAN), reason_words(key, None, ENGLISH)
+    assert not korean.isascii()
+    assert english.isascii()
+
+
+def test_a_shops_own_reason_is_handed_on_and_clipped() -> None:
+    assert reason_words("shop", "sold out", KOREAN) == "sold out"
+    assert len(reason_words("shop", "가" * 1000, KOREAN)) == 200
+
+
+def test_text_that_is_no_unicode_breaks_no_answer() -> None:
+    answer = refused("\ud800 sold \u2028 out", KOREAN)
+    assert read(answer)["reason"] == "? sold \u2028 out"
+
+
+# --- other methods -------------------------------------------------------------------------------
+
+
+def test_options_is_answered_204_with_what_is_allowed() -> None:
+    answer = no_method("webhook", "OPTIONS", "POST, OPTIONS", KOREAN)
+    assert (answer.status, answer.body) == (204, b"")
+    assert headers(answer) == {"Allow": "POST, OPTIONS", "Cache-Control": "no-store"}
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "HEAD", "TRACE", "get", "<script>"])
+def test_any_other_method_is_405_with_what_is_allowed(method: str) -> None:
+    answer = no_method("webhook", method, "POST, OPTIONS", KOREAN)
+    assert answer.status == 405
+    assert headers(answer)["Allow"] == "POST, OPTIONS"
+    assert headers(answer)["Cache-Control"] == "no-store"
+    if method == "HEAD":
+        assert answer.body == b""
+    else:
+        assert read(answer)["status"] == "invalid"
+
+
+# --- languages -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_sentence_is_there_in_korean_and_english(key: str) -> None:
+    for endpoint in ("complete", "webhook"):
+        korean = read(verdict_answer(endpoint, key, KOREAN))
+        english = read(verdict_answer(endpoint, key, ENGLISH))
+        assert korean["status"] == english["status"]
+        assert not korean["message"].isascii()
+        assert english["message"].isascii()
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ([], "ko"),
+        ([""], "ko"),
+        (["ko-KR,ko;q=0.9,en-US;q=0.8"], "ko"),
+        (["en-US,en;q=0.9,ko;q=0.8"], "en"),
+        (["en"], "en"),
+        (["EN-gb"], "en"),
+        (["en;q=0.5, ko"], "ko"),
+        (["ko;q=0.1, en;q=0.2"], "en"),
+        (["ko;q=0.5,en;q=0.5"], "ko"),
+        (["en;q=0.5,ko;q=0.5"], "en"),
+        (["en;q=0"], "ko"),
+        (["en; q=0.3 , ko;q = 0.2"], "en"),
+        (["fr, de"], "ko"),
+        (["*"], "ko"),
+        (["fr, en;q=0.1"], "en"),
+        (["ko;q=0.1", "en;q=0.9"], "en"),
+        (["en;q=nan, ko;q=0.1"], "ko"),
+        (["en;q=inf"], "ko"),
+        (["en;q=-1"], "ko"),
+        (["en;q=2"], "ko"),
+        (["en;q=x, ko;q=0.1"], "ko"),
+        (["english"], "ko"),
+        (["korean, en"], "en"),
+        (["en" + "," * 5000], "en"),
+        ([";;;,,,q=1"], "ko"),
+    ],
+)
+def test_auto_is_the_language_a_browser_prefers_of_korean_and_english(
+    accepted: list[str], language: str
+) -> None:
+    assert Voice.of("auto", accepted) == Voice(language, varies=True)
+
+
+def test_a_language_that_is_set_is_not_asked_for_and_does_not_vary() -> None:
+    for language in ("ko", "en"):
+        for accepted in ([], ["en"], ["ko"]):
+            assert Voice.of(language, accepted) == Voice(language, varies=False)
+
+
+@pytest.mark.parametrize("accepted", ["en", "ko", "fr"])
+def test_what_a_browser_prefers_varies_every_answer_with_words(accepted: str) -> None:
+    voice = Voice.of("auto", [accepted])
+    answers = [
+        verdict_answer("complete", Verdict.PAID, voice),
+        verdict_answer("webhook", TROUBLE, voice),
+        approved(voice),
+        refused("no", voice),
+        no_method("webhook", "PUT", "POST", voice),
+        landing(Verdict.PAID, None, Landing(), voice),
+    ]
+    assert {headers(answer)["Vary"] for answer in answers} == {"Accept-Language"}
+    assert "Vary" not in headers(verdict_answer("complete", Verdict.PAID, ENGLISH))
+
+
+@given(st.lists(st.text(max_size=60)))
+def test_any_header_chooses_a_language(accepted: list[str]) -> None:
+    assert Voice.of("auto", accepted).language in ("ko", "en")
+
+
+# --- where a browser lands -----------------------------------------------------------------------
+
+TARGETS = Landing("/s?{status}&{merchant_uid}", "/f?{status}&{merchant_uid}&{reason}", "/p")
+
+
+def known(key: str, **fields: Any) -> Outcome:
+    fields.setdefault("expected", order())
+    return outcome(Verdict(key), payment(**fields.pop("paid", {})), **fields)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_redirect_goes_where_the_table_says(key: str) -> None:
+    complete, word, _, _, lands = TABLE[key]
+    told = known(key) if key in tuple(Verdict) else None
+    number = ORDER if told else ""
+    answer = landing(key, told, TARGETS, KOREAN)
+    where = {
+        "success": f"/s?{word}&{number}",
+        "failure": f"/f?{word}&{number}&",
+        "pending": "/p",
+    }
+    assert (answer.status, answer.body) == (303, b"")
+    assert headers(answer) == {
+        "Location": where[lands],
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
+    page = landing(key, told, Landing(), KOREAN)
+    assert page.status == complete
+
+
+def test_an_account_lands_as_success_and_says_so() -> None:
+    answer = landing(Verdict.VIRTUAL_ACCOUNT, known("virtual_account"), TARGETS, KOREAN)
+    assert headers(answer)["Location"] == f"/s?vbankIssued&{ORDER}"
+
+
+@pytest.mark.parametrize("left_out", ["success", "failure", "pending"])
+def test_a_target_left_out_is_the_built_in_page(left_out: str) -> None:
+    targets: dict[str, str | None] = {"success": "/s", "failure": "/f", "pending": "/p"}
+    for key in KEYS:
+        answer = landing(key, None, Landing(**{**targets, left_out: None}), KOREAN)
+        assert (answer.status != 303) is (TABLE[key][4] == left_out)
+
+
+def test_an_order_that_is_not_known_is_not_named() -> None:
+    for told in (None, known("unknown_order", expected=None), known("paid", expected=None)):
+        answer = landing(Verdict.UNKNOWN_ORDER, told, TARGETS, KOREAN)
+        assert headers(answer)["Location"] == "/f?forgery&&"
+
+
+def test_somebody_elses_payment_tells_nothing_of_its_order_or_its_failure() -> None:
+    paid = payment(merchant_uid="ORD-OF-ANOTHER", fail_reason="limit of card 1234")
+    told = Outcome(Verdict.FORGERY, None, I1, "ORD-OF-ANOTHER", paid, None, "redirect")
+    location = headers(landing(Verdict.FORGERY, told, TARGETS, KOREAN))["Location"]
+    page = landing(Verdict.FORGERY, told, Landing(), KOREAN).body
+    for said in (location.encode(), page):
+        assert b"ANOTHER" not in said
+        assert b"1234" not in said
+
+
+NASTY = [
+    *("../..", "//evil.test", "a/b?c=d&e#f", "a b+c", "100%", "주문-1", "\r\nSet-Cookie: x=1"),
+    *("<script>alert(1)</script>", "\"'", "{status}", "{merchant_uid}", "{reason}", "a;b,c", "%2f"),
+    *("\u2028", "\x00", "😀", "javascript:x", "\\\\evil.test", "@evil.test", ":8080"),
+]
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+def test_what_is_filled_in_is_percent_encoded_and_fills_in_nothing_itself(text: str) -> None:
+    told = known("failed", paid={"merchant_uid": text, "fail_reason": text})
+    targets = Landing(failure="/f/{merchant_uid}/{status}?r={reason}#{reason}")
+    location = headers(landing(Verdict.FAILED, told, targets, KOREAN))["Location"]
+    head, _, rest = location.partition("/failed?r=")
+    reason, _, fragment = rest.partition("#")
+    assert unquote(head) == f"/f/{text}"
+    assert unquote(reason) == unquote(fragment) == text
+    for filled in (head.removeprefix("/f/"), reason, fragment):
+        assert not set(filled) - set(SAFE)
+
+
+SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
+
+
+@pytest.mark.parametrize(
+    "target", ["/{merchant_uid}", "/{merchant_uid}/x", "/{reason}", "/{reason}/{merchant_uid}"]
+)
+@pytest.mark.parametrize("text", ["", "evil.test", "//evil.test", "/", "\\evil.test", "..", "."])
+def test_nothing_filled_in_makes_an_address_of_another_host(target: str, text: str) -> None:
+    for merchant_uid, reason in ((text, ""), ("", text), (text, text)):
+        told = known("failed", paid={"merchant_uid": merchant_uid, "fail_reason": reason})
+        location = headers(landing(Verdict.FAILED, told, Landing(failure=target), KOREAN))[
+            "Location"
+        ]
+        assert location.startswith("/")
+        assert location[1:2] not in ("/", "\\")
+
+
+def test_a_target_is_used_as_written_and_made_ascii() -> None:
+    for target, location in (
+        ("/주문/{status}", "/%EC%A3%BC%EB%AC%B8/success"),
+        ("/a%20b?c=%EA%B0%80#d", "/a%20b?c=%EA%B0%80#d"),
+        ("https://shop.test/a//b?x=[1]", "https://shop.test/a//b?x=[1]"),
+    ):
+        answer = landing(Verdict.PAID, known("paid"), Landing(success=target), KOREAN)
+        assert headers(answer)["Location"] == location
+
+
+def test_text_of_the_gateway_that_is_no_unicode_breaks_no_landing() -> None:
+    told = known("failed", paid={"fail_reason": "\ud800", "merchant_uid": "\udcff"})
+    assert (
+        headers(landing(Verdict.FAILED, told, TARGETS, KOREAN))["Location"] == "/f?failed&%3F&%3F"
+    )
+    assert landing(Verdict.FAILED, told, Landing(), KOREAN).status == 400
+
+
+@pytest.mark.parametrize("odd", [None, 5, ["x"], {"a": 1}, True])
+def test_a_reason_that_is_no_text_is_none(odd: object) -> None:
+    told = known("failed", paid={"fail_reason": odd})
+    assert headers(landing(Verdict.FAILED, told, TARGETS, KOREAN))["Location"].endswith("&")
+
+
+# --- the built-in page ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("voice", [KOREAN, ENGLISH])
+@pytest.mark.parametrize("key", KEYS)
+def test_the_built_in_page_says_what_complete_says(key: str, voice: Voice) -> None:
+    page, said = landing(key, None, Landing(), voice), verdict_answer("complete", key, voice)
+    assert page.status == said.status
+    assert read(said)["message"] in unescape(page.body.decode())
+    assert f'<html lang="{voice.language}">'.encode() in page.body
+    assert headers(page) == {
+        "Content-Type": "text/html; charset=utf-8",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        **({"Retry-After": "10"} if page.status == 503 else {}),
+    }
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+def test_the_built_in_page_shows_why_as_escaped_text(text: str) -> None:
+    plain = landing(Verdict.FAILED, known("failed"), Landing(), KOREAN).body.decode()
+    told = known("failed", paid={"fail_reason": text})
+    page = landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()
+    shown = page.replace("<p>", "", 1).partition("</h1>\n")[2].partition("</p>\n")[0]
+    assert unescape(shown) == text or "\x00" in text or "\r" in text
+    assert not set(shown) & set("<>\"'")
+    assert page.count("<") == plain.count("<") + 2
+    assert "<script" not in page
+
+
+def test_a_long_reason_is_clipped() -> None:
+    told = known("failed", paid={"fail_reason": "가" * 100_000})
+    assert len(landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()) < 3000
+    assert len(headers(landing(Verdict.FAILED, told, TARGETS, KOREAN))["Location"]) < 2000
+
+
+# --- senders -------------------------------------------------------------------------------------
+
+GATEWAY = "52.78.100.19"
+SOURCES = ["52.78.100.19/32", "52.78.48.223", "2001:db8:5::/48"]
+PROXIES = ["10.0.0.0/8", "fd00::/8"]
+
+
+def sent(client: str | None, *forwarded: str, **others: str) -> Request:
+    lines = [("X-Forwarded-For", line) for line in forwarded]
+    return Request("POST", headers=[*others.items(), *lines], client=client)
+
+
+@pytest.mark.parametrize(
+    ("request_", "allowed"),
+    [
+        (sent(GATEWAY), True),
+        (sent("52.78.48.223"), True),
+        (sent("52.78.100.20"), False),
+        (sent("::ffff:52.78.100.19"), True),
+        (sent("::ffff:344e:6413"), True),
+        (sent("::52.78.100.19"), False),
+        (sent("2001:db8:5::1"), True),
+        (sent("2001:DB8:5:0:0:0:0:1"), True),
+        (sent("2001:db8:6::1"), False),
+        # what the sender wrote itself is not believed
+        (sent("6.6.6.6", GATEWAY), False),
+        (sent("6.6.6.6", GATEWAY, GATEWAY), False),
+        (sent("10.0.0.1", f"{GATEWAY}, 6.6.6.6"), False),
+        (sent("10.0.0.1", GATEWAY, "6.6.6.6"), False),
+        (sent("10.0.0.1", GATEWAY, "6.6.6.6, 10.0.0.2"), False),
+        (sent(GATEWAY, "6.6.6.6"), True),
+        # a chain of the shop's own proxies
+        (sent("10.0.0.1", GATEWAY), True),
+        (sent("10.0.0.1", f"6.6.6.6, {GATEWAY}"), True),
+        (sent("10.0.0.1", "6.6.6.6", f"{GATEWAY},10.0.0.2"), True),
+        (sent("10.0.0.1", "6.6.6.6", GATEWAY, "10.0.0.3 ,\t10.0.0.2"), True),
+        (sent("::ffff:10.0.0.1", f"::ffff:{GATEWAY}, ::ffff:10.9.9.9"), True),
+        (sent("fd00::1", "2001:db8:5::1"), True),
+        # only proxies, or nothing behind one
+        (sent("10.0.0.1"), False),
+        (sent("10.0.0.1", ""), False),
+        (sent("10.0.0.1", "10.0.0.2, 10.0.0.3"), False),
+        # unreadable or absent
+        (sent(None), False),
+        (sent(None, GATEWAY), False),
+        (sent("", GATEWAY), False),
+        (sent("unix:"), False),
+        (sent("testclient"), False),
+        (sent("localhost"), False),
+        (sent(f"{GATEWAY}:443"), False),
+        (sent(f" {GATEWAY}"), False),
+        (sent("052.078.100.019"), False),
+        (sent("875455507"), False),
+        (sent("0x344e6413"), False),
+        (sent("52.78.25619"), False),
+        (sent("10.0.0.1", f"{GATEWAY}:443"), False),
+        (sent("10.0.0.1", "unknown"), False),
+        (sent("10.0.0.1", f'"{GATEWAY}"'), False),
+        (sent("10.0.0.1", f"{GATEWAY}, unknown"), False),
+        (sent("10.0.0.1", f"{GATEWAY}, "), False),
+        (sent("10.0.0.1", f"{GATEWAY},,10.0.0.2"), False),
+        (sent("10.0.0.1", GATEWAY, ""), False),
+        (sent("10.0.0.1", "\x00"), False),
+        (sent("10.0.0.1", "５2.78.100.19"), False),
+        # other headers are not read
+        (sent("10.0.0.1", Forwarded=f"for={GATEWAY}"), False),
+        (sent("6.6.6.6", **{"X-Real-IP": GATEWAY}), False),
+    ],
+)
+def test_the_sender_is_the_peer_or_what_trusted_proxies_say(
+    request_: Request, allowed: bool
+) -> None:
+    assert Senders(SOURCES, PROXIES).allow(request_) is allowed
+
+
+def test_without_a_list_everybody_may_send() -> None:
+    for proxies in (None, PROXIES):
+        senders = Senders(None, proxies)
+        for request in (sent(None), sent("6.6.6.6"), sent("10.0.0.1", "garbage")):
+            assert senders.allow(request)
+
+
+def test_an_empty_list_allows_nobody() -> None:
+    assert not Senders([], PROXIES).allow(sent(GATEWAY))
+
+
+def test_without_trusted_proxies_only_the_peer_counts() -> None:
+    senders = Senders(SOURCES, None)
+    assert senders.allow(sent(GATEWAY, "6.6.6.6"))
+    assert not senders.allow(sent("10.0.0.1", GATEWAY))
+
+
+def test_a_proxy_that_is_itself_the_sender_is_named_where_nothing_stands_behind_it() -> None:
+    sender = Senders(SOURCES, PROXIES).sender(sent("10.0.0.1", "10.0.0.2"))
+    assert str(sender) == "10.0.0.2"
+    assert str(Senders(SOURCES, PROXIES).sender(sent("10.0.0.1"))) == "10.0.0.1"
+    assert Senders(SOURCES, PROXIES).sender(sent("garbage")) is None
+
+
+def test_a_shops_own_net_may_send_but_nothing_unreadable_stands_in_for_it() -> None:
+    senders = Senders(PROXIES, PROXIES)
+    assert senders.allow(sent("10.0.0.1"))
+    assert senders.allow(sent("10.0.0.1", "10.0.0.2"))
+    for line in ("6.6.6.6, ", ",,", "unknown", "6.6.6.6, ,10.0.0.2"):
+        assert not senders.allow(sent("10.0.0.1", line))
+
+
+def test_the_header_of_proxies_is_found_in_any_case() -> None:
+    request = Request("POST", headers=[("x-FORWARDED-for", GATEWAY)], client="10.0.0.1")
+    assert Senders(SOURCES, PROXIES).allow(request)
+
+
+BAD_NETWORKS: list[Callable[[], object]] = [
+    lambda: Senders(["nonsense"], None),
+    lambda: Senders(["52.78.100.19/24"], None),
+    lambda: Senders([""], None),
+    lambda: Senders([None], None),  # type: ignore[list-item]
+    lambda: Senders("52.78.100.19", None),
+    lambda: Senders(SOURCES, "10.0.0.0/8"),
+    lambda: Senders(SOURCES, ["10.0.0.0/33"]),
+    lambda: Senders(SOURCES, b"10.0.0.0/8"),  # type: ignore[arg-type]
+]
+
+
+@pytest.mark.parametrize("make", BAD_NETWORKS)
+def test_what_is_no_network_is_refused_at_once(make: Callable[[], object]) -> None:
+    with pytest.raises(ConfigurationError, match=r"^(webhook_sources|trusted_proxies) "):
+        make()
+
+
+@given(
+    client=st.none() | st.text(max_size=20) | st.sampled_from(["10.0.0.1", "fd00::1"]),
+    lines=st.lists(st.text(max_size=40) | st.sampled_from(["10.0.0.1", "6.6.6.6", ","])),
+)
+def test_no_garbage_is_ever_an_allowed_sender(client: str | None, lines: list[str]) -> None:
+    assert not Senders(SOURCES, PROXIES).allow(sent(client, *lines))

@@ -1,0 +1,141 @@
+"""confirm answers in time whatever the shop's hold does, and what came too late is not kept."""
+
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from pathlib import Path
+
+import pytest
+
+from imp_verify import ExpectedPayment, Request, Response
+from imp_verify.stores.memory import MemoryStore
+from imp_verify.stores.sqlite import SqliteStore
+from tests.drivers.driving import Driver, Gate
+from tests.drivers.wire import I1, ORDER
+
+BODY = f'{{"imp_uid":"{I1}","merchant_uid":"{ORDER}","amount":39000}}'.encode()
+REQUEST = Request("POST", body=BODY)
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let an answer be due after a moment instead of eight seconds."""
+    monkeypatch.setattr("imp_verify.verifier.CONFIRM_ANSWERS", 0.1)
+    monkeypatch.setattr("imp_verify._verification.CONFIRM_ANSWERS", 0.1)
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "imp_verify-confirm":
+            thread.join(30)
+
+
+def serve(driver: Driver, verifier: object) -> Response:
+    answer: Response = driver.call(verifier, "serve", "confirm", REQUEST)
+    return answer
+
+
+@pytest.mark.usefixtures("short")
+def test_k02_a_hold_that_hangs_is_answered_503_in_time(driver: Driver) -> None:
+    gate = Gate()
+    driver.stage.do = lambda name: gate if name == "hold" else None
+    verifier = driver.verifier(max_lookups=1)
+    answer = serve(driver, verifier)
+    assert answer.status == 503
+    assert b'"status":"unavailable"' in answer.body
+    assert b'"reason"' in answer.body
+    gate.open()
+    driver.stage.do = lambda name: None
+    assert driver.verify(verifier, I1).paid
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize("effect", ["token", "lookup", "expected"])
+def test_whatever_hangs_the_answer_is_in_time(driver: Driver, effect: str) -> None:
+    gate = Gate()
+    driver.stage.do = lambda name: gate if name == effect else None
+    assert serve(driver, driver.verifier(timeout=30)).status == 503
+    gate.open()
+
+
+@pytest.mark.usefixtures("short")
+def test_what_a_late_hold_did_is_rolled_back(driver: Driver, tmp_path: Path) -> None:
+    gate, done = Gate(), threading.Event()
+
+    def hold(expected: ExpectedPayment, imp_uid: str, db: object) -> None:
+        db.execute("CREATE TABLE held (imp_uid)")  # type: ignore[attr-defined]
+        gate.wait()
+        done.set()
+
+    store = SqliteStore(tmp_path / "shop.db", expected=lambda order, db: 39000, hold=hold)
+    assert serve(driver, driver.verifier(store)).status == 503
+    gate.open()
+    assert done.wait(30)
+    with store._connections.borrow() as db:
+        db.execute("BEGIN IMMEDIATE")  # waits until the late one has ended
+        names = db.execute("SELECT name FROM sqlite_master WHERE name = 'held'").fetchall()
+    assert names == []
+    store.close()
+
+
+def test_an_approval_and_a_refusal_come_with_their_words(driver: Driver) -> None:
+    assert serve(driver, driver.verifier()).status == 200
+    store = MemoryStore(
+        expected=lambda order, transaction: 39000, hold=lambda expected, uid, _: "sold out"
+    )
+    verifier = driver.verifier(store, test_mode=True)
+    answer = serve(driver, verifier)
+    assert answer.status == 409
+    assert b'"reason":"sold out"' in answer.body
+    assert driver.call(verifier, "confirm", I1, ORDER, 39000) == "sold out"
+    assert driver.call(driver.verifier(), "confirm", I1, ORDER, "39000") is None
+
+
+caller: ContextVar[str] = ContextVar("caller", default="nobody")
+
+
+def test_a_hold_sees_the_callers_context(driver: Driver) -> None:
+    seen: list[str] = []
+
+    def do(name: str) -> None:
+        if name == "hold":
+            seen.append(caller.get())
+
+    driver.stage.do = do
+    verifier = driver.verifier()
+
+    class InContext:
+        def serve(self, *arguments: object) -> object:
+            token = caller.set("a request")
+            try:
+                return verifier.serve(*arguments)
+            finally:
+                caller.reset(token)
+
+    class InTask:
+        async def serve(self, *arguments: object) -> object:
+            _ = caller.set("a request")
+            return await verifier.serve(*arguments)
+
+    answer = driver.call(InTask() if driver.is_async else InContext(), "serve", "confirm", REQUEST)
+    assert answer.status == 200
+    assert seen == ["a request"]
+
+
+def test_what_ends_the_process_is_not_swallowed_by_the_confirm_thread(driver: Driver) -> None:
+    if driver.is_async:
+        return  # there it ends the loop, which is not ours to try
+
+    def do(name: str) -> None:
+        if name == "hold":
+            raise SystemExit(3)
+
+    driver.stage.do = do
+    with pytest.raises(SystemExit):
+        _ = serve(driver, driver.verifier())
+
+
+def test_other_methods_of_confirm_start_no_thread(driver: Driver) -> None:
+    verifier = driver.verifier()
+    for method, status in (("GET", 405), ("OPTIONS", 204)):
+        answer = driver.call(verifier, "serve", "confirm", Request(method))
+        assert answer.status == status
+    assert driver.stage.names == []

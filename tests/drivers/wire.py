@@ -1,0 +1,135 @@
+"""What the gateway's answers look like, and a gateway that is a plain function. No network."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+
+from imp_verify import Credentials
+from imp_verify._flow import Alone, Send, run
+from imp_verify._gateway import Account
+from imp_verify.transports import GatewayRequest, GatewayResponse
+
+I1, I2, ORDER = "imp_100000000001", "imp_100000000002", "ORD-1001"
+URL = "https://api.iamport.kr"
+CREDENTIALS = Credentials("key-1", "secret-1")
+SENT = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "imp-verify"}
+
+
+def envelope(response: object, status: int = 200, code: int = 0) -> GatewayResponse:
+    body = json.dumps({"code": code, "message": None, "response": response})
+    return GatewayResponse(status, body.encode())
+
+
+def token(text: str = "token-1", *, now: int = 1_735_700_000, life: int = 1800) -> GatewayResponse:
+    return envelope({"access_token": text, "now": now, "expired_at": now + life})
+
+
+def fields(imp_uid: object = I1, **changes: object) -> dict[str, object]:
+    """Give a paid payment of the order as the gateway writes it."""
+    return {
+        "imp_uid": imp_uid,
+        "merchant_uid": ORDER,
+        "status": "paid",
+        "amount": 39000,
+        "cancel_amount": 0,
+        "currency": "KRW",
+        "sandbox": False,
+        "pay_method": "card",
+        "paid_at": 1_735_700_000,
+        **changes,
+    }
+
+
+def paid(imp_uid: object = I1, **changes: object) -> GatewayResponse:
+    return envelope(fields(imp_uid, **changes))
+
+
+UNKNOWN = envelope(None, 404, -1)
+REFUSED = envelope(None, 401, -1)
+
+
+class Gateway:
+    """Answers as it is told, and counts; `transport` and `async_transport` speak to it."""
+
+    def __init__(self, **says: GatewayResponse) -> None:
+        self.says: dict[str, GatewayResponse] = {I1: paid(I1), I2: paid(I2), **says}
+        self.tokens = 0
+        self.lookups: list[str] = []
+        self.on_lookup: Callable[[str], None] = lambda imp_uid: None
+        self.closed = 0
+        self._lock = threading.Lock()
+
+    def answer(self, request: GatewayRequest) -> GatewayResponse:
+        with self._lock:
+            if request.url.endswith("/users/getToken"):
+                self.tokens += 1
+                return token(f"token-{self.tokens}")
+            name = request.url.partition("/payments/")[2].partition("?")[0]
+            self.lookups.append(name)
+        self.on_lookup(name)
+        return self.says.get(name, UNKNOWN)
+
+
+class PlainTransport:
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
+        return self.gateway.answer(request)
+
+    def close(self) -> None:
+        self.gateway.closed += 1
+
+
+class AsyncTransport:
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+
+    async def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
+        return self.gateway.answer(request)
+
+    async def close(self) -> None:
+        self.gateway.closed += 1
+
+
+def never() -> float:
+    """A clock that stands still."""
+    return 0.0
+
+
+def account(
+    clock: Callable[[], float] = never,
+    *,
+    credentials: Credentials = CREDENTIALS,
+    base_url: str = URL,
+    test_mode: bool = False,
+    warm: bool = True,
+) -> Account:
+    """Make an account; a warm one holds a token already, so that flows begin with their look-up."""
+    made = Account(credentials, base_url=base_url, test_mode=test_mode, clock=clock)
+    if warm:
+        _ = run(made.get("/", float("inf")), answering(lambda request: token()))
+    return made
+
+
+def answering(answer: Callable[[GatewayRequest], GatewayResponse]) -> Callable[[object], object]:
+    """Perform a flow that only talks to the gateway."""
+
+    def perform(step: object) -> object:
+        match step:
+            case Send(request):
+                return answer(request)
+            case Alone(_, flow, _):
+                return run(flow, perform)
+            case _:
+                raise AssertionError(f"nobody should have been asked {step}")
+
+    return perform
+
+
+def lookup(
+    path: str, *, headers: Mapping[str, str] | None = None, deadline: float = 5.0
+) -> GatewayRequest:
+    """The request of one authorised GET, as a warm account sends it."""
+    authorised = {**SENT, "Authorization": "Bearer token-1", **(headers or {})}
+    return GatewayRequest("GET", f"{URL}{path}", authorised, None, deadline)

@@ -1,0 +1,130 @@
+"""Small shops for the stores' tests: orders in the store's own database where it has one."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from imp_verify import ExpectedPayment, Outcome
+from imp_verify.stores import in_thread
+from imp_verify.stores.memory import MemoryStore
+from imp_verify.stores.ready import HookArguments
+from imp_verify.stores.sqlite import SqliteStore
+from imp_verify.testing import TrialFailure, TrialShop
+
+HOOKS = tuple(HookArguments.__annotations__)
+Hook = Callable[[Outcome, Any], object]
+
+
+class MemoryShop(TrialShop):
+    def __init__(self, *, threaded: bool = False) -> None:
+        self._orders: dict[str, ExpectedPayment] = {}
+        self._told: list[tuple[str, str, str]] = []
+        self._fails = 0
+        hooks: dict[str, Any] = {name: partial(self._hook, name) for name in HOOKS}
+        store = MemoryStore(expected=lambda order, _: self._orders.get(order), **hooks)
+        self.store = in_thread(store) if threaded else store
+
+    def _hook(self, name: str, outcome: Outcome, transaction: None) -> None:
+        if name == "on_paid" and self._fails:
+            self._fails -= 1
+            raise TrialFailure
+        self._told.append((name, outcome.key, outcome.merchant_uid or ""))
+
+    def put(self, order: ExpectedPayment) -> None:
+        self._orders[order.merchant_uid] = order
+
+    def delete(self, merchant_uid: str) -> None:
+        del self._orders[merchant_uid]
+
+    def shipped(self, merchant_uid: str) -> Sequence[str]:
+        told = [
+            key for name, key, order in self._told if (name, order) == ("on_paid", merchant_uid)
+        ]
+        return [key.partition(":")[0] for key in told]
+
+    def fail_next(self) -> None:
+        self._fails += 1
+
+    def told(self) -> Sequence[tuple[str, str]]:
+        return [(name, key) for name, key, _ in self._told]
+
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, total TEXT NOT NULL, open INTEGER);
+CREATE TABLE IF NOT EXISTS told (hook TEXT, change TEXT, number TEXT, pid INTEGER);
+"""
+
+
+def expected(merchant_uid: str, db: sqlite3.Connection) -> ExpectedPayment | None:
+    query = "SELECT number, total, open FROM orders WHERE number = ?"
+    row = db.execute(query, (merchant_uid,)).fetchone()
+    return row and ExpectedPayment(row[0], row[1], open=row[2])
+
+
+def tell(name: str, outcome: Outcome, db: sqlite3.Connection) -> None:
+    """A hook: write down that it was called, in the transaction it was given."""
+    number = (outcome.merchant_uid or "").encode("utf-8", "replace").decode()
+    values = (name, outcome.key, number)
+    db.execute("INSERT INTO told (hook, change, number) VALUES (?, ?, ?)", values)
+
+
+class SqliteShop(TrialShop):
+    """Orders and hooks' rows in the store's own file. `hooks` takes the place of the usual ones."""
+
+    def __init__(
+        self, path: Path, *, threaded: bool = False, options: Any = None, **hooks: Hook
+    ) -> None:
+        self.path = path
+        self._fails = 0
+        db = sqlite3.connect(path)
+        db.executescript("PRAGMA busy_timeout = 30000;" + TABLES)
+        db.close()
+        usual: dict[str, Any] = {name: partial(self._hook, name) for name in HOOKS}
+        settings: dict[str, Any] = {"expected": expected, **usual, **hooks, **(options or {})}
+        self.sqlite = SqliteStore(path, **settings)
+        self.store = in_thread(self.sqlite) if threaded else self.sqlite
+        self.reopen = partial(SqliteShop, path, threaded=threaded)
+
+    def _hook(self, name: str, outcome: Outcome, db: sqlite3.Connection) -> None:
+        tell(name, outcome, db)
+        if name == "on_paid" and self._fails:
+            self._fails -= 1
+            raise TrialFailure
+
+    def put(self, order: ExpectedPayment) -> None:
+        values = (order.merchant_uid, str(order.amount), order.open)
+        self.write("INSERT OR REPLACE INTO orders VALUES (?, ?, ?)", *values)
+
+    def delete(self, merchant_uid: str) -> None:
+        self.write("DELETE FROM orders WHERE number = ?", merchant_uid)
+
+    def shipped(self, merchant_uid: str) -> Sequence[str]:
+        query = "SELECT change FROM told WHERE hook = 'on_paid' AND number = ?"
+        return [key.partition(":")[0] for (key,) in self.read(query, merchant_uid)]
+
+    def fail_next(self) -> None:
+        self._fails += 1
+
+    def told(self) -> Sequence[tuple[str, str]]:
+        return self.read("SELECT hook, change FROM told ORDER BY rowid")
+
+    def close(self) -> None:
+        self.sqlite.close()
+
+    def read(self, query: str, *values: object) -> list[Any]:
+        """Read as anybody else would: over a connection of one's own."""
+        db = sqlite3.connect(self.path, timeout=30)
+        try:
+            return db.execute(query, values).fetchall()
+        finally:
+            db.close()
+
+    def write(self, query: str, *values: object) -> None:
+        db = sqlite3.connect(self.path, timeout=30)
+        try:
+            with db:
+                db.execute(query, values)
+        finally:
+            db.close()

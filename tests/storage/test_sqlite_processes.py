@@ -1,0 +1,232 @@
+"""SqliteStore among processes: made by four at once, paid from four at once, killed in a hook,
+forked with a transaction open."""
+
+import gc
+import multiprocessing
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imp_verify import ExpectedPayment, Outcome, Settled
+from imp_verify.stores.sqlite import SqliteStore
+from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
+from tests.storage.shops import SqliteShop, tell
+
+SPAWN = multiprocessing.get_context("spawn")
+PROCESSES, THREADS, ORDERS = 4, 4, 6
+ASKED = ExpectedPayment(ORDER, PRICE)
+
+
+def processes(count: int, target: Callable[..., None], *arguments: object) -> list[int | None]:
+    """Run a function in several new processes, which a barrier lets begin at once; give what they
+    exit with."""
+    gate = SPAWN.Barrier(count)
+    started: list[BaseProcess] = [
+        SPAWN.Process(target=target, args=(gate, *arguments), daemon=True) for _ in range(count)
+    ]
+    for each in started:
+        each.start()
+    for each in started:
+        each.join(60)
+    return [each.exitcode for each in started]
+
+
+def _make_tables(gate: Any, directory: Path) -> None:
+    for number in range(15):
+        store = SqliteStore(directory / f"{number}.db", expected=lambda order, db: PRICE)
+        gate.wait(60)
+        store.create_all()
+        store.close()
+
+
+def test_four_processes_make_the_tables_of_a_fresh_file_at_once(tmp_path: Path) -> None:
+    assert processes(PROCESSES, _make_tables, tmp_path) == [0] * PROCESSES
+    for number in range(15):
+        db = sqlite3.connect(tmp_path / f"{number}.db")
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
+        assert {"imp_orders", "imp_receipts", "imp_changes", "imp_receipts_order"} <= names
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        db.close()
+
+
+def _deliver_all(gate: Any, path: Path, says: Mapping[str, Any]) -> None:
+    shop = SqliteShop(path, options={"busy_timeout": 30.0})
+    errors: list[BaseException] = []
+    with Trial(shop, says) as trial:
+
+        def work() -> None:
+            try:
+                for imp_uid in random.sample(sorted(says), len(says)):
+                    _ = trial.deliver(imp_uid)
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(THREADS)]
+        gate.wait(60)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    shop.close()
+    if errors:
+        raise errors[0]
+
+
+def test_r17_four_processes_with_threads_deliver_the_same_and_each_hook_runs_once(
+    tmp_path: Path,
+) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    trial = Trial(shop)
+    for number in range(ORDERS):
+        order = f"ORD-{number}"
+        shop.put(ExpectedPayment(order, PRICE))
+        trial.pays(f"imp_{number}_a", order)
+        trial.pays(f"imp_{number}_b", order)
+        trial.pays(f"imp_{number}_c", order, status="failed")
+        trial.pays(f"imp_{number}_d", order, amount=1000)
+    found = processes(PROCESSES, _deliver_all, shop.path, trial.says)
+    assert found == [0] * PROCESSES
+    told = shop.read("SELECT hook, number, count(*) FROM told GROUP BY hook, change")
+    assert {count for _, _, count in told} == {1}
+    for number in range(ORDERS):
+        hooks = sorted(hook for hook, order, _ in told if order == f"ORD-{number}")
+        assert hooks.count("on_paid") == hooks.count("on_duplicate") == 1
+        assert hooks.count("on_forgery") == 1
+        assert hooks.count("on_failed") <= 1
+    paid_by = shop.read("SELECT paid_by FROM imp_orders WHERE was_paid = 1")
+    assert len(paid_by) == ORDERS
+    changes = shop.read("SELECT imp_uid || ':' || change FROM imp_changes ORDER BY 1")
+    assert changes == shop.read("SELECT change FROM told ORDER BY 1")
+    shop.close()
+
+
+def _die(outcome: Outcome, db: sqlite3.Connection) -> None:
+    tell("dying", outcome, db)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _deliver_and_die(gate: Any, path: Path, hook: str, changes: Mapping[str, Any]) -> None:
+    hooks: dict[str, Any] = {hook: _die}
+    shop = SqliteShop(path, **hooks)
+    with Trial(shop) as trial:
+        trial.pays(FIRST, **changes)
+        _ = trial.deliver(FIRST)
+
+
+@pytest.mark.parametrize(
+    ("hook", "changes", "hooks"),
+    [
+        ("on_paid", {}, ["on_paid"]),
+        ("on_partly_cancelled", {"cancel_amount": 1000}, ["on_paid", "on_partly_cancelled"]),
+    ],
+)
+def test_r11_a_process_killed_inside_a_hook_leaves_neither_row_nor_receipt(
+    tmp_path: Path, hook: str, changes: dict[str, object], hooks: list[str]
+) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    shop.put(ASKED)
+    found = processes(1, _deliver_and_die, shop.path, hook, changes)
+    assert found == [-signal.SIGKILL]
+    assert shop.told() == []
+    assert shop.sqlite.receipts([FIRST]) == {}
+    with Trial(shop) as trial:
+        trial.pays(FIRST, **changes)
+        assert trial.deliver(FIRST).settled is Settled.NEW
+    assert [name for name, _ in shop.told()] == hooks
+    shop.close()
+
+
+IS_LOCKED = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    db.execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError:
+    print("locked")
+"""
+
+
+def _child(shop: SqliteShop) -> int:
+    """In a forked child: read, close, collect, and fail to write while the parent's transaction is
+    open."""
+    try:
+        if shop.sqlite.receipts([FIRST]) != {} or shop.sqlite.expected(ORDER) != ASKED:
+            return 2
+        shop.sqlite.close()
+        _ = gc.collect()
+        _ = shop.sqlite.settle(paid_outcome(SECOND, ASKED))
+        return 3
+    except sqlite3.OperationalError as error:
+        return 0 if "locked" in str(error) else 4
+
+
+def _fork(gate: Any, path: Path) -> None:
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+    inside, go_on = threading.Event(), threading.Event()
+
+    def wait(outcome: Outcome, db: sqlite3.Connection) -> None:
+        tell("on_paid", outcome, db)
+        inside.set()
+        assert go_on.wait(60)
+
+    shop = SqliteShop(path, options={"busy_timeout": 0.1}, on_paid=wait)
+    shop.sqlite.create_all()
+    thread = threading.Thread(target=shop.sqlite.settle, args=(paid_outcome(FIRST, ASKED),))
+    thread.start()
+    assert inside.wait(60)
+    _ = shop.sqlite.receipts([FIRST])  # so that an idle connection is inherited too
+    child = os.fork()
+    if child == 0:
+        os._exit(_child(shop))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    asked = [sys.executable, "-c", IS_LOCKED, str(path)]
+    assert subprocess.run(asked, capture_output=True, check=True).stdout.strip() == b"locked"
+    go_on.set()
+    thread.join()
+    assert shop.shipped(ORDER) == [FIRST]
+    shop.close()
+
+
+def test_a_fork_neither_uses_nor_breaks_the_parents_connections(tmp_path: Path) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    shop.put(ASKED)
+    assert processes(1, _fork, shop.path) == [0]
+    assert shop.read("PRAGMA integrity_check") == [("ok",)]
+    assert shop.shipped(ORDER) == [FIRST]
+    shop.close()
+
+
+def _exit_as_a_worker_does(gate: Any, path: Path) -> None:
+    """Fork with idle connections; the child works and leaves by the ordinary way out."""
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+    shop = SqliteShop(path)
+    assert shop.sqlite.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+    child = os.fork()
+    settled = shop.sqlite.settle(paid_outcome(SECOND if child == 0 else FIRST, ASKED))
+    if child == 0:
+        assert settled is Settled.DUPLICATE
+        return
+    assert settled is Settled.REPEATED
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    again = shop.sqlite.settle(paid_outcome(SECOND, ASKED))
+    assert again is Settled.DUPLICATE
+    shop.close()
+
+
+def test_a_forked_worker_pays_and_leaves_the_parent_working(tmp_path: Path) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    shop.put(ASKED)
+    assert processes(1, _exit_as_a_worker_does, shop.path) == [0]
+    assert [name for name, _ in shop.told()] == ["on_paid", "on_duplicate"]
+    shop.close()
