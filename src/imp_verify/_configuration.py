@@ -139,6 +139,8 @@ def _check_base_url(given: str | None) -> str:
         raise ConfigurationError(
             "base_url (IMP_API_URL) must be an address without user, query or fragment"
         )
+    if "?" in url or "#" in url:  # an empty query or fragment is none to urlsplit
+        raise ConfigurationError("base_url (IMP_API_URL) must be without query and fragment")
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ConfigurationError("base_url (IMP_API_URL) holds a character that no address has")
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):

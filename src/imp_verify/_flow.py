@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from .models import ExpectedPayment, Outcome, Receipt, Settled
@@ -80,6 +81,7 @@ class Hold(Effect["str | None"]):
     expected: ExpectedPayment
     imp_uid: str
     until: float
+    begin_by: float = field(default=inf, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

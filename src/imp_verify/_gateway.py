@@ -178,7 +178,7 @@ def find_payments(
     found: list[Payment] = []
     page: object = 1
     while page:
-        path = f"/payments/findAll/{quote(merchant_uid, safe='')}?page={page}&limit=1000"
+        path = f"/payments/findAll/{quote(merchant_uid, safe='')}?page={page}&limit=200"
         envelope = read_envelope((yield from account.get(path, deadline)))
         content = envelope.response
         if envelope.http_status == 404 and envelope.code != 0 and not isinstance(content, dict):

@@ -1,14 +1,14 @@
-"""Locks, slots and limits of an async verifier, a set for each event loop. Apart, because it
-imports asyncio."""
+"""Locks, slots and limits of an async verifier, shared by all event loops of a process. Apart,
+because it imports asyncio."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Awaitable
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 from .errors import GatewayUnavailable
 
@@ -17,30 +17,77 @@ __all__ = ["Loops"]
 T = TypeVar("T")
 
 
-class _Here:
-    """What belongs to one event loop."""
+class _Waiter:
+    """A task that waits for a place; `granted` is written under the places' lock."""
 
-    def __init__(self, slots: int) -> None:
-        self.slots = asyncio.Semaphore(slots)
-        self.locks: dict[object, asyncio.Semaphore] = {}
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.turn: asyncio.Future[None] = self.loop.create_future()
+        self.granted = False
+
+    def wake(self) -> None:
+        if not self.turn.done():
+            self.turn.set_result(None)
+
+
+class _Places:
+    """Some places that tasks of any loop, in any thread, take in the order in which they came.
+
+    asyncio's own locks belong to one loop each, and a shop may have a loop for each request.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._lock = threading.Lock()
+        self._free = places
+        self._waiting: deque[_Waiter] = deque()
+
+    def take(self) -> _Waiter | None:
+        """Take a place, or give what waits for one."""
+        with self._lock:
+            if self._free > 0:
+                self._free -= 1
+                return None
+            waiter = _Waiter()
+            self._waiting.append(waiter)
+            return waiter
+
+    def give_back(self) -> None:
+        """Hand the place on to whoever has waited longest, in a loop that still runs."""
+        with self._lock:
+            while self._waiting:
+                waiter = self._waiting.popleft()
+                try:
+                    _ = waiter.loop.call_soon_threadsafe(waiter.wake)
+                except RuntimeError:
+                    continue
+                waiter.granted = True
+                return
+            self._free += 1
+
+    def leave(self, waiter: _Waiter) -> None:
+        """Wait no longer; a place that was granted meanwhile goes to the next."""
+        with self._lock:
+            if not waiter.granted:
+                if waiter in self._waiting:
+                    self._waiting.remove(waiter)
+                return
+        self.give_back()
 
 
 class Loops:
-    """Gives the running loop's locks and slots, made on first use."""
+    """Gives one process's locks and slots."""
 
     def __init__(self, slots: int) -> None:
-        self._slots = slots
-        self._making = threading.Lock()
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _Here] = WeakKeyDictionary()
+        self._slots = _Places(slots)
+        self._locks: dict[object, _Places] = {}
 
     def slot(self, deadline: float) -> _Held:
-        """Hold one of the loop's slots for a call to the gateway."""
-        return _Held(self._here().slots, deadline, "too many look-ups are under way")
+        """Hold one of the process's slots for a call to the gateway."""
+        return _Held(self._slots, deadline, "too many look-ups are under way")
 
     def alone(self, key: object, deadline: float) -> _Held:
         """Hold the lock of a key."""
-        # Not a Lock: that one says it is free while it is handed on to somebody who waits.
-        lock = self._here().locks.setdefault(key, asyncio.Semaphore(1))
+        lock = self._locks.setdefault(key, _Places(1))
         return _Held(lock, deadline, "another call did not bring a token in time")
 
     async def within(self, deadline: float, work: Awaitable[T]) -> T | None:
@@ -53,37 +100,30 @@ class Loops:
             return None
         return answer if time.monotonic() <= deadline else None
 
-    def _here(self) -> _Here:
-        loop = asyncio.get_running_loop()
-        here = self._loops.get(loop)
-        if here is None:
-            with self._making:
-                # A semaphore that was waited for keeps its loop alive, so weak keys are not enough.
-                for ended in [each for each in list(self._loops) if each.is_closed()]:
-                    _ = self._loops.pop(ended, None)
-                here = self._loops.setdefault(loop, _Here(self._slots))
-        return here
-
 
 class _Held:
     """A lock or a slot, held for a while; waiting for it ends with an error at the deadline."""
 
-    __slots__ = ("_deadline", "_lock", "_why")
+    __slots__ = ("_deadline", "_places", "_why")
 
-    def __init__(self, lock: asyncio.Semaphore, deadline: float, why: str) -> None:
-        self._lock = lock
+    def __init__(self, places: _Places, deadline: float, why: str) -> None:
+        self._places = places
         self._deadline = deadline
         self._why = why
 
     async def __aenter__(self) -> None:
-        if not self._lock.locked():
-            _ = await self._lock.acquire()
+        waiter = self._places.take()
+        if waiter is None:
             return
         try:
             async with asyncio.timeout(self._deadline - time.monotonic()):
-                _ = await self._lock.acquire()
+                await waiter.turn
         except TimeoutError:
+            self._places.leave(waiter)
             raise GatewayUnavailable(self._why) from None
+        except BaseException:
+            self._places.leave(waiter)
+            raise
 
     async def __aexit__(self, *error: object) -> None:
-        self._lock.release()
+        self._places.give_back()

@@ -217,7 +217,9 @@ def approve(rules: Rules, notice: Notice, began: float) -> Flow[Refusal | None]:
         return Refusal("closed")
     if rules.clock() >= began + _HOLD_BEGINS:
         raise GatewayUnavailable("the look-up took too long to ask the shop for an approval")
-    reason = yield from Hold(expected, imp_uid, began + CONFIRM_ANSWERS)
+    reason = yield from Hold(
+        expected, imp_uid, began + CONFIRM_ANSWERS, begin_by=began + _HOLD_BEGINS
+    )
     return None if reason is None else _refusal(reason)
 
 

@@ -28,6 +28,8 @@ class Credentials:
         check_credential(self.secret, "IMP_SECRET")
         if self.tier is not None:
             check_credential(self.tier, "IMP_TIER")
+            if not self.tier.isascii():
+                raise ConfigurationError("IMP_TIER holds a character that no header can carry")
 
 
 def check_credential(value: object, variable: str) -> None:

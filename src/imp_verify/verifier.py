@@ -7,6 +7,7 @@ import contextvars
 import threading
 import time
 from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any, Unpack, assert_never
 
 from ._base import Base
@@ -141,8 +142,8 @@ class Verifier(Base):
                 return self._store.settle(outcome)
             case Observe(outcome):
                 return self._store.observe(outcome)
-            case Hold(expected, imp_uid, until):
-                with holding(until):
+            case Hold(expected, imp_uid, until, begin_by):
+                with holding(until, begin_by):
                     return self._store.hold(expected, imp_uid)
             case Alone(key, flow, deadline):
                 return self._alone(key, flow, deadline)
@@ -187,7 +188,11 @@ def _within(deadline: float, flow: Flow[Response], perform: Any) -> Response | N
     thread = threading.Thread(
         target=context.run, args=(work,), daemon=True, name="imp_verify-confirm"
     )
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # no thread is to be had: trouble, as any other
+        flow.close()
+        return None
     thread.join(max(0.0, deadline - time.monotonic()))
     if not box or time.monotonic() > deadline:
         return None
@@ -212,6 +217,11 @@ class AsyncVerifier(Base):
         transport: AsyncTransport | None = None,
         **arguments: Unpack[VerifierArguments],
     ) -> None:
+        if transport is None and not any(map(find_spec, ("httpx2", "httpx"))):
+            raise ConfigurationError(
+                'AsyncVerifier needs an async client: pip install "imp-verify[async]", '
+                "or give it a transport"
+            )
         super().__init__(as_async(store), transport, arguments, plain=False)
 
     def _begin_process(self) -> None:
@@ -273,8 +283,8 @@ class AsyncVerifier(Base):
                 return await self._store.settle(outcome)
             case Observe(outcome):
                 return await self._store.observe(outcome)
-            case Hold(expected, imp_uid, until):
-                with holding(until):
+            case Hold(expected, imp_uid, until, begin_by):
+                with holding(until, begin_by):
                     return await self._store.hold(expected, imp_uid)
             case Alone(key, flow, deadline):
                 async with self._loops.alone(key, deadline):

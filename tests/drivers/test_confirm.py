@@ -1,13 +1,17 @@
 """confirm answers in time whatever the shop's hold does, and what came too late is not kept."""
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
-from imp_verify import ExpectedPayment, Request, Response
+from imp_verify import Credentials, ExpectedPayment, Request, Response, StoreError, Verifier
+from imp_verify.stores import holding, in_thread
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
 from tests.drivers.driving import Driver, Gate
@@ -139,3 +143,45 @@ def test_other_methods_of_confirm_start_no_thread(driver: Driver) -> None:
         answer = driver.call(verifier, "serve", "confirm", Request(method))
         assert answer.status == status
     assert driver.stage.names == []
+
+
+def test_a_shop_is_not_asked_once_it_is_too_late_to_begin() -> None:
+    asked: list[str] = []
+    store = MemoryStore(
+        expected=lambda order, _: 39000,
+        hold=lambda expected, imp_uid, _: asked.append(imp_uid),
+    )
+    now = time.monotonic()
+    with holding(now + 60, begin_by=now - 1), pytest.raises(StoreError, match="busy"):
+        _ = store.hold(ExpectedPayment(ORDER, 39000), I1)
+    assert asked == []
+
+
+def test_the_limits_of_a_hold_reach_any_thread_it_is_run_in() -> None:
+    """A hop that an event loop's executor makes copies no context of its own."""
+    store = MemoryStore(expected=lambda order, _: 39000, hold=lambda *_: None)
+
+    async def work() -> None:
+        async def hop(function: Any, *arguments: Any) -> Any:
+            return await asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+
+        with holding(time.monotonic() - 1), pytest.raises(StoreError, match="too long"):
+            _ = await in_thread(store, hop).hold(ExpectedPayment(ORDER, 39000), I1)
+
+    asyncio.run(work())
+
+
+def test_no_thread_for_a_confirm_is_trouble_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    verifier = Verifier(
+        MemoryStore(expected=lambda order, _: 39000),
+        credentials=Credentials("key", "secret"),
+        test_mode=True,
+        transport=cast(Any, lambda request: None),
+    )
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    answer = verifier.serve("confirm", Request("POST", body=BODY))
+    assert answer.status == 503
+    assert b'"reason"' in answer.body

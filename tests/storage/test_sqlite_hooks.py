@@ -363,3 +363,64 @@ def test_the_stores_own_use_of_a_connection_is_that_of_any_other(tmp_path: Path)
             raise KeyError
     assert shop.read("SELECT y FROM x") == [(1,)]
     shop.close()
+
+
+# After the commit
+
+
+def test_what_a_hook_returns_may_still_use_its_connection(make: Make) -> None:
+    seen: list[object] = []
+
+    def hook(outcome: Outcome, db: Database) -> Callable[[], object]:
+        def after() -> None:
+            # Another borrower gets another connection, as long as this function runs.
+            seen.append((list(shop.sqlite.receipts((FIRST,))), db.in_transaction))
+            tell("after", outcome, db)
+
+        return after
+
+    shop: SqliteShop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert seen == [([FIRST], False)]
+    assert shop.read("SELECT hook FROM told") == [("after",)]
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit(), RuntimeError("mail")])
+def test_whatever_a_returned_function_raises_the_answer_is_unchanged(
+    make: Make, error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise error
+
+    shop = make(on_paid=lambda outcome, db: fail)
+    assert deliver(shop).settled is Settled.NEW
+    assert "after the commit" in caplog.text
+
+
+def test_work_after_a_conflict_that_rolled_all_back_is_refused(make: Make) -> None:
+    def hook(outcome: Outcome, db: Database) -> None:
+        with suppress(sqlite3.IntegrityError):
+            db.execute("INSERT OR ROLLBACK INTO keys VALUES (1)")
+        db.execute("INSERT INTO told (hook) VALUES ('shipped')")
+
+    shop = make(on_paid=hook)
+    with sqlite3.connect(shop.path) as db:
+        db.execute("CREATE TABLE keys (number INTEGER PRIMARY KEY)")
+        db.execute("INSERT INTO keys VALUES (1)")
+    db.close()
+    for _ in range(3):
+        with pytest.raises((StoreError, sqlite3.DatabaseError)):
+            _ = deliver(shop)
+    assert kept(shop) == (0, 0, 0, 0)
+
+
+def test_a_relative_path_stays_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = SqliteStore("shop.db", expected=lambda order, db: PRICE)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    store.create_all()
+    store.close()
+    assert (tmp_path / "shop.db").exists()

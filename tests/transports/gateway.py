@@ -143,6 +143,8 @@ class Gateway:
             if self.tls and not self.bare:
                 line.sock = self.tls.wrap_socket(sock, server_side=True)
             self.behave(line)
+        with suppress(OSError):
+            line.sock.shutdown(socket.SHUT_RDWR)  # who sees it closed here, sees it there as well
         line.sock.close()
 
 

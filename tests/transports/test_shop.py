@@ -82,3 +82,20 @@ def test_a_connection_from_before_keeps_the_deadline_too(gateway: Gateway) -> No
         Urllib3Transport(pool)(Call(gateway.url + PATH, SHORT).request())
     assert time.monotonic() - begun < LATEST
     pool.clear()
+
+
+def test_an_adapters_own_retries_do_not_sleep_away_the_time(gateway: Gateway) -> None:
+    head = b"HTTP/1.1 503 Busy\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n"
+
+    def busy(line: Line) -> None:
+        while line.request():
+            line.send(head)
+
+    gateway.behave = busy
+    with requests.Session() as session:
+        retries = urllib3.Retry(3, status_forcelist=[503], backoff_factor=60)
+        session.mount("http://", requests.adapters.HTTPAdapter(max_retries=retries))
+        begun = time.monotonic()
+        answer = RequestsTransport(session)(Call(gateway.url + PATH, SHORT).request())
+    assert answer.status == 503
+    assert time.monotonic() - begun < LATEST

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial, update_wrapper
 from urllib.parse import urlencode
 
@@ -51,6 +52,7 @@ def _take_every_method(state: BlueprintSetupState) -> None:
 
 
 def _view(verifier: Verifier, endpoint: str) -> Response:
+    began = time.monotonic()
     headers = list(request.headers.items())
     body = _body()
     if not body and request.form:  # the shop's own code has had it parsed: it is form text by now
@@ -64,6 +66,7 @@ def _view(verifier: Verifier, endpoint: str) -> Response:
             headers=headers,
             body=body,
             client=request.remote_addr,
+            began=began,
         ),
     )
     response = Response(answer.body, answer.status)

@@ -6,9 +6,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from decimal import Decimal
 from functools import partial
+from math import inf
 from typing import Any, Protocol, TypeAlias, TypeVar, cast
 
 from ..errors import ConfigurationError, StoreError
@@ -20,7 +21,7 @@ __all__ = [
     "Expected",
     "OrderStore",
     "as_async",
-    "hold_until",
+    "hold_limits",
     "holding",
     "in_thread",
     "is_async_callable",
@@ -135,7 +136,9 @@ class _Transaction:
 
 
 _transaction: ContextVar[_Transaction | None] = ContextVar("imp_verify_transaction", default=None)
-_hold_until: ContextVar[float | None] = ContextVar("imp_verify_hold_until", default=None)
+_hold_limits: ContextVar[tuple[float, float]] = ContextVar(
+    "imp_verify_hold_limits", default=(inf, inf)
+)
 
 
 @contextmanager
@@ -166,19 +169,20 @@ def outside_transactions() -> None:
 
 
 @contextmanager
-def holding(until: float) -> Iterator[None]:
-    """Tell a ready-made store until when what a `hold` did may be committed (`time.monotonic()`
-    seconds)."""
-    token = _hold_until.set(until)
+def holding(until: float, begin_by: float = inf) -> Iterator[None]:
+    """Tell a ready-made store until when a `hold` may begin, and until when what it did may be
+    committed (`time.monotonic()` seconds)."""
+    token = _hold_limits.set((begin_by, until))
     try:
         yield
     finally:
-        _hold_until.reset(token)
+        _hold_limits.reset(token)
 
 
-def hold_until() -> float | None:
-    """When the time for committing a `hold` ends, None where nobody set a limit."""
-    return _hold_until.get()
+def hold_limits() -> tuple[float, float]:
+    """Give the moments by which a `hold` must begin and be committed; infinite where nobody set
+    them."""
+    return _hold_limits.get()
 
 
 Hop: TypeAlias = Callable[..., Awaitable[Any]]
@@ -251,7 +255,7 @@ class _InThread(AsyncOrderStore):
             )  # here, because asyncio costs a plain shop 45 ms at import
 
             self._hop = to_thread
-        answer: T = await self._hop(_no_stop, function, *args)
+        answer: T = await self._hop(copy_context().run, _no_stop, function, *args)
         return answer
 
     async def expected(self, merchant_uid: str) -> Expected:

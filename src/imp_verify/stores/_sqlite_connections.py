@@ -27,14 +27,22 @@ parent's locks."""
 class _Guard:
     """SQLite asks it about every statement that is prepared, by whatever way it comes."""
 
-    __slots__ = ("up",)
+    __slots__ = ("_connection", "inside", "up")
 
-    def __init__(self) -> None:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = weakref.ref(connection)
         self.up = False
+        self.inside = False
 
     def __call__(self, action: int, *names: str | None) -> int:
-        refused = self.up and action == sqlite3.SQLITE_TRANSACTION
+        refused = self.up and (action == sqlite3.SQLITE_TRANSACTION or self._has_ended())
         return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    def _has_ended(self) -> bool:
+        """Whether the transaction was rolled back under the hook, by a table's conflict clause for
+        one: what it would write now would stay, without a record."""
+        connection = self._connection()
+        return self.inside and connection is not None and not connection.in_transaction
 
 
 class Connection(sqlite3.Connection):
@@ -46,7 +54,7 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._guard = _Guard()
+        self._guard = _Guard(self)
         self.set_authorizer(self._guard)
 
     @property
@@ -58,16 +66,20 @@ class Connection(sqlite3.Connection):
     def guarded(self) -> Iterator[None]:
         """Run a shop's function: it may read and write, and the transaction is open as before when
         it returns."""
-        inside = self.in_transaction
+        self._guard.inside = inside = self.in_transaction
         self._guard.up = True
         try:
             yield
         finally:
             self._guard.up = False
-            self.row_factory = None
-            self.text_factory = str
+            self.forget_factories()
         if self.in_transaction is not inside:
             raise StoreError("a hook began or ended a transaction on the store's connection")
+
+    def forget_factories(self) -> None:
+        """Read rows as made again, whatever a shop's function has set."""
+        self.row_factory = None
+        self.text_factory = str
 
     def _refuse(self, what: str) -> None:
         if self._guard.up:
@@ -118,11 +130,12 @@ class Connections:
     def __init__(
         self, path: str | os.PathLike[str], busy_timeout: float, tables: Mapping[str, str]
     ) -> None:
-        self._path = os.fspath(path)
+        self._path = os.fspath(path)  # made absolute below: a process may change its directory
         if not isinstance(self._path, str) or self._path in ("", ":memory:") or "\0" in self._path:
             raise ConfigurationError(
                 "SqliteStore needs a file; MemoryStore keeps its records in memory"
             )
+        self._path = os.path.abspath(self._path)
         self._busy_timeout = busy_timeout
         self._tables = tables
         self._lock = threading.Lock()
@@ -159,6 +172,7 @@ class Connections:
         except sqlite3.Error:
             connection.close()
             raise
+        connection.forget_factories()
         if connection.is_as_made and len(self._idle) < _IDLE:
             self._idle.append(connection)
         else:

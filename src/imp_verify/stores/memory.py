@@ -25,6 +25,7 @@ from .ready import (
     Recorded,
     Save,
     Tell,
+    check_time_to_begin,
     check_time_to_hold,
     record,
     run_afterwards,
@@ -92,6 +93,7 @@ class MemoryStore(OrderStore):
                 return ALREADY_PAID
             if self._functions.hold is None:
                 return None
+            check_time_to_begin()
             reason: str | None = self._functions.hold(expected, imp_uid, None)
             check_time_to_hold()
             return reason

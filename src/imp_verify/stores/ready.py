@@ -15,7 +15,7 @@ from .._flow import Effect
 from ..errors import ConfigurationError, StoreError
 from ..messages import is_merchant_uid
 from ..models import ExpectedPayment, Outcome, Reason, Receipt, ReceiptState, Settled, Verdict
-from . import Expected, hold_until, is_async_callable, read_expected
+from . import Expected, hold_limits, is_async_callable, read_expected
 from .changes import Change, OrderState, advance
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Loaded",
     "Save",
     "Tell",
+    "check_time_to_begin",
     "check_time_to_hold",
     "details",
     "read_receipt",
@@ -212,15 +213,24 @@ def run_afterwards(wanted: Iterable[object], outcome: Outcome) -> None:
             continue
         try:
             function()
-        except Exception:
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # even SystemExit: the payment is recorded, the answer unchanged
             _log.exception("what a hook returned failed after the commit, for %s", outcome.key)
+
+
+def check_time_to_begin() -> None:
+    """Raise a StoreError where it is too late to ask the shop, after waiting for a lock."""
+    begin_by, _ = hold_limits()
+    if time.monotonic() > begin_by:
+        raise StoreError("the store was busy for too long to ask for an approval")
 
 
 def check_time_to_hold() -> None:
     """Raise a StoreError where the gateway would no longer hear the answer: what `hold` did must
     not be kept."""
-    until = hold_until()
-    if until is not None and time.monotonic() > until:
+    _, until = hold_limits()
+    if time.monotonic() > until:
         raise StoreError("hold took too long: the gateway no longer waits for the answer")
 
 

@@ -29,6 +29,7 @@ from .ready import (
     Recorded,
     Save,
     Tell,
+    check_time_to_begin,
     check_time_to_hold,
     details,
     read_receipt,
@@ -186,6 +187,7 @@ class SqliteStore(OrderStore):
                 return False, ALREADY_PAID
             if self._functions.hold is None:
                 return False, None
+            check_time_to_begin()
             with db.guarded():
                 reason: str | None = self._functions.hold(expected, imp_uid, db)
             check_time_to_hold()
@@ -198,9 +200,10 @@ class SqliteStore(OrderStore):
             recorded = run(record(outcome), partial(self._perform, db))
             return recorded.settled is not Settled.STALE, recorded
 
-        recorded = self._in_transaction(work)
-        run_afterwards(recorded.afterwards, outcome)
-        return recorded.settled
+        def afterwards(recorded: Recorded) -> None:
+            run_afterwards(recorded.afterwards, outcome)
+
+        return self._in_transaction(work, afterwards).settled
 
     def _perform(self, db: Connection, step: Load | Ask | Save | Tell) -> object:
         match step:
@@ -216,14 +219,22 @@ class SqliteStore(OrderStore):
                 with db.guarded():
                     return self._functions.tell(name, told, db)
 
-    def _in_transaction(self, work: Callable[[Connection], tuple[bool, T]]) -> T:
+    def _in_transaction(
+        self,
+        work: Callable[[Connection], tuple[bool, T]],
+        afterwards: Callable[[T], None] | None = None,
+    ) -> T:
         """Run `work` alone among all writers; commit where it says so, roll back where not, or
         where it raises."""
-        with transaction_is_open(), self._connections.borrow() as db:
-            db.execute("BEGIN IMMEDIATE")
-            keep, answer = work(db)
-            if keep:
-                db.commit()
+        with self._connections.borrow() as db:
+            with transaction_is_open():
+                db.execute("BEGIN IMMEDIATE")
+                keep, answer = work(db)
+                if keep:
+                    db.commit()
+            if afterwards is not None:
+                # The connection is lent still: what a hook returned may hold on to it.
+                afterwards(answer)
             return answer
 
 

@@ -19,12 +19,16 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.util import Retry
 from urllib3.util.connection import allowed_gai_family
 
 from imp_verify.transports import MAX_ANSWER
 
 DEADLINE: ContextVar[float | None] = ContextVar("imp_verify_deadline", default=None)
 """When the calling thread's call must be complete, in seconds of `time.monotonic()`."""
+
+NEVER = Retry(False, redirect=False)
+"""The core alone decides what is tried again."""
 
 _MOST_BYTES = 2 * MAX_ANSWER  # of one answer on the wire: heads, chunk sizes and trailers as well
 
@@ -67,6 +71,13 @@ def seconds_left() -> float | None:
 
 
 class _TimedPool(_Pool):
+    def urlopen(self, *arguments: Any, **options: Any) -> Any:
+        """Ask once: what a session's adapter would try again, it would also sleep before, for as
+        long as an answer's Retry-After says."""
+        if DEADLINE.get() is not None and "retries" in options:
+            options["retries"] = NEVER
+        return super().urlopen(*arguments, **options)
+
     def _get_conn(self, timeout: float | None = None) -> Any:
         left = seconds_left()
         if left is None:

@@ -15,17 +15,16 @@ except ImportError:
         'imp_verify.transports.urllib3 needs urllib3: pip install "imp-verify[urllib3]"'
     ) from None
 from urllib3.exceptions import HTTPError, InvalidHeader
-from urllib3.util import Retry, make_headers, parse_url
+from urllib3.util import make_headers, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from imp_verify.errors import GatewayError
 from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, _calls
 from imp_verify.transports._clients import PerProcess
-from imp_verify.transports._deadline import DEADLINE, Overflow, keep_deadline
+from imp_verify.transports._deadline import DEADLINE, NEVER, Overflow, keep_deadline
 
 __all__ = ["Urllib3Transport"]
 
-_NEVER = Retry(False, redirect=False)
 _FAILURES = (HTTPError, HTTPException, OSError, ValueError)  # requests' own are OSErrors
 _BROKEN = (ConnectionError, IncompleteRead, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _MALFORMED = (HTTPException, InvalidHeader, ValueError)
@@ -111,7 +110,7 @@ def call_pool(
         target,
         request.body,
         headers,
-        _NEVER,
+        NEVER,
         redirect=False,
         assert_same_host=False,
         timeout=left,

@@ -1,0 +1,33 @@
+"""What is said where a library is missing; run with and without the extras."""
+
+import sys
+
+import pytest
+
+from imp_verify import AsyncVerifier, ConfigurationError, Credentials
+from imp_verify.stores.memory import MemoryStore
+
+KEYS = Credentials("key", "secret")
+
+
+def test_an_async_verifier_without_an_async_client_says_so_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for client in ("httpx", "httpx2"):
+        monkeypatch.setitem(sys.modules, client, None)
+    store = MemoryStore(expected=lambda order, _: 39000)
+    with pytest.raises(ConfigurationError, match=r"imp-verify\[async\]"):
+        _ = AsyncVerifier(store, credentials=KEYS, test_mode=True)
+
+
+@pytest.mark.parametrize("name", ["flask", "starlette"])
+def test_an_adapter_without_its_framework_names_the_extra(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, name, None)
+    for part in list(sys.modules):
+        if part.startswith((f"{name}.", f"imp_verify.contrib.{name}")):
+            monkeypatch.setitem(sys.modules, part, None)
+    monkeypatch.delitem(sys.modules, f"imp_verify.contrib.{name}", raising=False)
+    with pytest.raises(ImportError, match=rf"imp-verify\[{name}\]"):
+        __import__(f"imp_verify.contrib.{name}")
