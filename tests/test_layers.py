@@ -28,7 +28,10 @@ LAYERS = (
     ("_base",),
     ("verifier",),
     ("__init__",),
-    ("contrib/__init__", "contrib/_asgi"),
+    (
+        *("contrib/__init__", "contrib/_asgi", "contrib/_blueprint"),
+        *("contrib/_openapi", "contrib/_paths"),
+    ),
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
 )
 EDGES = len(LAYERS) - 1
@@ -37,7 +40,7 @@ MODULE_LINES = {"contrib/browser/*": 300, "contrib/*": 100, "*": 300}
 FUNCTION_LINES = 30
 LEFT_ALONE_BY_IMPORT = (
     *("requests", "urllib3", "httpx", "httpx2", "aiohttp"),
-    *("flask", "werkzeug", "starlette", "django", "asyncio", "sqlite3"),
+    *("flask", "werkzeug", "quart", "starlette", "fastapi", "django", "asyncio", "sqlite3"),
 )
 
 

@@ -27,25 +27,25 @@ from .messages import MAX_BODY, Request, Response, read_notice, read_return
 from .models import Notice, Outcome, Verdict
 from .settings import Landing
 
-__all__ = ["ENDPOINTS", "Desk", "serve", "too_late"]
+__all__ = ["ENDPOINTS", "KEYS", "METHODS", "RETURN_KEYS", "Desk", "serve", "too_late"]
 
 _log = logging.getLogger("imp_verify")
 
 ENDPOINTS = ("complete", "redirect", "webhook", "confirm")
 """The routes under a shop's prefix, each with and without a trailing slash."""
 
-_METHODS = {
+METHODS = {
     "complete": ("GET", "POST"),
     "redirect": ("GET",),
     "webhook": ("POST",),
     "confirm": ("POST",),
 }
-_KEYS = {
+KEYS = {
     "complete": ("imp_uid", "merchant_uid"),
     "webhook": ("imp_uid", "merchant_uid", "status", "cancellation_id"),
     "confirm": ("imp_uid", "merchant_uid", "amount"),
 }
-_RETURN_KEYS = ("imp_uid", "merchant_uid", "imp_success", "success", "error_code", "error_msg")
+RETURN_KEYS = ("imp_uid", "merchant_uid", "imp_success", "success", "error_code", "error_msg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
     Raises:
         KeyError: There is no such endpoint.
     """
-    methods = _METHODS[endpoint]
+    methods = METHODS[endpoint]
     voice = Voice.of(desk.language, request.values("accept-language"))
     if request.method not in methods:
         return no_method(endpoint, request.method, ", ".join((*methods, "OPTIONS")), voice)
@@ -82,7 +82,7 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
             return verdict_answer(endpoint, FORBIDDEN, voice)
         if len(request.body) > MAX_BODY:
             return verdict_answer(endpoint, TOO_LARGE, voice)
-        notice = read_notice(request, _KEYS[endpoint], confirm=endpoint == "confirm")
+        notice = read_notice(request, KEYS[endpoint], confirm=endpoint == "confirm")
         if endpoint == "confirm":
             return (yield from _serve_confirm(desk, notice, voice, began))
         outcome = yield from verify(desk.rules, notice, endpoint)
@@ -97,7 +97,7 @@ def _serve_return(desk: Desk, request: Request, voice: Voice) -> Flow[Response]:
     notice: Notice | None = None
     outcome: Outcome | None = None
     try:
-        notice = read_return(request, _RETURN_KEYS)
+        notice = read_return(request, RETURN_KEYS)
         outcome = yield from _verify_return(desk.rules, notice)
         key: str = outcome.verdict
         if outcome.imp_uid is not None:

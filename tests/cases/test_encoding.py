@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 from tests.support.gateway import I1, ORDER, PRICE, VBANK, ScriptedGateway
-from tests.support.shop import Answer, FlaskDriver, Shop, StarletteDriver, body
+from tests.support.shop import Answer, AsgiDriver, Shop, WsgiDriver, body
 
 SUCCESS = (200, "success")
 INVALID = (400, "invalid")
@@ -212,7 +212,7 @@ def test_E11_unknown_fields_are_ignored_on_both_sides(shop: Shop, gateway: Scrip
 
 
 def test_E13_an_asgi_body_in_pieces_is_put_together(shop: Shop, gateway: ScriptedGateway) -> None:
-    if not isinstance(shop.driver, StarletteDriver):
+    if not isinstance(shop.driver, AsgiDriver):
         return
     gateway.has()
     pieces: list[dict[str, Any]] = [
@@ -234,7 +234,7 @@ def test_E13_an_asgi_body_in_pieces_is_put_together(shop: Shop, gateway: Scripte
 
 def before_request(shop: Shop, read: Any) -> bool:
     """Have the shop's own code see the request first; False where there is no such place."""
-    if not isinstance(shop.driver, FlaskDriver):
+    if not isinstance(shop.driver, WsgiDriver):
         return False
     shop.driver.app.before_request(read)
     return True
@@ -278,7 +278,7 @@ def test_X17_a_limit_of_the_shops_own_is_answered_like_ours(
     shop: Shop, gateway: ScriptedGateway
 ) -> None:
     gateway.has()
-    if isinstance(shop.driver, FlaskDriver):
+    if isinstance(shop.driver, WsgiDriver):
         shop.driver.app.config["MAX_CONTENT_LENGTH"] = 1000
         assert shop.post("/webhook", JSON_NOTICE.ljust(1001)).told == (413, "invalid")
         assert gateway.asked == []

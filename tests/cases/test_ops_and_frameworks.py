@@ -21,7 +21,7 @@ from tests.support.gateway import (
     Reply,
     ScriptedGateway,
 )
-from tests.support.shop import MakeShop, Shop, StarletteDriver, body
+from tests.support.shop import AsgiDriver, MakeShop, Shop, body
 
 SUCCESS = (200, "success")
 
@@ -181,7 +181,7 @@ def test_F02_a_browser_may_come_back_to_either(
 def test_F05_nothing_needs_a_start_up_and_a_shop_may_go_on_after_its_end(
     shop: Shop, gateway: ScriptedGateway
 ) -> None:
-    if not isinstance(shop.driver, StarletteDriver):
+    if not isinstance(shop.driver, AsgiDriver):
         return
     driver = shop.driver
     gateway.has()

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support.gateway import I1, I2, NOT_FOUND, ORDER, PRICE, ScriptedGateway, payment
-from tests.support.shop import MakeShop, Shop, StarletteDriver, body
+from tests.support.shop import AsgiDriver, MakeShop, Shop, body
 
 SUCCESS = (200, "success")
 FORGERY = (400, "forgery")
@@ -261,7 +261,7 @@ def test_X17_a_large_body_is_read_no_further_than_the_limit(
 def test_X17_many_small_messages_are_read_no_further_than_the_limit(
     shop: Shop, gateway: ScriptedGateway
 ) -> None:
-    if not isinstance(shop.driver, StarletteDriver):
+    if not isinstance(shop.driver, AsgiDriver):
         return
     chunk = {"type": "http.request", "body": b"x" * 1024, "more_body": True}
     messages = [dict(chunk) for _ in range(51200)]

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,11 +113,21 @@ _LISTENING = re.compile(rb"http://127\.0\.0\.1:(\d+)")
 
 @contextmanager
 def serve(name: str, gateway: ScriptedGateway, database: Path) -> Iterator[Server]:
-    """Run a server until the end of the block; it chooses its port and says which."""
+    """Run a server until the end of the block."""
+    with started(name, COMMANDS[name], environment(gateway, database), ROOT) as server:
+        assert server.ask("OPTIONS", "/pay/webhook").status == 204
+        yield server
+
+
+@contextmanager
+def started(
+    name: str, command: Sequence[str], variables: Mapping[str, str], folder: Path
+) -> Iterator[Server]:
+    """Run `python -m command` until the end of the block; it chooses its port and says which."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *COMMANDS[name]],
-        env=environment(gateway, database),
-        cwd=ROOT,
+        [sys.executable, "-m", *command],
+        env=dict(variables),
+        cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         bufsize=0,
@@ -127,9 +137,7 @@ def serve(name: str, gateway: ScriptedGateway, database: Path) -> Iterator[Serve
     try:
         port = _port(process, said)
         listening.start()
-        server = Server(name, port)
-        assert server.ask("OPTIONS", "/pay/webhook").status == 204
-        yield server
+        yield Server(name, port)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -1,4 +1,4 @@
-"""A shop on Flask or Starlette, in memory or on SQLite, that a test drives like a browser would."""
+"""A shop on any framework, in memory or on SQLite, that a test drives like a browser would."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 from werkzeug.test import run_wsgi_app
 
+import imp_verify.contrib.asgi
 import imp_verify.contrib.flask
 import imp_verify.contrib.starlette
+import imp_verify.contrib.wsgi
 from imp_verify import (
     AsyncVerifier,
     Credentials,
@@ -100,6 +102,8 @@ class Driver(Protocol):
     """One way to ask a web application without a network; many requests may run at once."""
 
     app: Any
+    root: str
+    """Where the server mounts the application: SCRIPT_NAME or root_path."""
 
     @property
     def verifier(self) -> Verifier | AsyncVerifier: ...
@@ -120,14 +124,13 @@ def _answer(status: int, pairs: Iterable[Header], body: bytes) -> Answer:
     return answer
 
 
-class FlaskDriver:
-    """Calls the WSGI application in a pool of threads."""
+class WsgiDriver:
+    """Calls a WSGI application in a pool of threads."""
 
-    def __init__(self, verifier: Verifier) -> None:
+    def __init__(self, verifier: Verifier, app: Any) -> None:
         self.verifier = verifier
-        self.app = Flask("shop")
-        blueprint = imp_verify.contrib.flask.payments(verifier)
-        self.app.register_blueprint(blueprint, url_prefix=PREFIX)
+        self.app = app
+        self.root = ""
         self._pool = ThreadPoolExecutor(64)
 
     def start(
@@ -135,7 +138,7 @@ class FlaskDriver:
     ) -> Future[Answer]:
         environ: dict[str, Any] = {
             "REQUEST_METHOD": method,
-            "SCRIPT_NAME": "",
+            "SCRIPT_NAME": self.root,
             "PATH_INFO": path,
             "QUERY_STRING": query,
             "SERVER_NAME": "shop.test",
@@ -158,7 +161,7 @@ class FlaskDriver:
         return self._pool.submit(self._call, environ)
 
     def _call(self, environ: dict[str, Any]) -> Answer:
-        app_iter, status, headers = run_wsgi_app(self.app.wsgi_app, environ, buffered=True)
+        app_iter, status, headers = run_wsgi_app(self.app, environ, buffered=True)
         return _answer(int(status.split()[0]), headers.items(), b"".join(app_iter))
 
     def close(self) -> None:
@@ -167,13 +170,14 @@ class FlaskDriver:
         self.verifier.close()
 
 
-class StarletteDriver:
-    """Calls the ASGI application on one event loop, which runs in a thread of its own."""
+class AsgiDriver:
+    """Calls an ASGI application on one event loop, which runs in a thread of its own."""
 
-    def __init__(self, verifier: AsyncVerifier) -> None:
+    def __init__(self, verifier: AsyncVerifier, app: Any) -> None:
         self.verifier = verifier
-        router = imp_verify.contrib.starlette.payments(verifier)
-        self.app = Starlette(routes=[Mount(PREFIX, router)])
+        self.app = app
+        self.root = ""
+        self.path_has_root = True
         self._runner = asyncio.Runner()
         self._loop = self._runner.get_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -197,9 +201,9 @@ class StarletteDriver:
             "http_version": "1.1",
             "method": method,
             "scheme": "http",
-            "path": path,
+            "path": self.root + path if self.path_has_root else path,
             "raw_path": path.encode(),
-            "root_path": "",
+            "root_path": self.root,
             "query_string": query.encode("latin-1"),
             "headers": [
                 (name.lower().encode(), value.encode("latin-1")) for name, value in headers
@@ -238,6 +242,95 @@ class StarletteDriver:
         self._runner.close()
 
 
+def flask(verifier: Verifier) -> Any:
+    app = Flask("shop")
+    app.register_blueprint(imp_verify.contrib.flask.payments(verifier), url_prefix=PREFIX)
+    return app
+
+
+def wsgi(verifier: Verifier) -> Any:
+    def bare(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("404 Not Found", [("Content-Type", "text/plain")])
+        return [b"the shop's own"]
+
+    return imp_verify.contrib.wsgi.PaymentsMiddleware(bare, verifier, prefix=PREFIX)
+
+
+def starlette(verifier: AsyncVerifier) -> Any:
+    return Starlette(routes=[Mount(PREFIX, imp_verify.contrib.starlette.payments(verifier))])
+
+
+def asgi(verifier: AsyncVerifier) -> Any:
+    async def bare(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"text/plain")]
+        await send({"type": "http.response.start", "status": 404, "headers": headers})
+        await send({"type": "http.response.body", "body": b"the shop's own"})
+
+    return imp_verify.contrib.asgi.PaymentsMiddleware(bare, verifier, prefix=PREFIX)
+
+
+def fastapi(verifier: AsyncVerifier) -> Any:
+    from fastapi import FastAPI
+
+    from imp_verify.contrib.fastapi import payments
+
+    app = FastAPI()
+    app.include_router(payments(verifier), prefix=PREFIX)
+    return app
+
+
+def quart(verifier: AsyncVerifier) -> Any:
+    from quart import Quart
+
+    from imp_verify.contrib.quart import payments
+
+    from .apps import patient
+
+    app = Quart("shop")
+    app.register_blueprint(payments(verifier), url_prefix=PREFIX)
+    return patient(app)
+
+
+def django(verifier: Verifier) -> Any:
+    from django.core.handlers.wsgi import WSGIHandler
+
+    _in_django(verifier)
+    return WSGIHandler()
+
+
+def django_async(verifier: AsyncVerifier) -> Any:
+    from django.core.handlers.asgi import ASGIHandler
+
+    from .django_site import connected
+
+    _in_django(verifier)
+    return connected(ASGIHandler())
+
+
+def _in_django(verifier: Verifier | AsyncVerifier) -> None:
+    """Django has one set of settings for a process: these hold until the shop is closed."""
+    from django.test import override_settings
+
+    from . import django_site  # noqa: F401  # it makes the settings
+
+    changed = override_settings(IMP_VERIFY={"VERIFIER": verifier})
+    changed.enable()
+    UNDO.append(changed.disable)
+
+
+UNDO: list[Callable[[], None]] = []
+"""What a shop has changed in this process, to be changed back when it is closed."""
+PLAIN: dict[str, Callable[[Verifier], Any]] = {"flask": flask, "wsgi": wsgi, "django": django}
+ASYNC: dict[str, Callable[[AsyncVerifier], Any]] = {
+    "starlette": starlette,
+    "asgi": asgi,
+    "fastapi": fastapi,
+    "quart": quart,
+    "django_async": django_async,
+}
+"""How a framework mounts the endpoints under `PREFIX`: a WSGI or an ASGI application."""
+
+
 @dataclass
 class Shop:
     """Orders in a dictionary, hooks counted, shipments in the store's own database."""
@@ -268,20 +361,24 @@ class Shop:
             store = SqliteStore(self.path, expected=self._expected, hold=self._hold, **hooks)
         self.store = store
         self.driver: Driver
-        if self.framework == "flask":
-            self.driver = FlaskDriver(Verifier(store, **self.arguments))
+        if self.framework in PLAIN:
+            verifier = Verifier(store, **self.arguments)
+            self.driver = WsgiDriver(verifier, PLAIN[self.framework](verifier))
         else:
-            self.driver = StarletteDriver(AsyncVerifier(store, **self.arguments))
+            asynchronous = AsyncVerifier(store, **self.arguments)
+            self.driver = AsgiDriver(asynchronous, ASYNC[self.framework](asynchronous))
 
     def close(self) -> None:
         self.driver.close()
+        while UNDO:
+            UNDO.pop()()
         if isinstance(self.store, SqliteStore):
             self.store.close()
 
     @property
     def may_block(self) -> bool:
         """Whether the shop's functions run in threads: on the event loop nobody may wait."""
-        return not (self.framework == "starlette" and self.keeps == "memory")
+        return self.framework in PLAIN or self.keeps != "memory"
 
     @property
     def test_mode(self) -> bool:

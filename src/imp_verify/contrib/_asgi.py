@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
+from urllib.parse import urlencode
 
 from .. import MAX_BODY, AsyncVerifier, Request
 
-__all__ = ["answer"]
+__all__ = ["Message", "Receive", "Scope", "Send", "answer", "form_again"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _BODY_TIME = 10.0
 """Seconds that a body may take to arrive. What has come by then is not the whole and no id is read
@@ -69,3 +71,11 @@ async def _read(receive: Receive) -> bytes | None:
     except TimeoutError:
         return b"{"
     return b"".join(chunks)[: MAX_BODY + 1]
+
+
+def form_again(scope: Scope, fields: Iterable[tuple[str, object]]) -> Message:
+    """Give a form that the shop's own code has had parsed as a body once more; it is form text by
+    now, whatever the scope's headers said."""
+    scope["headers"] = [pair for pair in scope["headers"] if pair[0].lower() != b"content-type"]
+    text = [(name, value) for name, value in fields if isinstance(value, str)]
+    return {"type": "http.request", "body": urlencode(text).encode()}

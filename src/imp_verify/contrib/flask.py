@@ -3,52 +3,42 @@
 from __future__ import annotations
 
 import time
-from functools import partial, update_wrapper
 from urllib.parse import urlencode
 
 try:
-    from flask import Blueprint, Response, request
-    from flask.blueprints import BlueprintSetupState
+    from flask import Blueprint, Response, current_app, request
     from werkzeug.exceptions import RequestEntityTooLarge
 except ImportError as error:
     raise ImportError(
         'imp_verify.contrib.flask needs Flask: pip install "imp-verify[flask]"'
     ) from error
 
-from .. import ENDPOINTS, MAX_BODY, Request, Verifier
+from .. import MAX_BODY, Request, Verifier
+from ._blueprint import add_rules
 
 __all__ = ["payments"]
 
 
 def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
-    """Make the payment endpoints, to be registered under the shop's prefix.
+    """Make the payment endpoints, to be registered under the shop's prefix, on any number of
+    applications.
 
     Args:
         verifier: A plain `Verifier`.
         name: The blueprint's name; a second verifier in one app needs another.
     """
     blueprint = Blueprint(name, __name__)
-    for endpoint in ENDPOINTS:
-        view = update_wrapper(partial(_view, verifier, endpoint), _view)  # extensions want its name
-        for slash in ("", "/"):
-            blueprint.add_url_rule(
-                f"/{endpoint}{slash}",
-                endpoint=endpoint if not slash else f"{endpoint}_slash",
-                view_func=view,
-                provide_automatic_options=False,
-                strict_slashes=True,
-            )
-    blueprint.record(_take_every_method)
+    add_rules(blueprint, _view, verifier)
+    blueprint.url_value_preprocessor(_exempt)
     return blueprint
 
 
-def _take_every_method(state: BlueprintSetupState) -> None:
-    """Let every method reach the core, which answers those that there are not; Flask takes a list
-    only."""
-    mine = f"{state.name_prefix}.{state.name}.".lstrip(".")
-    for rule in state.app.url_map.iter_rules():
-        if rule.endpoint.startswith(mine):
-            rule.methods = None
+def _exempt(endpoint: str | None, values: object) -> None:
+    """Take the endpoints out of Flask-WTF's CSRF check, which comes after this, whenever it was set
+    up."""
+    exempt = getattr(current_app.extensions.get("csrf"), "exempt", None)
+    if exempt is not None:
+        exempt(_view)
 
 
 def _view(verifier: Verifier, endpoint: str) -> Response:

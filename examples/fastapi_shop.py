@@ -1,0 +1,55 @@
+"""A FastAPI shop: IMP_KEY=... IMP_SECRET=... uvicorn fastapi_shop:app"""
+
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import RedirectResponse
+
+# payments: begin
+from imp_verify import AsyncVerifier, Landing
+from imp_verify.contrib.fastapi import payments
+from imp_verify.stores.sqlite import SqliteStore
+
+# payments: end
+
+DATABASE = os.environ.get("SHOP_DB", "shop.db")
+app = FastAPI(title="A shop")
+
+with closing(sqlite3.connect(DATABASE)) as db:
+    db.execute("CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, total INT, state TEXT)")
+
+
+@app.post("/orders")
+def order(total: int) -> RedirectResponse:
+    number = secrets.token_hex(8)
+    with closing(sqlite3.connect(DATABASE)) as db, db:
+        db.execute("INSERT INTO orders VALUES (?, ?, 'open')", (number, total))
+    return RedirectResponse(f"/orders/{number}", 303)
+
+
+@app.get("/orders/{number}")
+def show(number: str) -> dict[str, str | int]:
+    with closing(sqlite3.connect(DATABASE)) as db:
+        row = db.execute("SELECT total, state FROM orders WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        raise HTTPException(404)
+    return {"number": number, "total": row[0], "state": row[1]}
+
+
+# payments: begin
+def expected(number, db):
+    row = db.execute("SELECT total FROM orders WHERE number = ?", (number,)).fetchone()
+    return row and row[0]
+
+
+def paid(outcome, db):
+    db.execute("UPDATE orders SET state = 'paid' WHERE number = ?", (outcome.merchant_uid,))
+
+
+store = SqliteStore(DATABASE, expected=expected, on_paid=paid)
+verifier = AsyncVerifier(store, landing=Landing("/orders/{merchant_uid}"))
+app.include_router(payments(verifier), prefix="/payments")
+# payments: end

@@ -1,0 +1,52 @@
+"""A Flask shop: IMP_KEY=... IMP_SECRET=... gunicorn --threads 8 flask_shop:app"""
+
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+
+from flask import Flask, abort, redirect, request
+
+# payments: begin
+from imp_verify import Landing, Verifier
+from imp_verify.contrib.flask import payments
+from imp_verify.stores.sqlite import SqliteStore
+
+# payments: end
+
+DATABASE = os.environ.get("SHOP_DB", "shop.db")
+app = Flask(__name__)
+
+with closing(sqlite3.connect(DATABASE)) as db:
+    db.execute("CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, total INT, state TEXT)")
+
+
+@app.post("/orders")
+def order():
+    number = secrets.token_hex(8)
+    with closing(sqlite3.connect(DATABASE)) as db, db:
+        db.execute("INSERT INTO orders VALUES (?, ?, 'open')", (number, request.args["total"]))
+    return redirect(f"/orders/{number}", 303)
+
+
+@app.get("/orders/<number>")
+def show(number):
+    with closing(sqlite3.connect(DATABASE)) as db:
+        row = db.execute("SELECT total, state FROM orders WHERE number = ?", (number,)).fetchone()
+    return {"number": number, "total": row[0], "state": row[1]} if row else abort(404)
+
+
+# payments: begin
+def expected(number, db):
+    row = db.execute("SELECT total FROM orders WHERE number = ?", (number,)).fetchone()
+    return row and row[0]
+
+
+def paid(outcome, db):
+    db.execute("UPDATE orders SET state = 'paid' WHERE number = ?", (outcome.merchant_uid,))
+
+
+store = SqliteStore(DATABASE, expected=expected, on_paid=paid)
+verifier = Verifier(store, landing=Landing("/orders/{merchant_uid}"))
+app.register_blueprint(payments(verifier), url_prefix="/payments")
+# payments: end

@@ -1,0 +1,62 @@
+"""A Starlette shop: IMP_KEY=... IMP_SECRET=... uvicorn starlette_shop:app"""
+
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse, RedirectResponse
+from starlette.routing import Mount, Route
+
+# payments: begin
+from imp_verify import AsyncVerifier, Landing
+from imp_verify.contrib.starlette import payments
+from imp_verify.stores.sqlite import SqliteStore
+
+# payments: end
+
+DATABASE = os.environ.get("SHOP_DB", "shop.db")
+
+with closing(sqlite3.connect(DATABASE)) as db:
+    db.execute("CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, total INT, state TEXT)")
+
+
+def order(request):
+    number = secrets.token_hex(8)
+    with closing(sqlite3.connect(DATABASE)) as db, db:
+        total = int(request.query_params["total"])
+        db.execute("INSERT INTO orders VALUES (?, ?, 'open')", (number, total))
+    return RedirectResponse(f"/orders/{number}", 303)
+
+
+def show(request):
+    number = request.path_params["number"]
+    with closing(sqlite3.connect(DATABASE)) as db:
+        row = db.execute("SELECT total, state FROM orders WHERE number = ?", (number,)).fetchone()
+    total, state = row or (None, "unknown")
+    return JSONResponse({"number": number, "total": total, "state": state})
+
+
+# payments: begin
+def expected(number, db):
+    row = db.execute("SELECT total FROM orders WHERE number = ?", (number,)).fetchone()
+    return row and row[0]
+
+
+def paid(outcome, db):
+    db.execute("UPDATE orders SET state = 'paid' WHERE number = ?", (outcome.merchant_uid,))
+
+
+store = SqliteStore(DATABASE, expected=expected, on_paid=paid)
+verifier = AsyncVerifier(store, landing=Landing("/orders/{merchant_uid}"))
+mounted = Mount("/payments", payments(verifier))
+# payments: end
+
+app = Starlette(
+    routes=[
+        Route("/orders", order, methods=["POST"]),
+        Route("/orders/{number}", show),
+        mounted,
+    ]
+)

@@ -1,0 +1,99 @@
+"""What an OpenAPI page says about the endpoints, made from the table of answers itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from .. import Landing, Response, Verdict, _answers
+from .._endpoints import KEYS, METHODS, RETURN_KEYS
+
+__all__ = ["operations"]
+
+_SUMMARIES = {
+    "complete": "Verify a payment that a browser made",
+    "webhook": "The gateway tells of a payment",
+    "confirm": "The gateway asks whether a payment may be approved",
+}
+_RETURN = "A browser comes back from the payment window"
+_FIELDS: dict[str, dict[str, Any]] = {
+    "imp_uid": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,32}$"},
+    "merchant_uid": {"type": "string", "minLength": 1, "maxLength": 64},
+    "amount": {"type": ["number", "string"], "description": "A number, or plain decimal text."},
+    "status": {"type": "string", "description": "Not believed."},
+    "cancellation_id": {"type": "string", "description": "Not believed."},
+}
+_EXAMPLES = {"imp_uid": "imp_123456789012", "merchant_uid": "ORD-1001", "amount": 39000}
+_FORMS = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def operations(endpoint: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each documented method of an endpoint, with FastAPI's arguments for its description."""
+    for method in METHODS[endpoint]:
+        returns = method == "GET"
+        described = {
+            "summary": _RETURN if returns else _SUMMARIES[endpoint],
+            "status_code": 303 if returns else 200,
+            "responses": _describe(endpoint, returns),
+            "openapi_extra": {"parameters": _query()} if returns else _body(endpoint),
+        }
+        yield method, described
+
+
+def _query() -> list[dict[str, Any]]:
+    text = {"type": "string"}
+    return [{"name": k, "in": "query", "schema": _FIELDS.get(k, text)} for k in RETURN_KEYS]
+
+
+def _body(endpoint: str) -> dict[str, Any]:
+    required = list(KEYS[endpoint]) if endpoint == "confirm" else ["imp_uid"]
+    fields = {key: _FIELDS[key] for key in KEYS[endpoint]}
+    schema = {"type": "object", "required": required, "properties": fields}
+    example = {key: _EXAMPLES[key] for key in fields if key in _EXAMPLES}
+    content = {form: {"schema": schema, "example": example} for form in _FORMS}
+    return {"requestBody": {"required": True, "content": content}}
+
+
+def _made(endpoint: str, returns: bool, language: str) -> Iterator[Response]:
+    """Give every answer that there is, as the endpoint itself makes it."""
+    voice = _answers.Voice(language)
+    keys = (*Verdict, _answers.TROUBLE, _answers.INVALID)
+    if returns:
+        for targets in (Landing("/success", "/failure", "/pending"), Landing()):
+            yield from (_answers.landing(key, None, targets, voice) for key in keys)
+        return
+    if endpoint == "confirm":
+        yield _answers.approved(voice)
+        yield _answers.refused(_answers.reason_words("mismatch", None, voice), voice)
+        keys = keys[-2:]
+    more = (_answers.TOO_LARGE, *([_answers.FORBIDDEN] if endpoint == "webhook" else []))
+    yield from (_answers.verdict_answer(endpoint, key, voice) for key in (*keys, *more))
+
+
+def _describe(endpoint: str, returns: bool) -> dict[int | str, dict[str, Any]]:
+    """Describe each status code: its words as an enum, and each whole body as an example."""
+    described: dict[int | str, dict[str, Any]] = {}
+    korean, english = (_made(endpoint, returns, language) for language in ("ko", "en"))
+    for answer, translated in zip(korean, english, strict=True):
+        headers = dict(answer.headers)
+        about = described.setdefault(answer.status, {"description": "The built-in page"})
+        for name in headers.keys() & {"Location", "Retry-After"}:
+            about["headers"] = {name: {"schema": {"type": "string"}}}
+        if not answer.body:
+            about["description"] = "To the shop's own page"
+        elif returns:
+            about["content"] = {"text/html": {"schema": {"type": "string"}}}
+        else:
+            _add_example(about, json.loads(answer.body), json.loads(translated.body)["message"])
+    return described
+
+
+def _add_example(about: dict[str, Any], body: dict[str, str], sentence: str) -> None:
+    texts = {key: {"type": "string"} for key in body}
+    schema = {"type": "object", "required": [*body], "properties": texts}
+    content = about.setdefault("content", {"application/json": {"schema": schema, "examples": {}}})
+    kind = content["application/json"]
+    kind["examples"][body["status"]] = {"summary": sentence, "value": body}
+    words = kind["schema"]["properties"]["status"]["enum"] = [*kind["examples"]]
+    about["description"] = ", ".join(words)

@@ -1,0 +1,46 @@
+"""The endpoints in front of any ASGI application. It translates and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from .. import AsyncVerifier
+from ._asgi import Receive, Scope, Send, answer
+from ._paths import routes
+
+__all__ = ["PaymentsMiddleware"]
+
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class PaymentsMiddleware:
+    """Answers requests to the payment endpoints; everything else goes on untouched, life span and
+    web sockets included.
+
+    Args:
+        app: The shop's own application.
+        verifier: An `AsyncVerifier`.
+        prefix: Where the endpoints are, "/payments" for one; counted from where the server mounts
+            this application (`root_path`, whether `path` still begins with it or not).
+    """
+
+    def __init__(
+        self, app: Application, verifier: AsyncVerifier, *, prefix: str = "/payments"
+    ) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._routes = routes(prefix)
+        self._endings = tuple(self._routes)
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        # An ending is looked for first: it is all that a request which is not ours pays for.
+        if scope["type"] == "http" and scope["path"].endswith(self._endings):
+            path: str = scope["path"]
+            root = scope.get("root_path")
+            if root and path.startswith(root):
+                path = path[len(root) :]
+            endpoint = self._routes.get(path)
+            if endpoint is not None:
+                return answer(self._verifier, endpoint, scope, receive, send)
+        return self._app(scope, receive, send)

@@ -1,0 +1,90 @@
+"""Reading the setting `IMP_VERIFY`: dotted paths, dictionaries of arguments, and the colour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.utils.module_loading import import_string
+
+from ... import AsyncVerifier, ConfigurationError, Credentials, Landing, Verifier
+from ..._configuration import VerifierArguments
+from ...stores import in_thread, store_is_async
+
+__all__ = ["make_verifier"]
+
+T = TypeVar("T")
+
+_PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "LANDING")
+"""What may be given as a dotted path; what turns out to be a class is called without arguments."""
+_VALUES: Mapping[str, Callable[..., object]] = {"CREDENTIALS": Credentials, "LANDING": Landing}
+"""What may be given as a dictionary of its arguments, in capitals or not."""
+_KEYS = {"STORE", "TRANSPORT", "ASYNC", *map(str.upper, VerifierArguments.__annotations__)}
+
+
+def make_verifier(given: object) -> Verifier | AsyncVerifier:
+    """Make the verifier that the setting describes, or give the one that it names.
+
+    Raises:
+        ConfigurationError: It is missing or unusable; the text names what in it, never a secret.
+    """
+    if not isinstance(given, Mapping) or not {"VERIFIER", "STORE"} & given.keys():
+        raise ConfigurationError(
+            'the setting IMP_VERIFY must be a dictionary with "STORE" or "VERIFIER"'
+        )
+    if "VERIFIER" not in given:
+        if unknown := given.keys() - _KEYS:
+            names = ", ".join(sorted(map(repr, unknown)))
+            raise ConfigurationError(f"IMP_VERIFY must not have {names}")
+        values = {name: _read(name, value) for name, value in given.items()}
+        return _named("", _build, values)
+    if len(given) > 1:
+        raise ConfigurationError("IMP_VERIFY: a VERIFIER is whole, nothing may stand beside it")
+    verifier = _read("VERIFIER", given["VERIFIER"])
+    if not isinstance(verifier, Verifier | AsyncVerifier):
+        raise ConfigurationError('IMP_VERIFY["VERIFIER"] must be a Verifier or an AsyncVerifier')
+    return verifier
+
+
+def _build(values: dict[str, Any]) -> Verifier | AsyncVerifier:
+    arguments = {name.lower(): value for name, value in values.items()}
+    store = arguments.pop("store")
+    plain = not store_is_async(store)
+    asynchronous = arguments.pop("async", None)
+    if asynchronous not in (None, True, False):
+        raise ConfigurationError("ASYNC must be True or False")
+    if not (not plain if asynchronous is None else asynchronous):
+        return Verifier(store, **arguments)
+    if plain and getattr(store, "blocks", True):
+        store = in_thread(store, _hop)
+    return AsyncVerifier(store, **arguments)
+
+
+async def _hop(function: Callable[..., T], *args: object) -> T:
+    """Run a plain store in the request's own thread, whose connections Django looks after."""
+    return await sync_to_async(function)(*args)
+
+
+def _read(name: str, value: Any) -> Any:
+    where = f'["{name}"]'
+    if name in _PATHS and isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError as error:
+            text = f"IMP_VERIFY{where}: nothing can be imported from it"
+            if name == "CREDENTIALS":  # it may be a secret, and the error repeats it
+                raise ConfigurationError(text) from None
+            raise ConfigurationError(f"{text}: {error}") from error
+    if name in _VALUES and isinstance(value, Mapping):
+        arguments = {str(key).lower(): each for key, each in value.items()}
+        return _named(where, lambda: _VALUES[name](**arguments))
+    return _named(where, value) if isinstance(value, type) else value
+
+
+def _named(where: str, make: Callable[..., T], *args: object) -> T:
+    """Call, and have what goes wrong name the setting."""
+    try:
+        return make(*args)
+    except (ConfigurationError, TypeError) as error:
+        raise ConfigurationError(f"IMP_VERIFY{where}: {error}") from error

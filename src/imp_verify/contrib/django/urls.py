@@ -1,0 +1,32 @@
+"""The endpoints' addresses: `path("payments/", include("imp_verify.contrib.django.urls"))`."""
+
+from __future__ import annotations
+
+from django.urls import ResolverMatch, URLPattern
+from django.urls.resolvers import RoutePattern
+
+from ... import ENDPOINTS, AsyncVerifier
+from .conf import get_verifier
+from .views import serve, serve_async
+
+__all__ = ["app_name", "urlpatterns"]
+
+
+class _Route(URLPattern):
+    """A route whose view has the colour of the verifier, which is not known before a request."""
+
+    def resolve(self, path: str) -> ResolverMatch | None:
+        match = super().resolve(path)
+        if match is not None and isinstance(get_verifier(), AsyncVerifier):
+            match.func = serve_async
+        return match
+
+
+def _route(endpoint: str, slash: str) -> URLPattern:
+    name = None if slash else endpoint
+    pattern = RoutePattern(f"{endpoint}{slash}", name=name, is_endpoint=True)
+    return _Route(pattern, serve, {"endpoint": endpoint}, name)
+
+
+app_name = "imp_verify"
+urlpatterns = [_route(endpoint, slash) for endpoint in ENDPOINTS for slash in ("", "/")]

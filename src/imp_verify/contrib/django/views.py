@@ -1,0 +1,99 @@
+"""The endpoints as Django views, one of each colour. They translate and decide nothing."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+from django.db import connections
+from django.db.transaction import non_atomic_requests
+from django.http import HttpRequest, HttpResponse
+from django.http.request import RawPostDataException
+
+from ... import MAX_BODY, Request, Response
+from .conf import get_verifier
+
+__all__ = ["serve", "serve_async"]
+
+
+def _exempt(view: Any) -> Any:
+    """Take a view out of the checks for CSRF and log-in, and out of a transaction for each request.
+
+    By hand: the decorators hide a coroutine before Django 5.0, or are not there before 5.1.
+    """
+    view.csrf_exempt = True
+    view.login_required = False
+    for alias in connections:
+        non_atomic_requests(alias)(view)
+    return view
+
+
+@_exempt
+def serve(request: HttpRequest, endpoint: str) -> HttpResponse:
+    """Answer by a `Verifier`."""
+    verifier: Any = get_verifier()
+    return _response(request, verifier.serve(endpoint, _request(request)))
+
+
+@_exempt
+async def serve_async(request: HttpRequest, endpoint: str) -> HttpResponse:
+    """Answer by an `AsyncVerifier`."""
+    verifier: Any = get_verifier()
+    return _response(request, await verifier.serve(endpoint, _request(request)))
+
+
+def _request(request: HttpRequest) -> Request:
+    began = time.monotonic()
+    body, headers = _body(request), list(request.headers.items())
+    if body is None:  # another middleware has had it parsed: it is form text by now, if anything
+        fields = [(name, value) for name, values in request.POST.lists() for value in values]
+        body = urlencode(fields).encode()
+        headers = [pair for pair in headers if pair[0].lower() != "content-type"]
+    query = request.META.get("QUERY_STRING", "")
+    if hasattr(request, "scope"):  # under ASGI Django has decoded its bytes as UTF-8
+        query = query.encode().decode("latin-1")
+    return Request(
+        method=request.method or "",
+        query=query,
+        headers=headers,
+        body=body,
+        client=request.META.get("REMOTE_ADDR") or None,
+        began=began,
+    )
+
+
+def _body(request: HttpRequest) -> bytes | None:
+    """Read the body, one byte over the limit at most, or take it from where Django has kept it;
+    None where somebody else has read it.
+
+    Of one that breaks off no id is read.
+    """
+    chunks: list[bytes] = []
+    left = MAX_BODY + 1
+    try:
+        while left > 0 and (chunk := request.read(left)):
+            chunks.append(chunk)
+            left -= len(chunk)
+        if not chunks:
+            return bytes(request.body[: MAX_BODY + 1])
+    except RawPostDataException:
+        return None
+    except Exception:  # each server has errors of its own for a body that breaks off
+        return b"{"
+    request._body = body = b"".join(chunks)  # for who logs request.body on the way out
+    length = request.META.get("CONTENT_LENGTH") or ""
+    short = length.isdecimal() and len(body) < min(int(length), MAX_BODY)
+    return b"{" if short else body  # shorter than it says, and the server did not mind
+
+
+def _response(request: HttpRequest, answer: Response) -> HttpResponse:
+    response = HttpResponse(answer.body, status=answer.status)
+    del response.headers["Content-Type"]
+    for name, value in answer.headers:
+        response.headers[name] = value
+    if request.method != "HEAD" and answer.status != 204:
+        response.headers["Content-Length"] = str(len(answer.body))
+    # Older versions cache for a whole site even what says no-store.
+    request._cache_update_cache = False
+    return response

@@ -1,0 +1,69 @@
+"""The endpoints as a Quart blueprint. It translates and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+try:
+    from quart import Blueprint, Response, request
+    from werkzeug.exceptions import RequestEntityTooLarge
+except ImportError as error:
+    raise ImportError(
+        'imp_verify.contrib.quart needs Quart: pip install "imp-verify[quart]"'
+    ) from error
+
+from .. import MAX_BODY, AsyncVerifier
+from ._asgi import Message, Scope, answer, form_again
+from ._blueprint import add_rules
+
+__all__ = ["payments"]
+
+
+def payments(verifier: AsyncVerifier, *, name: str = "payments") -> Blueprint:
+    """Make the payment endpoints, to be registered under the shop's prefix, on any number of
+    applications.
+
+    Args:
+        verifier: An `AsyncVerifier`.
+        name: The blueprint's name; a second verifier in one app needs another.
+    """
+    blueprint = Blueprint(name, __name__)
+    add_rules(blueprint, _view, verifier)
+    return blueprint
+
+
+async def _view(verifier: AsyncVerifier, endpoint: str) -> Response:
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {**request.scope}
+    async with aclosing(_messages(scope)) as messages:
+        await answer(verifier, endpoint, scope, messages.__anext__, send)
+    start, end = sent
+    response = Response(end["body"], start["status"])
+    response.headers.clear()
+    for name, value in start["headers"]:
+        response.headers.add(name.decode("latin-1"), value.decode("latin-1"))
+    return response
+
+
+async def _messages(scope: Scope) -> AsyncGenerator[Message, None]:
+    """Give the body in parts, or take it from where Quart has kept it.
+
+    One over a limit of the shop's own counts as one over ours.
+    """
+    come = False
+    try:
+        async for chunk in request.body:
+            come = come or bool(chunk)
+            yield {"type": "http.request", "body": chunk, "more_body": True}
+        if not come and (body := await request.get_data()):
+            yield {"type": "http.request", "body": body}
+        elif not come:  # the shop's own code has had it parsed, if it was one
+            yield form_again(scope, (await request.form).items(multi=True))
+        yield {"type": "http.request"}
+    except RequestEntityTooLarge:
+        yield {"type": "http.request", "body": bytes(MAX_BODY + 1)}

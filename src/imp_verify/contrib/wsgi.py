@@ -1,0 +1,84 @@
+"""The endpoints in front of any WSGI application. It translates and decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+try:
+    from werkzeug.exceptions import HTTPException
+    from werkzeug.wsgi import get_input_stream
+except ImportError as error:
+    raise ImportError(
+        'imp_verify.contrib.wsgi needs Werkzeug: pip install "imp-verify[wsgi]"'
+    ) from error
+
+from .. import MAX_BODY, Request, Verifier
+from ._paths import routes
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+__all__ = ["PaymentsMiddleware"]
+
+
+class PaymentsMiddleware:
+    """Answers requests to the payment endpoints; every other request goes on untouched.
+
+    Args:
+        app: The shop's own application.
+        verifier: A plain `Verifier`.
+        prefix: Where the endpoints are, "/payments" for one; counted from where the server mounts
+            this application (SCRIPT_NAME).
+    """
+
+    def __init__(
+        self, app: WSGIApplication, verifier: Verifier, *, prefix: str = "/payments"
+    ) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._routes = routes(prefix)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        endpoint = self._routes.get(environ.get("PATH_INFO", ""))
+        if endpoint is None:
+            return self._app(environ, start_response)
+        answer = self._verifier.serve(endpoint, _request(environ))
+        status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
+        headers = list(answer.headers)
+        if environ["REQUEST_METHOD"] != "HEAD" and answer.status != HTTPStatus.NO_CONTENT:
+            headers.append(("Content-Length", str(len(answer.body))))
+        start_response(status, headers)
+        return [answer.body]
+
+
+def _request(environ: WSGIEnvironment) -> Request:
+    headers = [
+        (key[5:].replace("_", "-").lower(), value)
+        for key, value in environ.items()
+        if key.startswith("HTTP_")
+    ]
+    headers.append(("content-type", environ.get("CONTENT_TYPE", "")))
+    return Request(
+        method=environ["REQUEST_METHOD"],
+        query=environ.get("QUERY_STRING", ""),
+        headers=headers,
+        body=_body(environ),
+        client=environ.get("REMOTE_ADDR"),
+    )
+
+
+def _body(environ: WSGIEnvironment) -> bytes:
+    """Read the body, one byte over the limit at most. Of one that ends early, what has come: no id
+    can be read from half of it."""
+    stream = get_input_stream(environ)
+    chunks: list[bytes] = []
+    left = MAX_BODY + 1
+    try:
+        while left > 0 and (chunk := stream.read(left)):
+            chunks.append(chunk)
+            left -= len(chunk)
+    except (HTTPException, OSError):
+        return b"{"
+    return b"".join(chunks)

@@ -1,0 +1,77 @@
+"""Every example is started as its first line says, and bought from."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import requests
+
+from imp_verify.sandbox import SandboxServer
+from tests.support.servers import Server, started
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+GUNICORN = ("gunicorn", "-k", "gthread", "--threads", "4", "--bind", "127.0.0.1:0")
+UVICORN = ("uvicorn", "--port", "0", "--no-access-log")
+COMMANDS = {
+    "flask_shop": (*GUNICORN, "flask_shop:app"),
+    "wsgi_shop": (*GUNICORN, "wsgi_shop:app"),
+    "django_shop": (*GUNICORN, "django_shop:app"),
+    "starlette_shop": (*UVICORN, "starlette_shop:app"),
+    "fastapi_shop": (*UVICORN, "fastapi_shop:app"),
+}
+
+
+def test_every_example_is_tried() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_payment_part_of_an_example_has_at_most_15_lines(name: str) -> None:
+    text = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+    parts = re.findall(r"# payments: begin\n(.*?)# payments: end", text, re.DOTALL)
+    lines = [line for part in parts for line in part.splitlines() if line.strip()]
+    assert parts
+    assert len(lines) <= 15
+
+
+def order(shop: Server, total: int) -> str:
+    answer = shop.ask("POST", f"/orders?total={total}")
+    assert answer.status == 303, answer
+    return answer.headers["location"].rpartition("/")[2]
+
+
+def state(shop: Server, number: str) -> str:
+    answer = requests.get(f"http://127.0.0.1:{shop.port}/orders/{number}", timeout=30)
+    assert answer.status_code == 200, answer
+    return str(answer.json()["state"])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_example_sells_once_and_refuses_a_forged_amount(name: str, tmp_path: Path) -> None:
+    with SandboxServer() as server:
+        variables = {
+            **os.environ,
+            "IMP_KEY": "sandbox_key",
+            "IMP_SECRET": "sandbox_secret",
+            "IMP_API_URL": server.url,
+            "IMP_TEST_MODE": "1",
+            "SHOP_DB": str(tmp_path / "shop.db"),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        with started(name, COMMANDS[name], variables, EXAMPLES) as shop:
+            number, forged = order(shop, 39000), order(shop, 39000)
+            opened = server.sandbox.gateway.open({"merchant_uid": number, "amount": 39000})
+            cheap = server.sandbox.gateway.open({"merchant_uid": forged, "amount": 390})
+            for attempt in (opened, cheap):
+                server.sandbox.approve(attempt.imp_uid)
+            claim = {"imp_uid": opened.imp_uid, "merchant_uid": number}
+            assert shop.ask("POST", "/payments/complete", claim).word == "success"
+            assert shop.ask("POST", "/payments/webhook", claim).word == "success"
+            back = shop.ask("GET", f"/payments/redirect?imp_uid={opened.imp_uid}")
+            assert (back.status, back.headers["location"]) == (303, f"/orders/{number}")
+            claim = {"imp_uid": cheap.imp_uid, "merchant_uid": forged}
+            assert shop.ask("POST", "/payments/complete", claim).word == "forgery"
+            assert (state(shop, number), state(shop, forged)) == ("paid", "open")
