@@ -275,6 +275,10 @@ def test_on_duplicate_says_who_paid_the_order() -> None:
     assert [told.paid_by for _, told in change.hooks] == [None]
 
 
+def test_an_order_that_somebody_pays_was_paid_whatever_else_is_kept_of_it() -> None:
+    assert settle(OrderState(expected=order(), paid_by=I2), payment()).settled is Settled.DUPLICATE
+
+
 def test_an_order_in_which_everything_is_wrong_is_a_duplicate_before_it_is_late() -> None:
     for name in ("taken closed", "was gone"):
         assert settle(WORLDS[name], payment()).settled is Settled.DUPLICATE
@@ -290,6 +294,17 @@ def test_an_account_that_was_never_handed_on_is_given_up_in_silence() -> None:
         assert change.hooks == ()
         assert change.receipt is not None
         assert change.receipt.state is state
+
+
+def test_an_account_that_failed_or_was_given_up_is_not_cancelled_a_second_time() -> None:
+    for known in (("virtual_account",), ("virtual_account", "failed", "cancelled:account")):
+        failed = replace(
+            WORLDS["open"],
+            receipt=receipt(ReceiptState.FAILED),
+            known=dict.fromkeys(known, PRICE),
+        )
+        assert advance(failed, KINDS["refunded"]).hooks == ()
+        assert advance(failed, KINDS["given up"]).hooks == ()
 
 
 def test_an_account_given_up_and_a_later_refund_are_two_changes() -> None:
@@ -314,6 +329,7 @@ def test_on_cancelled_gets_the_refunds_that_were_not_handed_on_before() -> None:
     world = OrderState(receipt(), order(), I1, True, known=known)
     [(name, told)] = advance(world, outcome(Verdict.CANCELLED, paid)).hooks
     assert name == "on_cancelled"
+    assert handed_on([(name, told)]) == {"cancelled": PRICE}
     assert [(each.id, each.amount) for each in told.cancellations] == [("c2", Decimal(30000))]
 
 

@@ -448,6 +448,12 @@ def test_korean_text_in_a_multipart_form_is_utf_8() -> None:
         (multipart(*FIELDS).replace(b"--b\r\n", b"--bb\r\n"), MULTIPART),
         (b"--b\r\n\r\n" + I1.encode() + b"\r\n--b--\r\n", MULTIPART),
         (b'--b\r\nContent-Disposition: form-data; name="imp_uid"\r\n--b--\r\n', MULTIPART),
+        (
+            multipart(*FIELDS).replace(
+                b"--b\r\n", b'--b\r\nContent-Disposition: form-data; name="x"\r\n--b\r\n', 1
+            ),
+            MULTIPART,
+        ),
         (b"--b--\r\n", MULTIPART),
         (WEBHOOK_JSON.encode(), MULTIPART),
         (WEBHOOK_FORM.encode(), MULTIPART),
@@ -566,6 +572,14 @@ def test_a_query_in_another_encoding_is_malformed(raw: str) -> None:
     with pytest.raises(InvalidRequest):
         asked(f"merchant_uid={raw}")
     assert asked(f"imp_uid={I1}&error_msg={raw}") == Notice(I1)
+
+
+def test_a_body_may_have_64_kib_and_a_query_no_more() -> None:
+    assert MAX_BODY == 65_536
+    query = f"imp_uid={I1}&x="
+    assert asked(query + "a" * (MAX_BODY - len(query))) == Notice(I1)
+    with pytest.raises(InvalidRequest, match="too long"):
+        asked(query + "a" * (MAX_BODY - len(query) + 1))
 
 
 def test_a_query_that_is_too_long_or_has_too_many_fields_is_malformed() -> None:
