@@ -6,7 +6,7 @@ from __future__ import annotations
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
@@ -274,4 +274,3 @@ def read_receipt(row: Sequence[object]) -> Receipt:
 
 Expectation: TypeAlias = Callable[[str, T], Expected]
 Holder: TypeAlias = Callable[[ExpectedPayment, str, T], str | None]
-AsyncAfterwards: TypeAlias = Callable[[], Awaitable[object]]
