@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, OrderStore, Outcome, ReceiptState, Settled, Verdict
+from imp_verify._accounts import Accounts
 from imp_verify._flow import Expect, Observe, Recall, Send, Settle
 from imp_verify._verification import Rules, verify
 from imp_verify.models import Notice
@@ -35,7 +36,7 @@ class Shop:
         self.names: list[str] = []
         self.outcomes: list[Outcome] = []
         self.store = make(self)
-        self.rules = Rules(account(), 5.0, False, True, never)
+        self.rules = Rules(Accounts.of_one(account()), 5.0, False, True, never)
         self._round = 0
 
     def open_order(self) -> None:
