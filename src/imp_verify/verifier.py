@@ -46,7 +46,7 @@ class Verifier(Base):
         transport: What sends the calls, `RequestsTransport(session)` for one; requests where
             left out.
         credentials: The account; from IMP_KEY, IMP_SECRET and IMP_TIER where left out.
-        accounts: Instead of it several, by name; each order names its own. See `Credentials`.
+        accounts: Several by name instead; each order names its own (`ExpectedPayment.account`).
         base_url: The gateway's address, https, or http to this machine; else IMP_API_URL.
         test_mode: Whether payments of test channels count as money; else IMP_TEST_MODE.
         timeout: Seconds for all gateway calls of one verification together, 5 where left out.
