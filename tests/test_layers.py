@@ -21,7 +21,7 @@ LAYERS = (
         "stores/_sqlite_connections",
     ),
     ("_wire", "_gateway", "transports/*"),
-    ("_verification",),
+    ("_accounts", "_verification"),
     ("_answers",),
     ("_endpoints",),
     ("_configuration", "_loops"),

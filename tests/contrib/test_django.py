@@ -26,6 +26,8 @@ from imp_verify import (
     AsyncOrderStore,
     AsyncVerifier,
     ConfigurationError,
+    Credentials,
+    ExpectedPayment,
     Landing,
     OrderStore,
     Outcome,
@@ -448,10 +450,44 @@ def test_dotted_paths_objects_and_dictionaries_are_the_same(
             assert get_verifier() is made
 
 
+KR = {"KEY": markers.KEY, "SECRET": markers.SECRET}
+ACCOUNTS = {"kr": KR, "us": support.credentials()}
+SEVERAL = {"kr": Credentials(markers.KEY, markers.SECRET), "us": support.credentials()}
+
+
+def test_accounts_are_dictionaries_credentials_or_a_dotted_path_to_them(
+    setting: dict[str, Any],
+) -> None:
+    import sys
+
+    sys.modules.setdefault(__name__, sys.modules[memory.__module__])
+    del setting["CREDENTIALS"]
+    for given in (ACCOUNTS, SEVERAL, f"{__name__}.SEVERAL"):
+        with override_settings(IMP_VERIFY={**setting, "STORE": STORE, "ACCOUNTS": given}):
+            verifier: Any = get_verifier()
+            assert list(verifier._rules.accounts.named) == ["kr", "us"]
+
+
+def test_the_account_of_an_order_is_asked(
+    gateway: ScriptedGateway, setting: dict[str, Any]
+) -> None:
+    del setting["CREDENTIALS"]
+    gateway.has()
+    store = MemoryStore(expected=lambda number, _: ExpectedPayment(number, PRICE, account="kr"))
+    with override_settings(IMP_VERIFY={**setting, "STORE": store, "ACCOUNTS": ACCOUNTS}):
+        assert client().post(f"{PREFIX}/complete", {"imp_uid": I1}).status_code == 400
+        assert gateway.asked == []
+        assert client().post(f"{PREFIX}/complete", CLAIM).json()["status"] == "success"
+    assert store.receipts([I1])[I1].account == "kr"
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         (None, "the setting IMP_VERIFY must be a dictionary"),
+        ({"STORE": STORE, "ACCOUNTS": ACCOUNTS}, "credentials and accounts are both given"),
+        ({"STORE": STORE, "ACCOUNTS": {"kr": {"KEY": "k"}}}, "IMP_VERIFY[\"ACCOUNTS\"]['kr']: "),
+        ({"STORE": STORE, "ACCOUNTS": {"kr": {**KR, "TIER": ""}}}, "['kr']: IMP_TIER is missing"),
         ({}, '"STORE" or "VERIFIER"'),
         ("shop.verifier", "must be a dictionary"),
         ({"VERIFIER": object()}, 'IMP_VERIFY["VERIFIER"] must be a Verifier'),
@@ -482,9 +518,10 @@ def test_a_setting_that_is_wrong_is_named(given: object, text: str, setting: Any
         )
 
 
-def test_what_may_be_a_secret_is_not_repeated(setting: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["CREDENTIALS", "ACCOUNTS"])
+def test_what_may_be_a_secret_is_not_repeated(setting: dict[str, Any], name: str) -> None:
     with (
-        override_settings(IMP_VERIFY={**setting, "STORE": STORE, "CREDENTIALS": markers.SECRET}),
+        override_settings(IMP_VERIFY={**setting, "STORE": STORE, name: markers.SECRET}),
         pytest.raises(ConfigurationError) as caught,
     ):
         get_verifier()

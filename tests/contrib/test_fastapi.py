@@ -21,9 +21,10 @@ from imp_verify import AsyncVerifier, InvalidRequest
 from imp_verify._answers import _TABLE, FORBIDDEN
 from imp_verify.contrib.fastapi import payments
 from imp_verify.messages import check_imp_uid
+from imp_verify.stores.memory import MemoryStore
 from tests.support.apps import Apps
 from tests.support.gateway import I1, ORDER, PRICE, ScriptedGateway
-from tests.support.shop import WORDS, body
+from tests.support.shop import WORDS, body, credentials
 
 CLAIM = body(amount=PRICE)
 FORM = f"imp_uid={I1}&merchant_uid={ORDER}".encode()
@@ -125,6 +126,22 @@ def test_the_page_describes_what_the_core_reads(page: dict[str, Any]) -> None:
             assert not pattern.search(uid)
         else:
             assert pattern.search(uid)
+
+
+def test_the_page_of_a_shop_with_accounts_says_that_the_order_must_be_named(apps: Apps) -> None:
+    store = MemoryStore(expected=lambda *_: None)
+    accounts = {"kr": credentials()}
+    verifier = AsyncVerifier(store, accounts=accounts, test_mode=True)
+    page = included(verifier).openapi()
+    validate(page)
+    for path in ("/pay/complete", "/pay/webhook", "/pay/confirm"):
+        body = page["paths"][path]["post"]["requestBody"]["content"]["application/json"]
+        assert {"imp_uid", "merchant_uid"} <= set(body["schema"]["required"])
+    for path in ("/pay/complete", "/pay/redirect"):
+        query = page["paths"][path]["get"]["parameters"]
+        assert [each["name"] for each in query if each["required"]] == ["merchant_uid"]
+        whole = included(apps.verifier).openapi()["paths"][path]["get"]["parameters"]
+        assert not any(each["required"] for each in whole)
 
 
 @pytest.mark.parametrize(

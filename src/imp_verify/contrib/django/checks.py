@@ -29,7 +29,9 @@ def check_payments(app_configs: object = None, **_: object) -> list[CheckMessage
 def _unusable(text: str) -> CheckMessage:
     if not any(name in text for name in _CREDENTIALS):
         return Error(text, id="imp_verify.E001")
-    hint = 'Set IMP_KEY and IMP_SECRET in the environment, or IMP_VERIFY["CREDENTIALS"].'
+    hint = (
+        "Set IMP_KEY and IMP_SECRET in the environment, or CREDENTIALS or ACCOUNTS in IMP_VERIFY."
+    )
     return Error(text, hint=hint, id="imp_verify.E002")
 
 
