@@ -71,8 +71,12 @@ def _body(request: HttpRequest) -> bytes | None:
     """
     chunks: list[bytes] = []
     left = MAX_BODY + 1
+    length = request.META.get("CONTENT_LENGTH") or ""
+    # Of a body in chunks Django itself reads nothing: only the server knows where it ends.
+    terminated = not length and request.META.get("wsgi.input_terminated")
+    source = request.META["wsgi.input"] if terminated else request
     try:
-        while left > 0 and (chunk := request.read(left)):
+        while left > 0 and (chunk := source.read(left)):
             chunks.append(chunk)
             left -= len(chunk)
         if not chunks:
@@ -82,7 +86,6 @@ def _body(request: HttpRequest) -> bytes | None:
     except Exception:  # each server has errors of its own for a body that breaks off
         return b"{"
     request._body = body = b"".join(chunks)  # for who logs request.body on the way out
-    length = request.META.get("CONTENT_LENGTH") or ""
     short = length.isdecimal() and len(body) < min(int(length), MAX_BODY)
     return b"{" if short else body  # shorter than it says, and the server did not mind
 
