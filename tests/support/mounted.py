@@ -32,6 +32,7 @@ SOURCES = ("127.0.0.0/8", "198.51.100.0/24")
 PROXIES = ("127.0.0.0/8",)
 ARGUMENTS: VerifierArguments = {
     "landing": LANDING,
+    "timeout": 20.0,
     "webhook_sources": SOURCES,
     "trusted_proxies": PROXIES,
 }

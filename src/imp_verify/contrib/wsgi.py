@@ -14,8 +14,9 @@ except ImportError as error:
         'imp_verify.contrib.wsgi needs Werkzeug: pip install "imp-verify[wsgi]"'
     ) from error
 
-from .. import MAX_BODY, Request, Verifier
+from .. import Request, Verifier
 from ._paths import routes
+from ._wsgi import BROKEN, read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -71,16 +72,7 @@ def _request(environ: WSGIEnvironment) -> Request:
 
 def _body(environ: WSGIEnvironment) -> bytes:
     """Read the body, one byte over the limit at most; of one that breaks off no id is read."""
-    stream = get_input_stream(environ)
-    chunks: list[bytes] = []
-    left = MAX_BODY + 1
     try:
-        while left > 0 and (chunk := stream.read(left)):
-            chunks.append(chunk)
-            left -= len(chunk)
+        return read_body(get_input_stream(environ).read, environ.get("CONTENT_LENGTH"))
     except (HTTPException, OSError):
-        return b"{"
-    body = b"".join(chunks)
-    length = environ.get("CONTENT_LENGTH") or ""
-    short = length.isdecimal() and len(body) < min(int(length), MAX_BODY)
-    return b"{" if short else body  # shorter than it says, and the server did not mind
+        return BROKEN
