@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imp_verify import AsyncVerifier, ConfigurationError, Credentials, Verifier
-from imp_verify.contrib import asgi, wsgi
+from imp_verify.contrib import _asgi, asgi, wsgi
 from imp_verify.stores.memory import MemoryStore
 from tests.support.apps import Apps
 from tests.support.gateway import I1, ORDER, ScriptedGateway
@@ -130,6 +130,8 @@ def test_F06_what_an_outer_asgi_middleware_has_read_is_read_where_it_replays_it(
     gateway.has()
     if not replays:
         monkeypatch.setattr("imp_verify.contrib._asgi._BODY_TIME", 0.01)
+    else:
+        assert _asgi._BODY_TIME == 10.0  # what is fixed, and shortened wherever it is waited for
     apps = Apps(gateway)
 
     async def nothing(*_: object) -> None: ...
