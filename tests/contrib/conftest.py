@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.apps import Apps
 from tests.support.fixtures import gateway, kind, make_shop, one_gateway, shop
 from tests.support.gateway import ScriptedGateway
 from tests.support.remote import SETUPS, Remote, run
 from tests.support.shop import ASYNC, LANDING, PLAIN, Shop, credentials
 
-__all__ = ["gateway", "kind", "make_shop", "one_gateway", "shop"]
+__all__ = ["apps", "gateway", "kind", "make_shop", "one_gateway", "shop"]
 
 # One process of the tests' runs all tests of a server, so that it is started once.
 SERVED = [pytest.param(setup, marks=pytest.mark.xdist_group(setup)) for setup in SETUPS]
@@ -65,3 +66,13 @@ def remote(client: Client) -> Remote:
     """The same, for tests of servers alone."""
     assert isinstance(client, Remote)
     return client
+
+
+@pytest.fixture
+def apps(gateway: ScriptedGateway) -> Iterator[Apps]:
+    """Applications of the test's own, before a gateway that has the order's payment."""
+    gateway.has()
+    apps = Apps(gateway)
+    yield apps
+    gateway.over.set()
+    apps.close()

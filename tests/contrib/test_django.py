@@ -578,9 +578,11 @@ def test_the_urls_are_there_before_the_setting_is_read() -> None:
             resolve(f"{PREFIX}/webhook/")
 
 
-def ids(**settings: Any) -> list[str | None]:
+def ids(deploy: bool = False, **settings: Any) -> list[str | None]:
+    """Give the numbers of what the checks find; of Django's own only without `deploy`."""
     with override_settings(**settings):
-        return [found.id for found in checks.run_checks()]
+        found = [str(each.id) for each in checks.run_checks(include_deployment_checks=deploy)]
+    return [each for each in found if each.startswith("imp_verify.") or not deploy]
 
 
 def test_missing_credentials_have_a_check_of_their_own(
@@ -606,7 +608,7 @@ def test_a_store_in_memory_is_for_debugging(setting: dict[str, Any]) -> None:
 
 def test_a_proxy_that_nobody_named_would_send_every_webhook(setting: dict[str, Any]) -> None:
     given = {**setting, "STORE": InDjango(), "WEBHOOK_SOURCES": ["192.0.2.0/24"]}
-    proxy = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
+    proxy: Any = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
     assert ids(IMP_VERIFY=given) == []
     assert ids(IMP_VERIFY=given, **proxy) == ["imp_verify.W004"]
     assert ids(IMP_VERIFY=given, USE_X_FORWARDED_HOST=True) == ["imp_verify.W004"]
@@ -617,3 +619,36 @@ def test_a_prefix_without_its_slash_is_found(setting: dict[str, Any]) -> None:
     given = {**setting, "STORE": InDjango()}
     assert ids(IMP_VERIFY=given, ROOT_URLCONF=site.no_slash) == ["imp_verify.E005"]
     assert ids(IMP_VERIFY=given, ROOT_URLCONF=site.nothing) == []
+
+
+def test_a_redirect_to_https_of_every_webhook_behind_a_proxy_is_found(
+    setting: dict[str, Any],
+) -> None:
+    given: Any = {"IMP_VERIFY": {**setting, "STORE": InDjango()}, "SECURE_SSL_REDIRECT": True}
+    proxy = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert ids(**given) == []
+    assert ids(deploy=True, **given) == ["imp_verify.W006"]
+    assert ids(deploy=True, **given, SECURE_REDIRECT_EXEMPT=["^paid/"]) == ["imp_verify.W006"]
+    for harmless in (
+        {"SECURE_SSL_REDIRECT": False},
+        {"SECURE_PROXY_SSL_HEADER": proxy},
+        {"SECURE_REDIRECT_EXEMPT": [r"^own$", r"^pay/"]},
+        {"ROOT_URLCONF": site.nothing},
+    ):
+        assert ids(deploy=True, **{**given, **harmless}) == []
+
+
+@pytest.mark.parametrize("exempt", [[], ["^pay/"]])
+def test_djangos_own_redirect_spares_what_that_check_spares(
+    make: Make, gateway: ScriptedGateway, exempt: list[str]
+) -> None:
+    shop = make(
+        MIDDLEWARE=["django.middleware.security.SecurityMiddleware"],
+        SECURE_SSL_REDIRECT=True,
+        SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
+        SECURE_REDIRECT_EXEMPT=exempt,
+    )
+    gateway.has()
+    for scheme, status in (("https", 200), ("http", 200 if exempt else 301)):
+        headers = (("Host", "shop.test"), ("X-Forwarded-Proto", scheme))
+        assert shop.ask("POST", "/webhook", CLAIM, headers=headers).status == status
