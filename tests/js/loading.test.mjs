@@ -106,6 +106,11 @@ for (const file of FILES) {
       assert.equal(page.opened.length, 1);
     });
 
+    test("J06 a page that has the SDK is brought neither", async () => {
+      const page = await open({ body: markup(config({ sdk: OLD, jquery: JQUERY })) });
+      assert.deepEqual(page.sdkTags, []);
+    });
+
     test("J06 a page's own jQuery is kept", async () => {
       const body = markup(config({ sdk: OLD, jquery: JQUERY }));
       const page = await open({
@@ -228,6 +233,18 @@ for (const file of FILES) {
       page.window.ImpVerify.mount(page.button, config({ params: { merchant_uid: "ORD-2" } }));
       assert.equal(page.button.disabled, false);
       assert.equal(page.said, "");
+    });
+
+    test("a page drawn anew takes a new button, and the old one is let go", async () => {
+      const page = await open();
+      const old = page.button;
+      page.document.body.innerHTML = markup();
+      page.window.ImpVerify.mount();
+      await page.settle();
+      await page.click();
+      assert.equal(page.opened.length, 1);
+      assert.equal(page.button.getAttribute("aria-busy"), "true");
+      assert.equal(old.getAttribute("aria-busy"), "false");
     });
 
     test("a button that left the page and came back is the same", async () => {

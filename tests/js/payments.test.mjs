@@ -44,7 +44,7 @@ for (const file of FILES) {
       assert.equal(typeof given.amount, "number");
     });
 
-    test("the server is asked about the page's own order number", async () => {
+    test("hole 23 the server is asked in JSON about the page's own order number", async () => {
       const page = await open();
       await page.pay([], { imp_uid: IMP_UID, merchant_uid: "ANOTHER" });
       const [post] = page.posts;
@@ -53,6 +53,7 @@ for (const file of FILES) {
       assert.equal(post.headers["Content-Type"], "application/json");
       assert.deepEqual(post.body, { imp_uid: IMP_UID, merchant_uid: "ORD-1001" });
       assert.equal(post.keepalive, true);
+      assert.equal(post.credentials, "same-origin"); // for a shop behind a password
     });
 
     for (const [what, reply] of Object.entries({
@@ -62,7 +63,7 @@ for (const file of FILES) {
       "imp_success false": { imp_uid: IMP_UID, imp_success: false },
       "an error beside the id": { imp_uid: IMP_UID, error_code: "X", error_msg: "m" },
     })) {
-      test(`J01 with an imp_uid the server decides, whatever else is said: ${what}`, async () => {
+      test(`J01 hole 24 with an imp_uid the server decides, whatever is said: ${what}`, async () => {
         const page = await open();
         await page.pay([answer(200, "success")], reply);
         assert.equal(page.posts.length, 1);
@@ -89,7 +90,7 @@ for (const file of FILES) {
 
     for (const [code, word] of TABLE) {
       for (const language of ["ko", "en"]) {
-        test(`there is a sentence for ${code} ${word} in ${language}`, async () => {
+        test(`hole 25 there is a sentence for ${code} ${word} in ${language}`, async () => {
           const page = await open({ body: markup(config({ language })) });
           await page.pay(Array(9).fill(answer(code, word)));
           await page.tick(200);
@@ -113,7 +114,7 @@ for (const file of FILES) {
     });
 
     for (const word of ["success", "vbankIssued"]) {
-      test(`${word} goes where a buyer on a phone comes back to`, async () => {
+      test(`hole 26 ${word} goes where a buyer on a phone comes back to`, async () => {
         const page = await open();
         await page.pay([answer(200, word)]);
         const address = "https://shop.test/payments/redirect";
@@ -146,6 +147,7 @@ for (const file of FILES) {
     for (const [what, trouble] of Object.entries({
       503: answer(503, "unavailable"),
       "a 500 that says success": answer(500, "success"),
+      "a 502 that says failed": answer(502, "failed"),
       "a 404 that says success": answer(404, "success"),
       "HTML": [200, "<html>"],
       "an array": [200, []],
@@ -217,10 +219,13 @@ for (const file of FILES) {
 
     test("J07 a callback that comes twice asks once", async () => {
       const page = await open();
-      await page.pay(["silence"]);
+      await page.pay(["fault"]);
       await page.reply({ imp_uid: IMP_UID, success: true });
       await page.reply({ error_msg: "late" });
-      assert.equal(page.posts.length, 1);
+      assert.match(page.said, /결제를 확인하고 있습니다/);
+      await page.tick(100);
+      assert.equal(page.posts.length, 2, "the one question, and again after the fault");
+      assert.deepEqual(page.events.at(-1), ["result", "success"]);
     });
 
     test("J07 the file included twice and mounted again starts one payment", async () => {
@@ -236,11 +241,16 @@ for (const file of FILES) {
     test("J07 in a form the button does not send it", async () => {
       const sent = [];
       const body = `<form id="f">${markup()}</form>`.replace('type="button"', 'type="submit"');
-      const page = await open({ body });
-      page.document.getElementById("f").addEventListener("submit", (e) => {
-        e.preventDefault();
-        sent.push(e);
+      const page = await open({ body, ready: false });
+      page.document.getElementById("f").addEventListener("submit", (event) => {
+        event.preventDefault();
+        sent.push(event);
       });
+      await page.arrive("error");
+      await page.click();
+      assert.equal(sent.length, 0, "not even where no window can open");
+      page.giveSdk();
+      await page.arrive();
       await page.click();
       assert.equal(page.opened.length, 1);
       assert.equal(sent.length, 0);
@@ -306,6 +316,18 @@ for (const file of FILES) {
       await page.click();
       assert.equal(page.opened.length, 2);
     });
+
+    for (const complaint of [{ error_code: "X" }, { success: false }, { imp_success: false }]) {
+      const what = JSON.stringify(complaint);
+      test(`a complaint without words gives the button back as well: ${what}`, async () => {
+        const page = await open();
+        const reply = { imp_uid: IMP_UID, ...complaint };
+        await page.pay(Array(2).fill(answer(409, "pending")), reply);
+        await page.tick(1);
+        assert.equal(page.said, "결제하지 못했습니다. 다시 시도할 수 있습니다.");
+        assert.equal(page.button.disabled, false);
+      });
+    }
 
     test("a complaint about a payment that succeeds in the end is not believed", async () => {
       const page = await open();

@@ -92,6 +92,7 @@ for (const file of FILES) {
       await page.tick(100);
       await page.click();
       await page.reply({ error_msg: "first" }, page.opened[0]);
+      assert.equal(page.said, "결제창에서 결제해 주세요.");
       assert.equal(page.button.disabled, true);
       await page.reply({ error_msg: "second" });
       assert.equal(page.said, "second");
@@ -161,8 +162,11 @@ for (const file of FILES) {
       assert.equal(page.button.disabled, true);
       assert.match(page.said, /다시 결제하지 말고/);
       assert.deepEqual(page.posts[0].body, { imp_uid: IMP_UID, merchant_uid: "ORD-1001" });
+      page.window.ImpVerify.mount();
       await page.tick(1);
       assert.equal(page.went.length, 1);
+      await page.tick(100);
+      assert.equal(page.posts.length, 2, "mounted again it asks no more than it did");
       assert.equal(page.window.sessionStorage.length, 0);
     });
 
@@ -256,6 +260,17 @@ for (const file of FILES) {
       await page.reply({ imp_uid: OTHER });
       const { status, imp_uid } = await second;
       assert.deepEqual([status, imp_uid], ["success", OTHER]);
+    });
+
+    test("a window that did not open carries no id of an earlier attempt", async () => {
+      const { page, pay } = await shop();
+      page.answers.push([400, { status: "failed" }]);
+      const first = pay();
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal((await first).imp_uid, IMP_UID);
+      const second = pay();
+      await page.reply({ error_msg: "닫힘" });
+      assert.equal((await second).imp_uid, null);
     });
 
     test("pay before the SDK is there says so and opens nothing", async () => {

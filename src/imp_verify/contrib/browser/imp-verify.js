@@ -10,7 +10,8 @@
  *     import "/payments/imp-verify.js";              // then the same window.ImpVerify
  *
  * It has no `export`, which a classic script may not hold. However often and in whatever way it is
- * loaded, there is one `window.ImpVerify` on a page.
+ * loaded, there is one `window.ImpVerify` on a page. To be served with `charset=utf-8`: as a classic
+ * script it would otherwise be read in the page's own encoding.
  *
  * Syntax is ES2017: Chrome 55, Edge 15, Firefox 52, Safari 10.1 (iOS 10.3), Samsung Internet 6.2;
  * as a module Chrome 61, Edge 16, Firefox 60, Safari 10.1, Samsung Internet 8.2.
@@ -399,7 +400,7 @@
   }
 
   async function fetchSdk(config) {
-    if (config.jquery && !window.IMP) await bring(config.jquery, "jQuery");
+    if (config.jquery) await bring(config.jquery, "jQuery");
     await bring(config.sdk || SDK, "IMP");
   }
 
@@ -422,7 +423,7 @@
   }
 
   function initialise(config) {
-    const wanted = config.userCode + " " + config.tier;
+    const wanted = config.userCode + " " + (config.tier || "");
     if (!config.userCode) return;
     if (initialised !== window.IMP) {
       initialised = window.IMP;
