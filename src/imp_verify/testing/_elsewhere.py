@@ -24,7 +24,7 @@ __all__ = ["Ended", "Work", "run_elsewhere"]
 _CANNOT_OPEN = (
     "the shop cannot be opened in another process: {}\n"
     "  expected: `reopen` is picklable, and its module can be imported there\n"
-    "  usual cause: it is a lambda, or a function inside a function or a test"
+    "  usual cause: it is a lambda, inside a function, or in a file that only pytest can import"
 )
 
 Work = Callable[["Meeting"], None]
