@@ -18,11 +18,11 @@ Hook = Callable[[Outcome, Any], object]
 
 
 class MemoryShop(TrialShop):
-    def __init__(self, *, threaded: bool = False) -> None:
+    def __init__(self, *, threaded: bool = False, kind: type[MemoryStore] = MemoryStore) -> None:
         self._orders: dict[str, ExpectedPayment] = {}
         self._told: list[tuple[str, str, str]] = []
         hooks: dict[str, Any] = {name: partial(self._hook, name) for name in HOOKS}
-        store = MemoryStore(expected=lambda order, _: self._orders.get(order), **hooks)
+        store = kind(expected=lambda order, _: self._orders.get(order), **hooks)
         self.store = in_thread(store) if threaded else store
 
     def _hook(self, name: str, outcome: Outcome, transaction: None) -> None:
