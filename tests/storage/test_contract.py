@@ -51,6 +51,8 @@ class DictStore(AsyncOrderStore):
         imp_uid, number = outcome.imp_uid or "", outcome.merchant_uid or ""
         order = self.shop.orders.get(number)
         closed = order is None or not order.open
+        if number != number.strip():
+            raise StoreError("no order has a number that ends in a space")
         of, kept = self.kept.get(imp_uid, (number, None))
         if of != number:
             raise StoreError(f"{imp_uid} is kept for another order")

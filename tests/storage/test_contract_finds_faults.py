@@ -58,10 +58,20 @@ class LockAfterTheRead(HandStore):
             )
             self.meeting.wait()
             db.execute("BEGIN IMMEDIATE")
-            settled = _Decided(self, *read[1:]).decide(db, outcome, read[0])
+            settled = self.decide_by(*read[1:]).decide(db, outcome, read[0])
             if settled is not Settled.STALE:
                 db.execute("COMMIT")
             return settled
+
+    def decide_by(self, *read: Any) -> HandStore:
+        return _Decided(self, *read)
+
+
+class InsertsBlindly(LockAfterTheRead):
+    """A unique key saves it, but who comes second is answered with an error."""
+
+    def decide_by(self, *read: Any) -> "HandStore":
+        return _Inserting(self, *read)
 
 
 class _Decided(HandStore):
@@ -74,6 +84,16 @@ class _Decided(HandStore):
 
     def payer(self, db: Database, outcome: Outcome) -> object:
         return self._read[1]
+
+
+class _Inserting(_Decided):
+    def keep(self, db: Database, outcome: Outcome, settled: Settled) -> Settled:
+        state = "paying" if settled is Settled.NEW else str(settled)
+        values = (outcome.imp_uid, outcome.merchant_uid, state)
+        if self._read[0] == (None, None):
+            db.execute("INSERT INTO payments VALUES (?, ?, ?)", values)
+            return settled
+        return super().keep(db, outcome, settled)
 
 
 class MarksBeforeItsWork(HandStore):
@@ -240,6 +260,13 @@ RACES = {
 FAULTS: dict[type[HandStore], dict[str, str]] = {
     NoLock: RACES | {FAILS: "failed when half done: the goods of 'ORD-1001' went off 1 times"},
     LockAfterTheRead: RACES,
+    InsertsBlindly: {
+        THREADS: "one of 8 deliveries at once raised IntegrityError.*is not begun again",
+        TWO: "raised IntegrityError",
+        CHANGES: "IntegrityError.*each waits for the other",
+        PARTS: "raised IntegrityError",
+        FAILS_AT_ONCE: r"[123] of them raised",
+    },
     SwallowsFailures: {
         FAILS: "the work failed, and the delivery was answered PAID.*settle catches",
         FAILS_AT_ONCE: "0 of them raised.*swallowed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from ..models import ExpectedPayment
@@ -18,7 +19,7 @@ class TrialFailure(Exception):
     """What a shop's work raises after `TrialShop.fail_next`."""
 
 
-class TrialShop:
+class TrialShop(ABC):
     """A small shop around the store to be tried: subclass it, and give a fresh one to each test.
 
     The shop's work (a hook, or what `settle` does where the order becomes paid) writes down that
@@ -39,26 +40,26 @@ class TrialShop:
     reopen: Callable[[], TrialShop] | None = None
     works_from_record: bool = False
 
+    @abstractmethod
     def put(self, order: ExpectedPayment) -> None:
         """Make an order, or change it; `open=False` closes it. It must ask for exactly this."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete(self, merchant_uid: str) -> None:
         """Delete an order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def shipped(self, merchant_uid: str) -> Sequence[str]:
         """Give, once for each time that the order's goods were sent off, the imp_uid it was for.
 
         Read it as others would, over a connection of its own: what is not committed does not count.
         """
-        raise NotImplementedError
 
     def told(self) -> Sequence[tuple[str, str]] | None:
         """Give each hook that was called and kept, with its `outcome.key`; None without hooks."""
         return None
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027  # most have nothing to close
         """Close what the shop opened."""
 
     def half_done(self) -> None:
