@@ -76,7 +76,8 @@ def load(connection: Connection, step: Load) -> LoadedHere:
     if step.order:
         paid_by, was_paid, fresh = _lock(connection, step.merchant_uid)
     row = connection.execute(_LOAD, key).first()
-    known = dict(connection.execute(_KNOWN, key).tuples().all())
+    rows: Any = connection.execute(_KNOWN, key)
+    known: dict[str, Decimal] = dict(iter(rows))
     others = step.order and not fresh and not was_paid
     if others:
         number = {"key": step.imp_uid, "number": step.merchant_uid}
