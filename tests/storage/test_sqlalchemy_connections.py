@@ -42,6 +42,7 @@ from tests.support.databases import Address
 ROOT = Path(__file__).parents[2]
 ASKED = ExpectedPayment(ORDER, PRICE)
 CALLERS = 64
+SERVERS = ("postgresql", "mysql")
 POOL = {"pool_size": 4, "max_overflow": 0, "pool_timeout": 60}
 ALL_TABLES = ("imp_changes", "imp_orders", "imp_receipts")
 
@@ -197,7 +198,8 @@ def test_a_cancelled_task_keeps_nothing_and_gives_its_connection_back(
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("variant", variants(asynchronous=True), ids=str)
+# Not aiosqlite: it leaves a file open where a task is cancelled while it is being opened.
+@pytest.mark.parametrize("variant", variants(asynchronous=True, kind=SERVERS), ids=str)
 def test_a_task_cancelled_at_any_await_leaves_all_or_nothing(make: Make) -> None:
     shop = make(options={"pool_size": 1, "max_overflow": 0})
     shop.put(ASKED)
@@ -278,14 +280,9 @@ def test_many_processes_make_the_tables_at_once(driver: str, place: Callable[[st
     store_metadata.drop_all(engine)
     assert processes(4, _make_tables, where, driver) == [0] * 4
     with engine.connect() as db:
-        assert [db.execute(select(func.count()).select_from(t)).scalar() for t in _tables()] == [
-            0
-        ] * 3
+        for table in store_metadata.sorted_tables:
+            assert db.execute(select(func.count()).select_from(table)).scalar() == 0
     engine.dispose()
-
-
-def _tables() -> list[Any]:
-    return [store_metadata.tables[name] for name in ALL_TABLES]
 
 
 def test_the_tables_are_made_by_either_source_in_either_colour(
@@ -294,12 +291,10 @@ def test_the_tables_are_made_by_either_source_in_either_colour(
     shop = make()
     store_metadata.drop_all(shop.engine)
     with Trial(shop) as trial:
-        plain = not variant.threaded
         for _ in range(2):
-            if plain:
-                trial._wait(shop.sql.create_all())
-            else:
-                shop.sql.create_all()
+            made = shop.sql.create_all()
+            if variant.asynchronous:
+                trial._wait(made)
     assert shop.kept() == (0, 0, 0, 0)
 
 
@@ -348,7 +343,8 @@ def test_each_way_to_open_a_sqlite_file_will_do_and_stays_as_it_was(
             other.execute("BEGIN IMMEDIATE")
 
     cleared(tmp_path / "shop.db")
-    other = sqlite3.connect(tmp_path / "shop.db", timeout=0, isolation_level=None)
+    alone: dict[str, Any] = {"timeout": 0, "isolation_level": None, "check_same_thread": False}
+    other = sqlite3.connect(tmp_path / "shop.db", **alone)
     driver = "aiosqlite" if asynchronous else "pysqlite"
     shop = SqlShop(Variant(driver), tmp_path / "shop.db", options=MODES[mode], on_paid=hook)
     bind = getattr(shop.source, "sync_engine", shop.source)
@@ -435,7 +431,7 @@ def test_sessions_that_are_bound_later_are_checked_then(tmp_path: Path) -> None:
         maker.configure(bind=connection)
         with pytest.raises(ConfigurationError, match="bound to an engine"):
             _ = store.settle(paid_outcome(FIRST, ASKED))
-    maker.configure(bind=None, binds={table: engine for table in store_metadata.sorted_tables})
+    maker.configure(bind=None, binds=dict.fromkeys(store_metadata.sorted_tables, engine))
     assert store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
     engine.dispose()
 

@@ -8,7 +8,7 @@ import threading
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, literal_column
+from sqlalchemy import Connection, Engine, Insert, false
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
@@ -16,7 +16,7 @@ from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 from ...errors import ConfigurationError, StoreError
 from ._tables import metadata, orders
 
-__all__ = ["add_order", "begin", "create_all", "is_conflict", "prepare"]
+__all__ = ["begin", "create_all", "is_conflict", "lock_order", "prepare"]
 
 SAVEPOINT = "imp_verify"
 _LOCK_NAME = "imp_verify create_all"
@@ -35,15 +35,15 @@ def begin(connection: Connection) -> None:
         StoreError: The engine commits after every statement.
     """
     _KINDS[connection.dialect.name].begin(connection)
-    try:
-        _ = connection.exec_driver_sql(f"SAVEPOINT {SAVEPOINT}")
-    except DBAPIError as error:  # PostgreSQL has none outside of a transaction
-        raise StoreError(_NO_TRANSACTION) from error
+    _ = connection.exec_driver_sql(f"SAVEPOINT {SAVEPOINT}")
 
 
-def add_order(connection: Connection, merchant_uid: str) -> bool:
-    """Insert an order's row where there is none; tell whether it is certain that it was."""
-    return _KINDS[connection.dialect.name].add_order(connection, {"merchant_uid": merchant_uid})
+def lock_order(connection: Connection, merchant_uid: str) -> None:
+    """Lock an order's row, which is inserted where there is none; one that is there stays as it
+    is."""
+    _ = connection.execute(
+        _KINDS[connection.dialect.name].lock_order, {"merchant_uid": merchant_uid}
+    )
 
 
 def create_all(connection: Connection) -> None:
@@ -51,18 +51,22 @@ def create_all(connection: Connection) -> None:
     _KINDS[connection.dialect.name].create_all(connection)
 
 
+def _refuse_autocommit(connection: Connection) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.detect_autocommit_setting(driver):
+        raise StoreError(_NO_TRANSACTION)
+
+
 class _PostgreSql:
-    _ADD: Any = (
-        postgresql.insert(orders)
-        .on_conflict_do_nothing(index_elements=[orders.c.merchant_uid])
-        .returning(literal_column("1"))
+    lock_order: Insert = postgresql.insert(orders).on_conflict_do_update(
+        index_elements=[orders.c.merchant_uid],
+        set_={"merchant_uid": orders.c.merchant_uid},
+        where=false(),  # locks the row and writes no new version of it
     )
 
     def begin(self, connection: Connection) -> None:
         """It has begun; whatever its level, a conflict is an error that is tried again."""
-
-    def add_order(self, connection: Connection, row: dict[str, Any]) -> bool:
-        return connection.execute(self._ADD, row).first() is not None
+        _refuse_autocommit(connection)
 
     def create_all(self, connection: Connection) -> None:
         with connection.begin():
@@ -72,20 +76,16 @@ class _PostgreSql:
 
 
 class _MySql:
-    _ADD = mysql.insert(orders).on_duplicate_key_update(merchant_uid=orders.c.merchant_uid)
+    # Not INSERT IGNORE, whose shared lock on a row that is there ends in deadlocks.
+    lock_order: Insert = mysql.insert(orders).on_duplicate_key_update(
+        merchant_uid=orders.c.merchant_uid
+    )
 
     def begin(self, connection: Connection) -> None:
         """Read what others have committed: a hook's plain SELECT would see an older order than
         `expected` did. For this one transaction only; the session keeps its own level."""
-        driver: Any = connection.connection.driver_connection
-        if driver.get_autocommit():
-            raise StoreError(_NO_TRANSACTION)
+        _refuse_autocommit(connection)
         _ = connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-
-    def add_order(self, connection: Connection, row: dict[str, Any]) -> bool:
-        """Not INSERT IGNORE, whose shared lock on a row that is there ends in deadlocks."""
-        _ = connection.execute(self._ADD, row)
-        return False  # it counts a row in either case
 
     def create_all(self, connection: Connection) -> None:
         name = f"CONCAT('{_LOCK_NAME} ', MD5(DATABASE()))"
@@ -98,7 +98,7 @@ class _MySql:
 
 
 class _Sqlite:
-    _ADD = sqlite.insert(orders)
+    lock_order: Insert = sqlite.insert(orders).on_conflict_do_nothing()
 
     def begin(self, connection: Connection) -> None:
         """Take the one write lock at once: one that reads first cannot wait for it."""
@@ -108,10 +108,6 @@ class _Sqlite:
         if driver.in_transaction:  # by a listener of the shop's or the driver itself, lockless
             _ = connection.exec_driver_sql("ROLLBACK")
         _ = connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    def add_order(self, connection: Connection, row: dict[str, Any]) -> bool:
-        _ = connection.execute(self._ADD, row)
-        return True
 
     def create_all(self, connection: Connection) -> None:
         with connection.begin():

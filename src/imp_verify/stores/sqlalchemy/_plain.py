@@ -202,7 +202,9 @@ class SqlAlchemyStore(OrderStore):
 
 
 def _hint(source: object) -> str:
-    if hasattr(source, "sync_engine") or hasattr(source, "sync_session_class"):
+    if hasattr(source, "sync_engine") or hasattr(
+        getattr(source, "class_", None), "sync_session_class"
+    ):
         return "; AsyncSqlAlchemyStore takes that"
     if hasattr(source, "session_factory"):
         return ", which shares its sessions with the shop: give its session_factory"

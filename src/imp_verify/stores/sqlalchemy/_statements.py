@@ -3,43 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, literal, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 
-from ...errors import StoreError
 from ...models import Outcome, Receipt, ReceiptState, Verdict
 from ..changes import handed_on
 from ..ready import Load, Loaded, Save, text
-from ._dialects import add_order
+from ._dialects import lock_order
 from ._tables import changes, orders, receipts
 
-__all__ = ["load", "read_receipts", "save"]
+__all__ = ["Taken", "load", "read_receipts", "save"]
 
 _MANY = 500
 _imp_uid: BindParameter[str] = bindparam("key")
 _merchant_uid: BindParameter[str] = bindparam("number")
-_LOCK = (
-    select(orders.c.paid_by, orders.c.was_paid)
-    .where(orders.c.merchant_uid == _merchant_uid)
-    .with_for_update()
-)
-_RECEIPT = select(
+_COLUMNS = [
     *(receipts.c[name] for name in ("imp_uid", "merchant_uid", "state", "amount")),
     *(receipts.c[name] for name in ("cancel_amount", "currency", "account", "test")),
-)
+]
+_RECEIPT = select(*_COLUMNS)
 _LOAD = _RECEIPT.where(receipts.c.imp_uid == _imp_uid)
 _SEVERAL = _RECEIPT.where(receipts.c.imp_uid.in_(bindparam("keys", expanding=True)))
 _KNOWN = select(changes.c.change, changes.c.amount).where(changes.c.imp_uid == _imp_uid)
-_OTHERS = (
+_other = receipts.alias()
+_others = (
     select(literal(1))
-    .where(receipts.c.merchant_uid == _merchant_uid)
-    .where(receipts.c.state == ReceiptState.WAITING.value)
-    .where(receipts.c.imp_uid != _imp_uid)
-    .limit(1)
+    .where(_other.c.merchant_uid == _merchant_uid)
+    .where(_other.c.state == ReceiptState.WAITING.value)
+    .where(_other.c.imp_uid != _imp_uid)
+    .exists()
+)
+# Everything at once, a row for each change; it is read after the lock, by a statement of its own,
+# because one that waits for a lock goes on with what it saw of other tables before.
+_READ = (
+    select(orders.c.paid_by, orders.c.was_paid, _others, *_COLUMNS)
+    .add_columns(changes.c.change, changes.c.amount)
+    .select_from(
+        orders.outerjoin(receipts, receipts.c.imp_uid == _imp_uid).outerjoin(
+            changes,
+            and_(
+                changes.c.imp_uid == _imp_uid,
+                # Always so; without it SQLAlchemy takes the join for a forgotten one on MySQL.
+                or_(receipts.c.imp_uid.is_(None), receipts.c.imp_uid == changes.c.imp_uid),
+            ),
+        )
+    )
+    .where(orders.c.merchant_uid == _merchant_uid)
 )
 _DETAILS = select(
     *(receipts.c[name] for name in ("pay_method", "vbank_name", "vbank_num")),
@@ -48,7 +71,12 @@ _DETAILS = select(
 _PUT = insert(receipts)
 _SET = update(receipts).where(receipts.c.imp_uid == _imp_uid)
 _TOLD = insert(changes)
-_PAID = update(orders).where(orders.c.merchant_uid == _merchant_uid).values(was_paid=True)
+_PAID = (  # whatever became of the lock, an order is paid once
+    update(orders)
+    .where(orders.c.merchant_uid == _merchant_uid, orders.c.paid_by.is_(None))
+    .where(orders.c.was_paid.is_(False))
+    .values(was_paid=True)
+)
 _UNPAID = (
     update(orders)
     .where(orders.c.merchant_uid == _merchant_uid, orders.c.paid_by == _imp_uid)
@@ -62,41 +90,25 @@ _UNSEEN = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedHere(Loaded):
-    """What was read, and whether the order's row is one of this transaction's own."""
-
-    fresh: bool = False
+class Taken(Exception):
+    """The receipt, the change or the order was recorded by another transaction meanwhile."""
 
 
-def load(connection: Connection, step: Load) -> LoadedHere:
+def load(connection: Connection, step: Load) -> Loaded:
     """Lock the order's row, which is made if there is none, and read what is recorded."""
     key = {"key": step.imp_uid}
-    paid_by, was_paid, fresh = None, False, False
-    if step.order:
-        paid_by, was_paid, fresh = _lock(connection, step.merchant_uid)
-    row = connection.execute(_LOAD, key).first()
-    rows: Any = connection.execute(_KNOWN, key)
-    known: dict[str, Decimal] = dict(iter(rows))
-    others = step.order and not fresh and not was_paid
-    if others:
-        number = {"key": step.imp_uid, "number": step.merchant_uid}
-        others = connection.execute(_OTHERS, number).first() is not None
-    receipt = None if row is None else _read(row)
-    return LoadedHere(receipt, paid_by, was_paid, others, known, fresh)
-
-
-def _lock(connection: Connection, merchant_uid: str) -> tuple[str | None, bool, bool]:
-    number = {"number": merchant_uid}
-    row = connection.execute(_LOCK, number).first()
-    if row is not None:
-        return row.paid_by, row.was_paid, False
-    if add_order(connection, merchant_uid):
-        return None, False, True
-    row = connection.execute(_LOCK, number).first()
-    if row is None:
-        raise StoreError(f"the row of order {merchant_uid!r} in imp_orders was deleted meanwhile")
-    return row.paid_by, row.was_paid, True
+    if not step.order:
+        found = connection.execute(_LOAD, key).first()
+        known = {row[0]: row[1] for row in connection.execute(_KNOWN, key)}
+        return Loaded(None if found is None else _read(found), known=known)
+    lock_order(connection, step.merchant_uid)
+    rows: Sequence[Any] = connection.execute(_READ, {**key, "number": step.merchant_uid}).all()
+    if not rows:
+        raise Taken  # it was deleted while this waited for it
+    paid_by, was_paid, others, *receipt = rows[0][:-2]
+    known = {row[-2]: row[-1] for row in rows if row[-2] is not None}
+    recorded = None if receipt[0] is None else _read(receipt)
+    return Loaded(recorded, paid_by, bool(was_paid), bool(others), known)
 
 
 def read_receipts(connection: Connection, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
@@ -108,7 +120,7 @@ def read_receipts(connection: Connection, imp_uids: Sequence[str]) -> Mapping[st
     return found
 
 
-def _read(row: Any) -> Receipt:
+def _read(row: Sequence[Any]) -> Receipt:
     imp_uid, merchant_uid, state, amount, cancelled, currency, account, test = row
     return Receipt(
         imp_uid, merchant_uid, ReceiptState(state), amount, cancelled, currency, account, test
@@ -117,7 +129,11 @@ def _read(row: Any) -> Receipt:
 
 def save(connection: Connection, step: Save) -> bool:
     """Write the receipt, the order, and a row for each change that is handed on; tell whether there
-    was anything to write."""
+    was anything to write.
+
+    Raises:
+        Taken: The order was paid meanwhile.
+    """
     receipt, now = step.change.receipt, datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
     moved = receipt is not None and (
@@ -129,7 +145,7 @@ def save(connection: Connection, step: Save) -> bool:
     amounts = handed_on(step.change.hooks)
     for _, told in step.change.hooks:
         _ = connection.execute(_TOLD, _row(told, amounts[told.change], now))
-    if receipt is None and isinstance(step.before, LoadedHere) and step.before.fresh:
+    if receipt is None and not step.before.was_paid:
         # Nothing is kept of the order itself: a forgery must not leave a row for every number.
         _ = connection.execute(_UNSEEN, {"number": step.outcome.merchant_uid})
     return moved or bool(amounts)
@@ -170,7 +186,9 @@ def _save_order(connection: Connection, step: Save, receipt: Receipt) -> None:
     row = {"number": receipt.merchant_uid}
     if receipt.state is ReceiptState.PAYING:
         if step.before.paid_by != receipt.imp_uid:
-            _ = connection.execute(_PAID, {**row, "paid_by": receipt.imp_uid})
+            paid = connection.execute(_PAID, {**row, "paid_by": receipt.imp_uid})
+            if paid.rowcount != 1:
+                raise Taken
     elif step.before.paid_by == receipt.imp_uid:
         _ = connection.execute(_UNPAID, {**row, "key": receipt.imp_uid})
 

@@ -19,7 +19,7 @@ from ...errors import StoreError
 from ...models import Receipt
 from ..ready import Load, Loaded, Save
 from ._dialects import SAVEPOINT, begin, create_all, is_conflict, prepare
-from ._statements import load, read_receipts, save
+from ._statements import Taken, load, read_receipts, save
 from ._tables import orders
 
 __all__ = ["Attempts", "Taken", "Transaction", "begun", "create_tables", "guarded", "receipts_of"]
@@ -43,10 +43,6 @@ _ENDS_ON_MYSQL = re.compile(
     r"|analyze|optimize|repair|check|flush|install|uninstall|load\s+index|cache|reset)\b",
     re.IGNORECASE | re.DOTALL,
 )
-
-
-class Taken(Exception):
-    """The receipt or the change was recorded by another transaction meanwhile."""
 
 
 class Attempts:
