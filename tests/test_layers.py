@@ -22,7 +22,7 @@ LAYERS = (
     ),
     ("_wire", "_gateway", "transports/*"),
     ("_verification",),
-    ("_answers",),
+    ("_answers", "_module"),
     ("_endpoints",),
     ("_configuration", "_loops"),
     ("_base",),

@@ -20,12 +20,18 @@ def add_rules(blueprint: Any, view: Callable[..., Any], verifier: object) -> Non
         for slash in ("", "/"):
             blueprint.add_url_rule(
                 f"/{endpoint}{slash}",
-                endpoint=endpoint if not slash else f"{endpoint}_slash",
+                endpoint=_names(endpoint)[bool(slash)],
                 view_func=bound,
                 provide_automatic_options=False,
                 strict_slashes=True,
             )
     blueprint.record(_take_every_method)
+
+
+def _names(endpoint: str) -> tuple[str, str]:
+    """Name the two rules of an endpoint; a blueprint's name for one may hold no dot."""
+    name = endpoint.replace(".", "_")
+    return name, f"{name}_slash"
 
 
 class _EveryMethod(set[str]):
@@ -40,7 +46,7 @@ def _take_every_method(state: Any) -> None:
     """Done for each application that the blueprint is registered on: a rule is made with a list
     only."""
     mine = f"{state.name_prefix}.{state.name}.".lstrip(".")
+    methods = {f"{mine}{name}": METHODS[each] for each in ENDPOINTS for name in _names(each)}
     for rule in state.app.url_map.iter_rules():
-        endpoint = rule.endpoint.removeprefix(mine).removesuffix("_slash")
-        if rule.endpoint.startswith(mine) and endpoint in METHODS:
-            rule.methods = _EveryMethod(METHODS[endpoint])
+        if rule.endpoint in methods:
+            rule.methods = _EveryMethod(methods[rule.endpoint])

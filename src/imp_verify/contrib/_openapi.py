@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import Landing, Response, Verdict, _answers
 from .._endpoints import KEYS, METHODS, RETURN_KEYS
+from .._module import MODULE
 
 __all__ = ["operations"]
 
@@ -29,8 +30,8 @@ _FORMS = ("application/json", "application/x-www-form-urlencoded", "multipart/fo
 
 
 def operations(endpoint: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each documented method of an endpoint, with FastAPI's arguments for its description."""
-    for method in METHODS[endpoint]:
+    """Give each documented method of an endpoint, a file has none, with FastAPI's arguments."""
+    for method in () if endpoint == MODULE else METHODS[endpoint]:
         returns = method == "GET"
         described = {
             "summary": _RETURN if returns else _SUMMARIES[endpoint],
