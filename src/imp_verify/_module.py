@@ -13,6 +13,8 @@ __all__ = ["MODULE", "address", "module"]
 MODULE = "imp-verify.js"
 """Its name under a shop's prefix."""
 
+_FILE = "imp-verify.min.js"
+
 _YEAR = 365 * 24 * 3600
 
 
@@ -27,7 +29,7 @@ def _file() -> _File:
     from hashlib import sha256
     from importlib.resources import files
 
-    body = files("imp_verify").joinpath("contrib", "browser", MODULE).read_bytes()
+    body = files("imp_verify").joinpath("contrib", "browser", _FILE).read_bytes()
     return _File(body, sha256(body).hexdigest()[:20])
 
 

@@ -13,7 +13,7 @@ from tests.support.gateway import ScriptedGateway
 from tests.support.shop import ASYNC, PLAIN, Answer, MakeShop
 
 FOR_EVER = "public, max-age=31536000, immutable"
-BODY = files("imp_verify").joinpath("contrib", "browser", MODULE).read_bytes()
+BODY = files("imp_verify").joinpath("contrib", "browser", "imp-verify.min.js").read_bytes()
 VERSION = address().partition("?v=")[2]
 TAG = f'"{VERSION}"'
 
