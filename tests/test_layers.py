@@ -29,7 +29,7 @@ LAYERS = (
     ("verifier",),
     ("__init__",),
     (
-        *("contrib/__init__", "contrib/_asgi", "contrib/_blueprint"),
+        *("contrib/__init__", "contrib/_asgi", "contrib/_blueprint", "contrib/browser/*"),
         *("contrib/_openapi", "contrib/_paths"),
     ),
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),

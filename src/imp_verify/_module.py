@@ -43,7 +43,7 @@ def module(request: Request) -> Response:
     body, version = _file()
     asked_for = f"v={version}" in request.query.split("&")
     tag = f'"{version}"'
-    headers = (
+    headers: tuple[tuple[str, str], ...] = (
         ("ETag", tag),
         ("Cache-Control", f"public, max-age={_YEAR}, immutable" if asked_for else "no-cache"),
         ("X-Content-Type-Options", "nosniff"),
