@@ -22,7 +22,7 @@ LAYERS = (
     ),
     ("_wire", "_gateway", "transports/*"),
     ("_verification",),
-    ("_answers", "_module"),
+    ("_answers", "_module", "_page"),
     ("_endpoints",),
     ("_configuration", "_loops"),
     ("_base",),

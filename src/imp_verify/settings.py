@@ -3,7 +3,8 @@ Checked here, so that later code need not."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ._addresses import check_address
@@ -53,17 +54,43 @@ class Landing:
     `{merchant_uid}`, `{status}`
     and `{reason}`, which are filled in percent-encoded.
 
+    Args:
+        theme: CSS values for the built-in page: `background`, `surface`, `text`, `muted`,
+            `accent`, `on-accent`, `success`, `failure`, `waiting` (colours), `radius` and `font`;
+            `{"accent": "#0a6b4f"}` for one. `light-dark(a, b)` gives a colour for each scheme.
+
     Raises:
-        ConfigurationError: A target of another form, or with an unknown placeholder.
+        ConfigurationError: A target of another form, or with an unknown placeholder; a theme with
+            another name, or a value that is no plain CSS value.
     """
 
     success: str | None = None
     failure: str | None = None
     pending: str | None = None
+    theme: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
+        for name in ("success", "failure", "pending"):
             _check_target(name, getattr(self, name))
+        if not isinstance(self.theme, Mapping):
+            raise ConfigurationError("Landing.theme must be a mapping of names to CSS values")
+        for name, value in self.theme.items():
+            _check_theme(name, value)
+
+
+_THEME = (
+    *("background", "surface", "text", "muted", "accent", "on-accent"),
+    *("success", "failure", "waiting", "radius", "font"),
+)
+_CSS_VALUE = re.compile(r"[\w#%.,()+*/ -]{1,200}", re.ASCII)
+
+
+def _check_theme(name: object, value: object) -> None:
+    if name not in _THEME:
+        raise ConfigurationError(f"Landing.theme has {', '.join(_THEME)}, and no {name!r:.100}")
+    good = isinstance(value, str) and _CSS_VALUE.fullmatch(value) is not None
+    if not good or str(value).count("(") != str(value).count(")"):
+        raise ConfigurationError(f"Landing.theme[{name!r}] is no plain CSS value")
 
 
 _PLACEHOLDERS = ("{merchant_uid}", "{status}", "{reason}")

@@ -125,6 +125,27 @@ def test_a_landing_left_out_is_none() -> None:
         Landing().success = "//evil.test"  # type: ignore[misc]
 
 
+@pytest.mark.parametrize(
+    "theme",
+    [
+        *(None, 5, "accent:red", [("accent", "red")], {"colour": "red"}, {5: "red"}),
+        *({"accent": 5}, {"accent": ""}, {"accent": "red;color:blue"}, {"accent": "red}body{x"}),
+        *({"accent": "</style>"}, {"accent": "url(//evil.test"}, {"font": '"A"'}, {"font": "a\nb"}),
+        *({"accent": "a" * 201}, {"accent": "\\72 ed"}, {"accent": "red!important"}),
+    ],
+    ids=ascii,
+)
+def test_a_theme_of_another_form_is_refused(theme: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Landing\.theme"):
+        Landing(theme=theme)
+
+
+def test_a_theme_is_css_values_by_name() -> None:
+    theme = {"accent": "light-dark(#0a6b4f, rgb(1 2 3 / 50%))", "font": "Noto Sans KR, serif"}
+    assert Landing(theme=theme).theme == theme
+    assert Landing().theme == {}
+
+
 # --- what the payment window is told -------------------------------------------------------------
 
 
