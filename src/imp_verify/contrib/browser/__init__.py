@@ -4,8 +4,10 @@ code."""
 from ._button import ButtonOptions, Place, async_button, button, config
 from ._inert import Markup, to_json
 from ._orders import PaymentOptions, find_order
+from ._snippets import FLAVORS, snippet
 
 __all__ = [
+    "FLAVORS",
     "ButtonOptions",
     "Markup",
     "PaymentOptions",
@@ -14,5 +16,6 @@ __all__ = [
     "button",
     "config",
     "find_order",
+    "snippet",
     "to_json",
 ]
