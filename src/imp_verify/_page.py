@@ -3,7 +3,6 @@ picture, nothing loaded."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping
 from html import escape
 
@@ -101,7 +100,8 @@ def render(
 
 def policy(theme: Mapping[str, str]) -> str:
     """Give the content security policy: this very style, and nothing else."""
-    from hashlib import sha256  # here, because `import imp_verify` need not pay for it
+    from base64 import b64encode  # here, because `import imp_verify` need not pay for them
+    from hashlib import sha256
 
     digest = b64encode(sha256(_style(theme).encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"

@@ -323,3 +323,25 @@ def test_in_django_the_endpoints_must_be_included() -> None:
         pytest.raises(ConfigurationError, match=r'include\("imp_verify'),
     ):
         imp_verify_button(django_request(), ORDER)
+
+
+def test_in_django_the_setting_holds_it_all() -> None:
+    from imp_verify.contrib.django.button import imp_verify_button
+
+    whole = {
+        "STORE": store(),
+        "CREDENTIALS": credentials(),
+        "TEST_MODE": True,
+        "CHECKOUT": {"USER_CODE": "imp00000009", "CONFIRM": True},
+        "PUBLIC_URL": "https://shop.test",
+    }
+    with override_settings(IMP_VERIFY=whole, ROOT_URLCONF=site):
+        made = imp_verify_button(django_request(), ORDER)
+    assert '"userCode":"imp00000009"' in made
+    assert '"confirm_url":"https://shop.test/pay/confirm"' in made
+    wrong = {**whole, "CHECKOUT": {"USER_CODE": "imp 9"}}
+    with (
+        override_settings(IMP_VERIFY=wrong, ROOT_URLCONF=site),
+        pytest.raises(ConfigurationError, match=r'IMP_VERIFY\["CHECKOUT"\]: Checkout\.user_code'),
+    ):
+        imp_verify_button(django_request(), ORDER)

@@ -73,7 +73,8 @@ def snippet(
         "NUMBER": "ORD1001",
         "AMOUNT": "39000",
     }
-    text = files(__package__).joinpath("snippets", FLAVORS[flavor]).read_text(encoding="utf-8")
+    folder = files("imp_verify").joinpath("contrib", "browser", "snippets")
+    text = folder.joinpath(FLAVORS[flavor]).read_text(encoding="utf-8")
     chosen = _COMMENT.sub(lambda found: _in(language, found), text)
     return _WORD.sub(lambda found: values[found[1]], chosen)
 
