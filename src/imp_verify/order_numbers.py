@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from functools import cache
 
 from .errors import ConfigurationError, InvalidRequest
 
 __all__ = ["check_order_number", "order_number"]
+
+_log = logging.getLogger("imp_verify")
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No I, L, O and U, which are misread; and one case only, because some databases fold it."""
@@ -39,7 +43,8 @@ def order_number(prefix: str = "") -> str:
 
 
 def check_order_number(number: str, pg: str | None) -> None:
-    """Refuse a number that the payment window would cut or reject.
+    """Refuse a number that the payment window would cut or reject; warn, once, of one that some PG
+    might.
 
     Args:
         number: A merchant_uid.
@@ -55,3 +60,13 @@ def check_order_number(number: str, pg: str | None) -> None:
         raise InvalidRequest(f"order {number!r}: {provider} takes ASCII letters and digits only")
     if provider in _FOUR_AT_LEAST and len(number) < 4:
         raise InvalidRequest(f"order {number!r}: {provider} takes no less than 4 characters")
+    if not provider and (len(number) < 4 or not _PLAIN.fullmatch(number)):
+        _warn()
+
+
+@cache
+def _warn() -> None:
+    _log.warning(
+        "some PGs reject order numbers that are shorter than 4 or hold anything but ASCII letters "
+        "and digits; order_number() makes numbers that every PG takes"
+    )

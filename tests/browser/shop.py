@@ -126,6 +126,13 @@ class Shop:
         window = page.frame_locator("#imp-sandbox-window iframe")
         window.locator(f"button[formaction$='/{action}']").click()
 
+    def complaints(self, page: Page, part: str) -> list[str]:
+        """Give what axe finds in a part of the page that a reader would stumble over."""
+        page.add_script_tag(path=NODE_MODULES / "axe-core" / "axe.min.js")
+        found = page.evaluate(f"axe.run({part!r}, {{resultTypes: ['violations']}})")
+        assert "button-name" in {each["id"] for each in found["passes"]}
+        return [each["id"] for each in found["violations"]]
+
     @property
     def attempts(self) -> list[Any]:
         return self.gateway.sandbox.gateway.attempts()

@@ -13,7 +13,7 @@ from flask import render_template_string
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.shop import NUMBER, PRICE, Shop
+from tests.browser.shop import NUMBER, PRICE, Shop, needs_node
 
 PAGE = """<!doctype html><html lang="ko"><meta charset="utf-8"><title>shop</title>
 <form action="/elsewhere">{{ imp_verify_button(number, nonce="n-1", **options) }}</form>"""
@@ -70,6 +70,16 @@ def test_J07_two_buttons_of_one_order_open_one_window(
     assert len(shop.attempts) == 1
     shop.gateway.sandbox.webhooks.deliver()
     assert shop.told == ["on_paid"]
+
+
+@needs_node
+def test_the_button_is_free_of_what_axe_finds(shop: Shop, new_visit: Callable[..., Visit]) -> None:
+    sells(shop)
+    page = shop.open(new_visit().page())
+    assert shop.complaints(page, "form") == []
+    shop.click(page, "decline")
+    expect(page.get_by_role("status")).to_contain_text("한도초과")
+    assert shop.complaints(page, "form") == []
 
 
 def test_J03_on_a_phone_the_buyer_comes_back_by_redirect_without_a_callback(

@@ -65,6 +65,7 @@ def test_pasted_code_sells(
     text = page_of(code, flavor, language, tmp_path)
     shop.page = lambda: text
     page = shop.open(new_visit().page())
+    assert flavor != "html" or shop.complaints(page, "html") == []
     shop.click(page, "decline")
     expect(page.locator("#pay-status")).to_contain_text("한도초과")  # the PG's own words
     expect(page.locator("#pay")).to_be_enabled()

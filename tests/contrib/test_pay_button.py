@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import Any
 
+import django
 import pytest
 from django.test import override_settings
 from django.urls import include, path
@@ -278,6 +279,18 @@ def test_of_several_blueprints_a_page_names_one() -> None:
     assert '"complete":"/outer/two/complete"' in second
 
 
+def test_without_a_blueprint_there_is_no_button() -> None:
+    from flask import Flask
+
+    from imp_verify.contrib.flask import imp_verify_button
+
+    with (
+        Flask("shop").test_request_context(),
+        pytest.raises(ConfigurationError, match="there are none"),
+    ):
+        imp_verify_button(ORDER)
+
+
 def django_request(**attributes: Any) -> Any:
     from django.test import RequestFactory
 
@@ -299,20 +312,24 @@ def test_in_django_the_nonce_is_the_requests_own() -> None:
     assert "nonce" not in none
 
 
-def test_in_django_6_the_nonce_is_that_of_its_middleware() -> None:
-    csp = pytest.importorskip("django.middleware.csp")
-    from django.http import HttpResponse
+if django.VERSION >= (6, 0):
 
-    from imp_verify.contrib.django.button import imp_verify_button
+    def test_in_django_6_the_nonce_is_that_of_its_middleware() -> None:
+        from django.http import HttpResponse
+        from django.middleware import csp
 
-    policy = {"script-src": ["<CSP_NONCE_SENTINEL>"]}
-    with override_settings(IMP_VERIFY={"VERIFIER": plain()}, ROOT_URLCONF=site, SECURE_CSP=policy):
-        middleware = csp.ContentSecurityPolicyMiddleware(
-            lambda request: HttpResponse(imp_verify_button(request, ORDER))
-        )
-        response = middleware(django_request())
-    (nonce,) = re.findall(r'nonce="([^"]+)"', response.content.decode())
-    assert f"'nonce-{nonce}'" in response.headers["Content-Security-Policy"]
+        from imp_verify.contrib.django.button import imp_verify_button
+
+        policy = {"script-src": ["<CSP_NONCE_SENTINEL>"]}
+        with override_settings(
+            IMP_VERIFY={"VERIFIER": plain()}, ROOT_URLCONF=site, SECURE_CSP=policy
+        ):
+            middleware = csp.ContentSecurityPolicyMiddleware(
+                lambda request: HttpResponse(imp_verify_button(request, ORDER))
+            )
+            response = middleware(django_request())
+        (nonce,) = re.findall(r'nonce="([^"]+)"', response.content.decode())
+        assert f"'nonce-{nonce}'" in response.headers["Content-Security-Policy"]
 
 
 def test_in_django_the_endpoints_must_be_included() -> None:

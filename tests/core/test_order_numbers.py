@@ -11,7 +11,7 @@ import pytest
 
 from imp_verify import ConfigurationError, InvalidRequest, order_number
 from imp_verify.messages import is_merchant_uid
-from imp_verify.order_numbers import check_order_number
+from imp_verify.order_numbers import _warn, check_order_number
 
 EVERY_PG = (None, "kcp", "smartro_v2.MID", "payletter_global", "mobilians", "mobilians_v2.x")
 
@@ -67,3 +67,23 @@ def test_a_number_that_the_pg_would_cut_or_reject_is_refused(number: str, pg: st
 )
 def test_any_other_number_is_taken(number: str, pg: str | None) -> None:
     check_order_number(number, pg)
+
+
+@pytest.mark.parametrize(
+    ("number", "pg", "warned"),
+    [
+        ("ORD-1001", None, True),
+        ("123", "", True),
+        ("주문1001", None, True),
+        ("ORD1001", None, False),
+        ("ORD-1001", "kcp", False),
+    ],
+)
+def test_a_number_that_some_pg_might_reject_is_warned_of_once(
+    number: str, pg: str | None, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    _warn.cache_clear()
+    for _ in range(3):
+        check_order_number(number, pg)
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * warned
+    assert number not in caplog.text

@@ -12,7 +12,9 @@ from imp_verify import (
     Settled,
     Verdict,
     Verifier,
+    order_number,
 )
+from imp_verify.contrib.browser import Markup, async_button, button, find_order
 
 
 def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
@@ -24,6 +26,18 @@ def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
 async def an_async_verifier_is_awaited_under_the_same_names(verifier: AsyncVerifier) -> None:
     assert_type(await verifier.verify("imp_123456789012", "ORD-1001"), Outcome)
     assert_type(await verifier.confirm("imp_123456789012", "ORD-1001", Decimal(1000)), str | None)
+
+
+def a_button_is_finished_html(verifier: Verifier) -> None:
+    assert_type(button(verifier, order_number(), name="chair"), Markup)
+    button(verifier, "ORD", pay_metod="card")  # type: ignore[call-arg]  # pyright: ignore
+
+
+async def an_async_shop_awaits_its_orders(verifier: AsyncVerifier) -> None:
+    order = await find_order(verifier, "ORD-1001")
+    assert_type(order, ExpectedPayment)
+    assert_type(button(verifier, order), Markup)
+    assert_type(await async_button(verifier, "ORD-1001"), Markup)
 
 
 def an_outcome_says_what_may_be_missing(outcome: Outcome) -> None:

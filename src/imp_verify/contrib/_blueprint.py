@@ -76,10 +76,10 @@ def find(
     Raises:
         ConfigurationError: There is no blueprint of this name.
     """
-    offered = app.extensions["imp_verify"]
-    name = name or next(iter(offered))
+    offered = app.extensions.get("imp_verify", {})
+    name = name or next(iter(offered), "payments")
     if name not in offered:
-        known = ", ".join(offered)
+        known = ", ".join(offered) or "none"
         raise ConfigurationError(f"there is no blueprint {name!r:.100}; there are {known}")
     path = urlsplit(url_for(f"{name}.redirect")).path
     accepted = request.headers.getlist("Accept-Language")
