@@ -1,4 +1,8 @@
-"""A Django shop in one file: IMP_KEY=... IMP_SECRET=... gunicorn --threads 8 django_shop:app"""
+"""A Django shop in one file.
+
+IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
+    gunicorn --threads 8 django_shop:app
+"""
 
 import os
 import secrets
@@ -7,10 +11,11 @@ import django
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
-from django.http import HttpResponseRedirect, JsonResponse
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
+PAGE = "<!doctype html><title>Checkout</title>"
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 
 
@@ -30,7 +35,14 @@ def make_store():
     return SqliteStore(DATABASE, expected=expected, on_paid=paid)
 
 
-payments = {"STORE": make_store(), "LANDING": {"success": "/orders/{merchant_uid}"}}
+def pay(request, number):
+    from imp_verify.contrib.django.button import imp_verify_button
+
+    return HttpResponse(PAGE + imp_verify_button(request, number))
+
+
+payments = {"STORE": make_store(), "CHECKOUT": {"USER_CODE": os.environ["IMP_USER_CODE"]}}
+payments |= {"LANDING": {"success": "/orders/{merchant_uid}"}}
 # payments: end
 
 settings.configure(
@@ -69,6 +81,7 @@ def show(request, number):
 urlpatterns = [
     path("orders", order),
     path("orders/<str:number>", show),
+    path("orders/<str:number>/pay", pay),
     path("payments/", include("imp_verify.contrib.django.urls")),
 ]
 app = get_wsgi_application()

@@ -1,4 +1,8 @@
-"""A FastAPI shop: IMP_KEY=... IMP_SECRET=... uvicorn fastapi_shop:app"""
+"""A FastAPI shop.
+
+IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
+    uvicorn fastapi_shop:app
+"""
 
 import os
 import secrets
@@ -6,16 +10,19 @@ import sqlite3
 from contextlib import closing
 
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 # payments: begin
-from imp_verify import AsyncVerifier, Landing
+from imp_verify import AsyncVerifier, Checkout, Landing
+from imp_verify.contrib.browser import async_button
 from imp_verify.contrib.fastapi import payments
 from imp_verify.stores.sqlite import SqliteStore
 
 # payments: end
 
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
+CODE = os.environ["IMP_USER_CODE"]
+PAGE = "<!doctype html><title>Checkout</title>"
 app = FastAPI(title="A shop")
 
 with closing(sqlite3.connect(DATABASE)) as db:
@@ -50,6 +57,13 @@ def paid(outcome, db):
 
 
 store = SqliteStore(DATABASE, expected=expected, on_paid=paid)
-verifier = AsyncVerifier(store, landing=Landing("/orders/{merchant_uid}"))
+verifier = AsyncVerifier(store, checkout=Checkout(CODE), landing=Landing("/orders/{merchant_uid}"))
 app.include_router(payments(verifier), prefix="/payments")
+
+
+@app.get("/orders/{number}/pay")
+async def pay(number: str) -> HTMLResponse:
+    return HTMLResponse(PAGE + await async_button(verifier, number))
+
+
 # payments: end

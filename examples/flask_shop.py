@@ -1,20 +1,26 @@
-"""A Flask shop: IMP_KEY=... IMP_SECRET=... gunicorn --threads 8 flask_shop:app"""
+"""A Flask shop.
+
+IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
+    gunicorn --threads 8 flask_shop:app
+"""
 
 import os
 import secrets
 import sqlite3
 from contextlib import closing
 
-from flask import Flask, abort, redirect, request
+from flask import Flask, abort, redirect, render_template_string, request
 
 # payments: begin
-from imp_verify import Landing, Verifier
+from imp_verify import Checkout, Landing, Verifier
 from imp_verify.contrib.flask import payments
 from imp_verify.stores.sqlite import SqliteStore
 
 # payments: end
 
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
+CODE = os.environ["IMP_USER_CODE"]
+PAGE = "<!doctype html><title>Checkout</title>"
 app = Flask(__name__)
 
 with closing(sqlite3.connect(DATABASE)) as db:
@@ -47,6 +53,13 @@ def paid(outcome, db):
 
 
 store = SqliteStore(DATABASE, expected=expected, on_paid=paid)
-verifier = Verifier(store, landing=Landing("/orders/{merchant_uid}"))
+verifier = Verifier(store, checkout=Checkout(CODE), landing=Landing("/orders/{merchant_uid}"))
 app.register_blueprint(payments(verifier), url_prefix="/payments")
+
+
+@app.get("/orders/<number>/pay")
+def pay(number):
+    return render_template_string(PAGE + "{{ imp_verify_button(number) }}", number=number)
+
+
 # payments: end

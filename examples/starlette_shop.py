@@ -1,4 +1,8 @@
-"""A Starlette shop: IMP_KEY=... IMP_SECRET=... uvicorn starlette_shop:app"""
+"""A Starlette shop.
+
+IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
+    uvicorn starlette_shop:app
+"""
 
 import os
 import secrets
@@ -6,16 +10,19 @@ import sqlite3
 from contextlib import closing
 
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.routing import Mount, Route
 
 # payments: begin
-from imp_verify import AsyncVerifier, Landing
+from imp_verify import AsyncVerifier, Checkout, Landing
+from imp_verify.contrib.browser import async_button
 from imp_verify.contrib.starlette import payments
 from imp_verify.stores.sqlite import SqliteStore
 
 # payments: end
 
+CODE = os.environ["IMP_USER_CODE"]
+PAGE = "<!doctype html><title>Checkout</title>"
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 
 with closing(sqlite3.connect(DATABASE)) as db:
@@ -49,14 +56,21 @@ def paid(outcome, db):
 
 
 store = SqliteStore(DATABASE, expected=expected, on_paid=paid)
-verifier = AsyncVerifier(store, landing=Landing("/orders/{merchant_uid}"))
+verifier = AsyncVerifier(store, checkout=Checkout(CODE), landing=Landing("/orders/{merchant_uid}"))
 mounted = Mount("/payments", payments(verifier))
+
+
+async def pay(request):
+    return HTMLResponse(PAGE + await async_button(verifier, request.path_params["number"]))
+
+
 # payments: end
 
 app = Starlette(
     routes=[
         Route("/orders", order, methods=["POST"]),
         Route("/orders/{number}", show),
+        Route("/orders/{number}/pay", pay),
         mounted,
     ]
 )

@@ -1,4 +1,8 @@
-"""A shop on WSGI alone: IMP_KEY=... IMP_SECRET=... gunicorn --threads 8 wsgi_shop:app"""
+"""A shop on WSGI alone.
+
+IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
+    gunicorn --threads 8 wsgi_shop:app
+"""
 
 import json
 import os
@@ -8,12 +12,15 @@ from contextlib import closing
 from urllib.parse import parse_qs
 
 # payments: begin
-from imp_verify import Landing, Verifier
+from imp_verify import Checkout, Landing, Verifier
+from imp_verify.contrib.browser import button
 from imp_verify.contrib.wsgi import PaymentsMiddleware
 from imp_verify.stores.sqlite import SqliteStore
 
 # payments: end
 
+CODE = os.environ["IMP_USER_CODE"]
+PAGE = "<!doctype html><title>Checkout</title>"
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 
 with closing(sqlite3.connect(DATABASE)) as db:
@@ -28,11 +35,20 @@ def shop(environ, start_response):
             db.execute("INSERT INTO orders VALUES (?, ?, 'open')", (number, total))
             start_response("303 See Other", [("Location", f"/orders/{number}")])
             return []
-        number = environ["PATH_INFO"].rpartition("/")[2]
+        _, _, number, *pay = environ["PATH_INFO"].split("/")
+        if pay == ["pay"]:
+            return answer(
+                start_response, "text/html; charset=utf-8", PAGE + button(verifier, number)
+            )
         row = db.execute("SELECT total, state FROM orders WHERE number = ?", (number,)).fetchone()
     total, state = row or (None, "unknown")
-    body = json.dumps({"number": number, "total": total, "state": state}).encode()
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    body = json.dumps({"number": number, "total": total, "state": state})
+    return answer(start_response, "application/json", body)
+
+
+def answer(start_response, content_type, text):
+    body = text.encode()
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
     start_response("200 OK", headers)
     return [body]
 
@@ -48,6 +64,6 @@ def paid(outcome, db):
 
 
 store = SqliteStore(DATABASE, expected=expected, on_paid=paid)
-verifier = Verifier(store, landing=Landing("/orders/{merchant_uid}"))
+verifier = Verifier(store, checkout=Checkout(CODE), landing=Landing("/orders/{merchant_uid}"))
 app = PaymentsMiddleware(shop, verifier, prefix="/payments")
 # payments: end

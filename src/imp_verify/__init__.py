@@ -25,7 +25,8 @@ from .models import (
     Settled,
     Verdict,
 )
-from .settings import Credentials, Landing
+from .order_numbers import order_number
+from .settings import Checkout, Credentials, Landing
 from .stores import AsyncOrderStore, OrderStore
 from .verifier import AsyncVerifier, Verifier
 
@@ -35,6 +36,7 @@ __all__ = [
     "AsyncOrderStore",
     "AsyncVerifier",
     "Cancellation",
+    "Checkout",
     "ConfigurationError",
     "Credentials",
     "ExpectedPayment",
@@ -58,4 +60,5 @@ __all__ = [
     "StoreError",
     "Verdict",
     "Verifier",
+    "order_number",
 ]

@@ -6,10 +6,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import NamedTuple
 from urllib.parse import quote
 
+from ._page import policy, render
 from .messages import Response
 from .models import Outcome, Verdict
 from .settings import Landing
@@ -197,11 +197,11 @@ def landing(key: str, outcome: Outcome | None, targets: Landing, voice: Voice) -
     Nothing from the request decides the target: it is filled in from what was fetched only.
     """
     row = _TABLE[key]
-    code, word = row.complete
+    word = row.complete[1]
     target: str | None = getattr(targets, row.lands)
     reason = _fail_reason(outcome)
     if target is None:
-        return _page(code, word, reason, voice)
+        return _page(key, reason, targets, voice)
     known = outcome is not None and outcome.expected is not None
     merchant_uid = outcome.merchant_uid if outcome is not None and known else None
     location = (
@@ -234,49 +234,17 @@ def _fail_reason(outcome: Outcome | None) -> str:
     return (payment.fail_reason or "")[:_LONGEST_REASON]
 
 
-_PAGE = """<!doctype html>
-<html lang="{language}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>{message}</title>
-<style>{style}</style>
-</head>
-<body>
-<main>
-<h1>{message}</h1>
-{reason}<p><a href="/">{home}</a></p>
-</main>
-</body>
-</html>
-"""
-_STYLE = (
-    ":root{color-scheme:light dark}"
-    "body{margin:0;font:1rem/1.6 system-ui,sans-serif;color:CanvasText;background:Canvas}"
-    "main{max-width:32rem;margin:15vh auto 0;padding:0 1.5rem;text-align:center}"
-    "h1{font-size:1.375rem;line-height:1.4;word-break:keep-all;overflow-wrap:anywhere}"
-    "p{overflow-wrap:anywhere}a{color:LinkText}"
-)
-_HOME = ("쇼핑몰로 돌아가기", "Back to the shop")
-
-
-def _page(code: int, word: str, reason: str, voice: Voice) -> Response:
-    shown = f"<p>{escape(reason)}</p>\n" if reason else ""
-    body = _PAGE.format(
-        language=voice.language,
-        message=escape(voice.say(_WORDS[word])),
-        style=_STYLE,
-        reason=shown,
-        home=escape(voice.say(_HOME)),
-    )
+def _page(key: str, reason: str, targets: Landing, voice: Voice) -> Response:
+    row = _TABLE[key]
+    code, word = row.complete
     headers = (
         ("Content-Type", "text/html; charset=utf-8"),
         ("Cache-Control", "no-store"),
         ("Referrer-Policy", "no-referrer"),
         ("X-Content-Type-Options", "nosniff"),
-        ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"),
+        ("Content-Security-Policy", policy(targets.theme)),
         *_retry(code),
         *voice.headers(),
     )
-    return Response(code, headers, body.encode("utf-8", "replace"))
+    said = (row.lands, word, voice.say(_WORDS[word]), reason, voice.language)
+    return Response(code, headers, render(*said, targets.theme))

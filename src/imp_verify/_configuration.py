@@ -10,22 +10,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict
-from urllib.parse import urlsplit
 
 from ._accounts import Accounts
+from ._addresses import check_address
 from ._endpoints import Desk
 from ._gateway import Account
 from ._senders import Senders
 from ._verification import Rules
 from .errors import ConfigurationError
 from .messages import is_merchant_uid
-from .settings import Credentials, Landing
+from .settings import Checkout, Credentials, Landing
 
 __all__ = ["Settings", "VerifierArguments"]
 
 _log = logging.getLogger("imp_verify")
 _BASE_URL = "https://api.iamport.kr"
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _TRUTH = {"1": True, "true": True, "0": False, "false": False, "": False}
 _LONGEST_TIMEOUT = 3600.0
 
@@ -40,6 +39,8 @@ class VerifierArguments(TypedDict, total=False):
     timeout: float
     max_lookups: int
     landing: Landing | None
+    checkout: Checkout | None
+    public_url: str | None
     language: str
     confirm_lookup: bool
     webhook_sources: Iterable[str] | None
@@ -54,6 +55,8 @@ class Settings:
     desk: Desk
     max_lookups: int
     test_mode: bool
+    checkout: Checkout | None
+    public_url: str | None
 
     @classmethod
     def read(
@@ -66,6 +69,8 @@ class Settings:
         timeout: float = 5.0,
         max_lookups: int = 64,
         landing: Landing | None = None,
+        checkout: Checkout | None = None,
+        public_url: str | None = None,
         language: str = "ko",
         confirm_lookup: bool = True,
         webhook_sources: Iterable[str] | None = None,
@@ -78,10 +83,8 @@ class Settings:
         """
         test_mode = _truth("IMP_TEST_MODE") if test_mode is None else test_mode
         landing = landing or Landing()
-        _check_kind("test_mode", test_mode, bool)
-        _check_kind("confirm_lookup", confirm_lookup, bool)
-        _check_kind("landing", landing, Landing)
-        _check_language(language)
+        _check_kinds(test_mode, confirm_lookup, landing, checkout, language)
+        own = _check_public_url(public_url)
         address, clock = _check_base_url(base_url), time.monotonic
         make = partial(Account, base_url=address, test_mode=test_mode, clock=clock)
         known = _read_accounts(credentials, accounts, make)
@@ -89,7 +92,7 @@ class Settings:
             _log.warning("test mode is on: payments of test channels count as money")
         rules = Rules(known, _check_timeout(timeout), test_mode, confirm_lookup, clock)
         desk = Desk(rules, landing, language, Senders(webhook_sources, trusted_proxies))
-        return cls(desk, _check_max_lookups(max_lookups), test_mode)
+        return cls(desk, _check_max_lookups(max_lookups), test_mode, checkout, own)
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:
@@ -121,6 +124,18 @@ def _read_accounts(
     return Accounts(named={name: make(each, name=name) for name, each in accounts.items()})
 
 
+def _check_kinds(
+    test_mode: object, confirm_lookup: object, landing: object, checkout: object, language: object
+) -> None:
+    _check_kind("test_mode", test_mode, bool)
+    _check_kind("confirm_lookup", confirm_lookup, bool)
+    _check_kind("landing", landing, Landing)
+    if checkout is not None:
+        _check_kind("checkout", checkout, Checkout)
+    if language not in ("ko", "en", "auto"):
+        raise ConfigurationError('language must be "ko", "en" or "auto"')
+
+
 def _credentials_from_environment() -> Credentials:
     environment = os.environ
     tier = environment.get("IMP_TIER") or None
@@ -149,36 +164,13 @@ def _check_max_lookups(number: int) -> int:
     return number
 
 
-def _check_language(language: str) -> None:
-    if language not in ("ko", "en", "auto"):
-        raise ConfigurationError('language must be "ko", "en" or "auto"')
-
-
 def _check_base_url(given: str | None) -> str:
-    """Give the gateway's address without a slash at its end; https, or http to this machine."""
+    """Give the gateway's address without a slash at its end."""
     url = given or os.environ.get("IMP_API_URL") or _BASE_URL
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except (ValueError, AttributeError):
-        raise ConfigurationError("base_url (IMP_API_URL) is no address") from None
-    if not host or parts.username is not None or parts.query or parts.fragment or port == 0:
-        raise ConfigurationError(
-            "base_url (IMP_API_URL) must be an address without user, query or fragment"
-        )
-    if "?" in url or "#" in url:  # an empty query or fragment is none to urlsplit
-        raise ConfigurationError("base_url (IMP_API_URL) must be without query and fragment")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigurationError("base_url (IMP_API_URL) holds a character that no address has")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
-        raise ConfigurationError(
-            "base_url (IMP_API_URL) must be https; http goes to this machine only"
-        )
-    return url.rstrip("/")
+    return check_address("base_url (IMP_API_URL)", url)
 
 
-def _is_loopback(host: str) -> bool:
-    if host in _LOOPBACK:
-        return True
-    octets = host.split(".")
-    return len(octets) == 4 and octets[0] == "127" and all(each.isdigit() for each in octets)
+def _check_public_url(given: str | None) -> str | None:
+    """Give the shop's own address without a slash at its end; None where nobody says it."""
+    url = given or os.environ.get("IMP_PUBLIC_URL") or None
+    return None if url is None else check_address("public_url (IMP_PUBLIC_URL)", url)

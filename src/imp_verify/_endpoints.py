@@ -1,5 +1,5 @@
-"""complete, redirect, webhook and confirm: read a notice, run a flow, look up the answer. A flow
-itself, without I/O."""
+"""complete, redirect, webhook and confirm: read a notice, run a flow, look up the answer; and the
+browser module. A flow itself, without I/O."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ._answers import (
     verdict_answer,
 )
 from ._flow import Flow
+from ._module import MODULE, module
 from ._senders import Senders
 from ._verification import Rules, approve, find_imp_uid, verify
 from .errors import GatewayError, InvalidRequest
@@ -31,7 +32,7 @@ __all__ = ["ENDPOINTS", "KEYS", "METHODS", "RETURN_KEYS", "Desk", "serve", "too_
 
 _log = logging.getLogger("imp_verify")
 
-ENDPOINTS = ("complete", "redirect", "webhook", "confirm")
+ENDPOINTS = ("complete", "redirect", "webhook", "confirm", MODULE)
 """The routes under a shop's prefix, each with and without a trailing slash."""
 
 METHODS = {
@@ -39,6 +40,7 @@ METHODS = {
     "redirect": ("GET",),
     "webhook": ("POST",),
     "confirm": ("POST",),
+    MODULE: ("GET", "HEAD"),
 }
 KEYS = {
     "complete": ("imp_uid", "merchant_uid"),
@@ -71,6 +73,8 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
     voice = Voice.of(desk.language, request.values("accept-language"))
     if request.method not in methods:
         return no_method(endpoint, request.method, ", ".join((*methods, "OPTIONS")), voice)
+    if endpoint == MODULE:
+        return module(request)
     if request.method == "GET":
         return (yield from _serve_return(desk, request, voice))
     notice: Notice | None = None

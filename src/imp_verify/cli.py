@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 GOOD, FOUND, WRONG_USE = 0, 1, 2
 DEMO_PORT = 8000
@@ -43,7 +44,37 @@ def _parser() -> argparse.ArgumentParser:
         help="where pages load the browser SDK from",
     )
     demo.set_defaults(run=_demo)
+    _add_snippet(commands)
     return parser
+
+
+def _add_snippet(commands: Any) -> None:
+    snippet = commands.add_parser("snippet", help="print the browser code to paste into a page")
+    snippet.add_argument(
+        "--flavor", required=True, choices=("jquery", "esnext", "react", "vue", "html")
+    )
+    snippet.add_argument("--language", choices=("ko", "en"), default="ko", help="of the comments")
+    snippet.add_argument("--user-code", default="imp00000000", help="for IMP.init")
+    snippet.add_argument("--channel-key", help="the channel in the console")
+    snippet.add_argument("--pg", help="the older way to choose it: provider or provider.mid")
+    snippet.add_argument("--prefix", default="/payments", help="where the endpoints are")
+    snippet.add_argument(
+        "--public-url", default="https://shop.example", help="the shop's own address"
+    )
+    snippet.set_defaults(run=_snippet)
+
+
+def _snippet(args: argparse.Namespace) -> int:
+    from imp_verify import ConfigurationError
+    from imp_verify.contrib.browser import snippet
+
+    given = {name: value for name, value in vars(args).items() if name != "run"}
+    try:
+        code = snippet(given.pop("flavor"), given.pop("language"), **given)
+    except ConfigurationError as error:
+        return _wrong_use(str(error))
+    sys.stdout.buffer.write(code.encode())  # Korean, whatever the terminal's own encoding is
+    return GOOD
 
 
 def _demo(args: argparse.Namespace) -> int:

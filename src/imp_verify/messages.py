@@ -73,6 +73,11 @@ class Response:
     headers: tuple[tuple[str, str], ...]
     body: bytes
 
+    def length(self, method: str) -> int | None:
+        """Give the `Content-Length` of this answer to a request by `method`; None where it has
+        none to tell, because no body belongs to it."""
+        return None if method == "HEAD" or self.status in (204, 304) else len(self.body)
+
 
 def check_imp_uid(value: object) -> str:
     """Give the imp_uid back, or raise `InvalidRequest`: 1 to 32 ASCII letters, digits, `_` and

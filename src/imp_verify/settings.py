@@ -1,13 +1,16 @@
-"""What a shop sets once: credentials and where a redirect lands. Checked here, so that later code
-need not."""
+"""What a shop sets once: credentials, where a redirect lands, and what the payment window needs.
+Checked here, so that later code need not."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ._addresses import check_address
 from .errors import ConfigurationError
 
-__all__ = ["Credentials", "Landing", "check_credential"]
+__all__ = ["Checkout", "Credentials", "Landing", "check_credential"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,43 @@ class Landing:
     `{merchant_uid}`, `{status}`
     and `{reason}`, which are filled in percent-encoded.
 
+    Args:
+        theme: CSS values for the built-in page: `background`, `surface`, `text`, `muted`,
+            `accent`, `on-accent`, `success`, `failure`, `waiting` (colours), `radius` and `font`;
+            `{"accent": "#0a6b4f"}` for one. `light-dark(a, b)` gives a colour for each scheme.
+
     Raises:
-        ConfigurationError: A target of another form, or with an unknown placeholder.
+        ConfigurationError: A target of another form, or with an unknown placeholder; a theme with
+            another name, or a value that is no plain CSS value.
     """
 
     success: str | None = None
     failure: str | None = None
     pending: str | None = None
+    theme: Mapping[str, str] = field(default_factory=dict, kw_only=True, hash=False)
 
     def __post_init__(self) -> None:
-        for name in self.__slots__:
+        for name in ("success", "failure", "pending"):
             _check_target(name, getattr(self, name))
+        if not isinstance(self.theme, Mapping):
+            raise ConfigurationError("Landing.theme must be a mapping of names to CSS values")
+        for name, value in self.theme.items():
+            _check_theme(name, value)
+
+
+_THEME = (
+    *("background", "surface", "text", "muted", "accent", "on-accent"),
+    *("success", "failure", "waiting", "radius", "font"),
+)
+_CSS_VALUE = re.compile(r"[\w#%.,()+*/ -]{1,200}", re.ASCII)
+
+
+def _check_theme(name: object, value: object) -> None:
+    if name not in _THEME:
+        raise ConfigurationError(f"Landing.theme has {', '.join(_THEME)}, and no {name!r:.100}")
+    good = isinstance(value, str) and _CSS_VALUE.fullmatch(value) is not None
+    if not good or str(value).count("(") != str(value).count(")"):
+        raise ConfigurationError(f"Landing.theme[{name!r}] is no plain CSS value")
 
 
 _PLACEHOLDERS = ("{merchant_uid}", "{status}", "{reason}")
@@ -86,3 +115,51 @@ def _check_target(name: str, target: object) -> None:
     if "{" in rest or "}" in rest:
         known = ", ".join(_PLACEHOLDERS)
         raise ConfigurationError(f"Landing.{name} may hold {known} and no other braces")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """What the payment window is told about the shop. A buyer sees all of it; nothing is secret.
+
+    Args:
+        user_code: The shop's code at the gateway (고객사 식별코드), "imp00000000" for one.
+        channel_key: The console's channel; for v1/iamport.js, which has taken the place of `pg`.
+        pg: The older selector, "provider" or "provider.mid". With neither the console's default
+            is meant.
+        tier: A sub-store's code; the window is then opened by `IMP.agency`.
+        notice_urls: Where webhooks of these payments go *instead of* the console's address.
+        confirm: Whether the gateway asks `{prefix}/confirm` before it approves. The vendor must
+            have enabled this for the account.
+
+    Raises:
+        ConfigurationError: A field is unusable, or `channel_key` and `pg` are both given; the
+            text names it.
+    """
+
+    user_code: str
+    channel_key: str | None = None
+    pg: str | None = None
+    tier: str | None = None
+    notice_urls: Iterable[str] = ()
+    confirm: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("user_code", "channel_key", "pg", "tier"):
+            value = getattr(self, name)
+            if (value is not None or name == "user_code") and not _is_word(value):
+                raise ConfigurationError(f"Checkout.{name} must be text without white space")
+        if self.channel_key is not None and self.pg is not None:
+            raise ConfigurationError(
+                "Checkout.channel_key and Checkout.pg both choose the PG: give one of them"
+            )
+        if not isinstance(self.confirm, bool):
+            raise ConfigurationError("Checkout.confirm must be True or False")
+        if isinstance(self.notice_urls, str) or not isinstance(self.notice_urls, Iterable):
+            raise ConfigurationError("Checkout.notice_urls must be a list of addresses")
+        urls = [check_address("Checkout.notice_urls", url, query=True) for url in self.notice_urls]
+        object.__setattr__(self, "notice_urls", tuple(urls))
+
+
+def _is_word(value: object) -> bool:
+    printable = isinstance(value, str) and value != "" and value.isprintable()
+    return printable and not any(character.isspace() for character in str(value))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
+from hashlib import sha256
 from html import unescape
 from typing import Any
 from urllib.parse import unquote
@@ -308,7 +310,7 @@ def test_an_account_lands_as_success_and_says_so() -> None:
 
 @pytest.mark.parametrize("left_out", ["success", "failure", "pending"])
 def test_a_target_left_out_is_the_built_in_page(left_out: str) -> None:
-    targets: dict[str, str | None] = {"success": "/s", "failure": "/f", "pending": "/p"}
+    targets: dict[str, Any] = {"success": "/s", "failure": "/f", "pending": "/p"}
     for key in KEYS:
         answer = landing(key, None, Landing(**{**targets, left_out: None}), KOREAN)
         assert (answer.status != 303) is (TABLE[key][4] == left_out)
@@ -394,6 +396,15 @@ def test_a_reason_that_is_no_text_is_none(odd: object) -> None:
 # --- the built-in page ---------------------------------------------------------------------------
 
 
+HOME = "쇼핑몰로 돌아가기".count("가")
+
+
+def style_hash(page: Response) -> str:
+    """Give what a browser makes of the page's style, to find it in the policy."""
+    style = page.body.partition(b"<style>")[2].partition(b"</style>")[0]
+    return "sha256-" + b64encode(sha256(style).digest()).decode()
+
+
 @pytest.mark.parametrize("voice", [KOREAN, ENGLISH])
 @pytest.mark.parametrize("key", KEYS)
 def test_the_built_in_page_says_what_complete_says(key: str, voice: Voice) -> None:
@@ -406,7 +417,10 @@ def test_the_built_in_page_says_what_complete_says(key: str, voice: Voice) -> No
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src '{style_hash(page)}'; "
+            "base-uri 'none'; form-action 'none'"
+        ),
         **({"Retry-After": "10"} if page.status == 503 else {}),
     }
 
@@ -416,16 +430,40 @@ def test_the_built_in_page_shows_why_as_escaped_text(text: str) -> None:
     plain = landing(Verdict.FAILED, known("failed"), Landing(), KOREAN).body.decode()
     told = known("failed", paid={"fail_reason": text})
     page = landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()
-    shown = page.replace("<p>", "", 1).partition("</h1>\n")[2].partition("</p>\n")[0]
+    shown = page.partition("</h1>\n<p>")[2].partition("</p>\n")[0]
     assert unescape(shown) == text or "\x00" in text or "\r" in text
     assert not set(shown) & set("<>\"'")
     assert page.count("<") == plain.count("<") + 2
     assert "<script" not in page
 
 
+@pytest.mark.parametrize("voice", [KOREAN, ENGLISH])
+@pytest.mark.parametrize("key", KEYS)
+def test_only_a_page_that_may_change_can_be_asked_for_again(key: str, voice: Voice) -> None:
+    page = landing(key, None, Landing(), voice).body.decode()
+    waits = TABLE[key][4] == "pending"
+    again = {"ko": "다시 확인하기", "en": "Check again"}[voice.language]
+    assert (f'<a href="">{again}</a>' in page) is waits
+    assert page.count("<a ") == 1 + waits
+    do_not = {"ko": "다시 결제하지 마시고", "en": "do not pay again"}[voice.language]
+    assert (do_not in page) is waits
+    for found in ("<script", "http-equiv", "onclick", "<img", "<link", "url("):
+        assert found not in page.lower()
+
+
+def test_a_theme_changes_the_style_and_the_policy_with_it() -> None:
+    theme = {"accent": "light-dark(#0a6b4f, #9be)", "radius": "0", "font": "Georgia, serif"}
+    page = landing(Verdict.PAID, None, Landing(theme=theme), KOREAN)
+    own = ":root{--accent:light-dark(#0a6b4f, #9be);--radius:0;--font:Georgia, serif;}"
+    assert own in page.body.decode()
+    assert style_hash(page) in headers(page)["Content-Security-Policy"]
+    plain = landing(Verdict.PAID, None, Landing(), KOREAN)
+    assert headers(plain)["Content-Security-Policy"] != headers(page)["Content-Security-Policy"]
+
+
 def test_a_long_reason_is_clipped() -> None:
     told = known("failed", paid={"fail_reason": "가" * 100_000})
-    assert len(landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()) < 3000
+    assert landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode().count("가") == 200 + HOME
     assert len(headers(landing(Verdict.FAILED, told, TARGETS, KOREAN))["Location"]) < 2000
 
 

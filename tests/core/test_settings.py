@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from imp_verify import ConfigurationError, Credentials, Landing
+from imp_verify import Checkout, ConfigurationError, Credentials, Landing, Verifier
 from imp_verify.settings import check_credential
+from imp_verify.stores.memory import MemoryStore
 
 SECRET = "s3cr3t-of-the-shop"
 
@@ -122,3 +123,125 @@ def test_a_landing_left_out_is_none() -> None:
     assert Landing() == Landing(None, None, None)
     with pytest.raises(FrozenInstanceError):
         Landing().success = "//evil.test"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "theme",
+    [
+        *(None, 5, "accent:red", [("accent", "red")], {"colour": "red"}, {5: "red"}),
+        *({"accent": 5}, {"accent": ""}, {"accent": "red;color:blue"}, {"accent": "red}body{x"}),
+        *({"accent": "</style>"}, {"accent": "url(//evil.test"}, {"font": '"A"'}, {"font": "a\nb"}),
+        *({"accent": "a" * 201}, {"accent": "\\72 ed"}, {"accent": "red!important"}),
+    ],
+    ids=ascii,
+)
+def test_a_theme_of_another_form_is_refused(theme: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Landing\.theme"):
+        Landing(theme=theme)
+
+
+def test_a_theme_is_css_values_by_name() -> None:
+    theme = {"accent": "light-dark(#0a6b4f, rgb(1 2 3 / 50%))", "font": "Noto Sans KR, serif"}
+    assert Landing(theme=theme).theme == theme
+    assert Landing().theme == {}
+
+
+# --- what the payment window is told -------------------------------------------------------------
+
+
+def test_a_checkout_is_a_frozen_value() -> None:
+    urls = ["https://shop.test/hook?a=1", "http://localhost:8000/hook"]
+    checkout = Checkout("imp00000000", "channel-key-1", tier="ABC", notice_urls=urls, confirm=True)
+    assert checkout.notice_urls == tuple(urls)
+    assert checkout == pickle.loads(pickle.dumps(checkout))
+    assert Checkout("imp00000000", pg="html5_inicis.INIpayTest").pg == "html5_inicis.INIpayTest"
+    with pytest.raises(FrozenInstanceError):
+        checkout.confirm = False  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["user_code", "channel_key", "pg", "tier"])
+@pytest.mark.parametrize("value", ["", " ", "imp 1", "imp1\n", "imp\u30001", "\x00", 5, b"imp1"])
+def test_a_checkouts_words_are_text_without_white_space(name: str, value: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^Checkout\.{name} "):
+        Checkout(**{"user_code": "imp00000000", name: value})
+
+
+def test_a_checkout_needs_a_user_code() -> None:
+    with pytest.raises(ConfigurationError, match=r"^Checkout\.user_code "):
+        Checkout(None)  # type: ignore[arg-type]
+
+
+def test_a_checkout_chooses_the_pg_in_one_way_only() -> None:
+    with pytest.raises(ConfigurationError, match=r"channel_key and Checkout\.pg"):
+        Checkout("imp00000000", "channel-key-1", "kcp")
+
+
+@pytest.mark.parametrize(
+    "urls", ["https://shop.test/hook", ["/hook"], ["http://shop.test/"], [5], None, 5, ["https://"]]
+)
+def test_a_checkouts_notice_urls_are_absolute(urls: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Checkout\.notice_urls "):
+        Checkout("imp00000000", notice_urls=urls)
+
+
+@pytest.mark.parametrize("confirm", [None, 1, "yes"])
+def test_confirm_is_true_or_false(confirm: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Checkout\.confirm "):
+        Checkout("imp00000000", confirm=confirm)
+
+
+# --- the shop's own address ----------------------------------------------------------------------
+
+
+def verifier(**arguments: Any) -> Verifier:
+    store = MemoryStore(expected=lambda order, _: 39000)
+    keys = Credentials("key", SECRET)
+    return Verifier(store, credentials=keys, test_mode=True, **arguments)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://shop.test", "https://shop.test"),
+        ("https://shop.test/", "https://shop.test"),
+        ("https://shop.test:8443/a/b//", "https://shop.test:8443/a/b"),
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://localhost", "http://localhost"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_the_public_url_is_kept_without_a_slash(
+    given: str, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert verifier(public_url=given)._settings.public_url == kept
+    monkeypatch.setenv("IMP_PUBLIC_URL", given)
+    assert verifier()._settings.public_url == kept
+    assert verifier(public_url="https://given.test")._settings.public_url == "https://given.test"
+    monkeypatch.setenv("IMP_PUBLIC_URL", "")
+    assert verifier()._settings.public_url is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("shop.test", "/payments", "//shop.test", "http://shop.test", "ftp://shop.test"),
+        *("https://", "https:///x", "https://shop.test?", "https://shop.test/?a=1"),
+        *("https://shop.test#", "https://u:p@shop.test", "https://shop.test:99999"),
+        *(
+            "https://shop.test/a b",
+            "https://가게.test",
+            'https://shop.test/"x',
+            "https://shop.test\n",
+        ),
+        *("https://[::1", "http://127.0.0.1.evil.test", "javascript:alert(1)", 5),
+    ],
+)
+def test_a_public_url_that_is_no_address_is_refused_by_its_name(given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"^public_url \(IMP_PUBLIC_URL\) ") as caught:
+        verifier(public_url=given)
+    assert str(given) not in str(caught.value)
+
+
+def test_a_checkout_of_another_kind_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"^checkout must be Checkout, not str"):
+        verifier(checkout="imp00000000")

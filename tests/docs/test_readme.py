@@ -5,13 +5,18 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from flask import Flask, render_template_string
 
+from imp_verify import Credentials, Verifier
+from imp_verify.contrib.flask import payments
 from imp_verify.sandbox import SandboxServer
+from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import OrderStoreContract, TrialShop
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +61,25 @@ def test_the_trial_of_the_readme_gives_all_that_a_trial_needs(readme: str) -> No
     made = written["MyShop"]()
     assert made.store.work == made.ship
     assert issubclass(written["TestMyStore"], OrderStoreContract)
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_pay_button_of_the_readme_is_a_button(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from imp_verify import Checkout.*?)```", text, re.DOTALL)
+    (cell,) = re.findall(r"^\| Flask, Quart \| `(.*)` \|$", text, re.MULTILINE)
+    orders: dict[str, int] = {}
+    store = MemoryStore(expected=lambda number, _: orders.get(number))
+    keys: Any = {"credentials": Credentials("key", "secret"), "test_mode": True}
+    page: dict[str, Any] = {"store": store, "Verifier": partial(Verifier, **keys)}
+    exec(compile(code, readme, "exec"), page)
+    orders[page["number"]] = 39000
+    app = Flask("shop")
+    app.register_blueprint(payments(page["verifier"]), url_prefix="/payments")
+    with app.test_request_context():
+        button = render_template_string(cell, number=page["number"])
+    assert '"amount":39000,' in button
+    assert '"m_redirect_url":"https://your.shop/payments/redirect"' in button
 
 
 @pytest.mark.parametrize("readme", READMES)

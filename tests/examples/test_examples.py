@@ -53,6 +53,13 @@ def state(shop: Server, number: str) -> str:
     return str(answer.json()["state"])
 
 
+def pay_page(shop: Server, number: str) -> str:
+    answer = requests.get(f"http://127.0.0.1:{shop.port}/orders/{number}/pay", timeout=30)
+    assert answer.status_code == 200, answer
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    return answer.text
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_example_sells_once_and_refuses_a_forged_amount(name: str, tmp_path: Path) -> None:
     with SandboxServer() as server:
@@ -62,11 +69,16 @@ def test_an_example_sells_once_and_refuses_a_forged_amount(name: str, tmp_path: 
             "IMP_SECRET": "sandbox_secret",
             "IMP_API_URL": server.url,
             "IMP_TEST_MODE": "1",
+            "IMP_USER_CODE": "imp00000000",
+            "IMP_PUBLIC_URL": "https://shop.test",
             "SHOP_DB": str(tmp_path / "shop.db"),
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         with started(name, COMMANDS[name], variables, EXAMPLES) as shop:
             number, forged = order(shop, 39000), order(shop, 39000)
+            page = pay_page(shop, number)
+            assert f'"merchant_uid":"{number}","amount":39000,' in page
+            assert '"m_redirect_url":"https://shop.test/payments/redirect"' in page
             opened = server.sandbox.gateway.open({"merchant_uid": number, "amount": 39000})
             cheap = server.sandbox.gateway.open({"merchant_uid": forged, "amount": 390})
             for attempt in (opened, cheap):

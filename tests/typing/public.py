@@ -15,7 +15,9 @@ from imp_verify import (
     Settled,
     Verdict,
     Verifier,
+    order_number,
 )
+from imp_verify.contrib.browser import Markup, async_button, button, find_order
 
 
 def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
@@ -41,6 +43,18 @@ async def an_async_one_too(store: OrderStore, one: Credentials, receipt: Receipt
     assert_type(await verifier.payment("imp_123456789012", account="kr"), Payment | None)
     assert_type(await verifier.payments_of("ORD-1001", account="kr"), tuple[Payment, ...])
     assert_type(receipt.account, str | None)
+
+
+def a_button_is_finished_html(verifier: Verifier) -> None:
+    assert_type(button(verifier, order_number(), name="chair"), Markup)
+    button(verifier, "ORD", pay_metod="card")  # type: ignore[call-arg]  # pyright: ignore
+
+
+async def an_async_shop_awaits_its_orders(verifier: AsyncVerifier) -> None:
+    order = await find_order(verifier, "ORD-1001")
+    assert_type(order, ExpectedPayment)
+    assert_type(button(verifier, order), Markup)
+    assert_type(await async_button(verifier, "ORD-1001"), Markup)
 
 
 def an_outcome_says_what_may_be_missing(outcome: Outcome) -> None:

@@ -46,8 +46,9 @@ async def answer(
         ),
     )
     headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in response.headers]
-    if scope["method"] != "HEAD" and response.status != 204:
-        headers.append((b"content-length", b"%d" % len(response.body)))
+    length = response.length(scope["method"])
+    if length is not None:
+        headers.append((b"content-length", b"%d" % length))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import Landing, Response, Verdict, _answers
 from .._endpoints import KEYS, METHODS, RETURN_KEYS
+from .._module import MODULE
 
 __all__ = ["operations"]
 
@@ -31,7 +32,7 @@ _FORMS = ("application/json", "application/x-www-form-urlencoded", "multipart/fo
 
 def operations(endpoint: str, order: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """Give each documented method, with FastAPI's arguments; `order`: must a request name it?"""
-    for method in METHODS[endpoint]:
+    for method in () if endpoint == MODULE else METHODS[endpoint]:
         returns = method == "GET"
         described = {
             "summary": _RETURN if returns else _SUMMARIES[endpoint],
@@ -75,8 +76,8 @@ def _made(endpoint: str, returns: bool, language: str) -> Iterator[Response]:
 def _describe(endpoint: str, returns: bool) -> dict[int | str, dict[str, Any]]:
     """Describe each status code: its words as an enum, and each whole body as an example."""
     described: dict[int | str, dict[str, Any]] = {}
-    korean, english = (_made(endpoint, returns, language) for language in ("ko", "en"))
-    for answer, translated in zip(korean, english, strict=True):
+    languages = (_made(endpoint, returns, language) for language in ("ko", "en"))
+    for answer, translated in zip(*languages, strict=True):
         headers = dict(answer.headers)
         about = described.setdefault(answer.status, {"description": "The built-in page"})
         for name in headers.keys() & {"Location", "Retry-After"}:
@@ -91,8 +92,7 @@ def _describe(endpoint: str, returns: bool) -> dict[int | str, dict[str, Any]]:
 
 
 def _add_example(about: dict[str, Any], body: dict[str, str], sentence: str) -> None:
-    texts = {key: {**_TEXT} for key in body}
-    schema = {"type": "object", "required": [*body], "properties": texts}
+    schema = {"type": "object", "required": [*body], "properties": {k: {**_TEXT} for k in body}}
     content = about.setdefault("content", {"application/json": {"schema": schema, "examples": {}}})
     kind = content["application/json"]
     kind["examples"][body["status"]] = {"summary": sentence, "value": body}

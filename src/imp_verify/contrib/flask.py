@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from urllib.parse import urlencode
 
 try:
-    from flask import Blueprint, Response, current_app, request
+    from flask import Blueprint, Response, current_app, request, url_for
     from werkzeug.exceptions import RequestEntityTooLarge
 except ImportError as error:
     raise ImportError(
@@ -14,24 +15,34 @@ except ImportError as error:
     ) from error
 
 from .. import MAX_BODY, Request, Verifier
-from ._blueprint import add_rules
+from ._blueprint import add_rules, find
 from ._wsgi import BROKEN, read_body
+from .browser import Markup, button
 
-__all__ = ["payments"]
+__all__ = ["imp_verify_button", "payments"]
 
 
 def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
     """Make the payment endpoints, to be registered under the shop's prefix, on any number of
-    applications.
+    applications; their templates get `imp_verify_button`.
 
     Args:
         verifier: A plain `Verifier`.
         name: The blueprint's name; a second verifier in one app needs another.
     """
     blueprint = Blueprint(name, __name__)
-    add_rules(blueprint, _view, verifier)
+    add_rules(blueprint, _view, verifier, imp_verify_button)
     blueprint.url_value_preprocessor(_exempt)
     return blueprint
+
+
+def imp_verify_button(
+    order: Any, *, payments: str | None = None, nonce: str | None = None, **options: Any
+) -> Markup:
+    """`{{ imp_verify_button(order) }}`: see `imp_verify.contrib.browser.button`. `payments` names
+    the blueprint, where there are several; else it is the first."""
+    verifier, place = find(current_app, request, url_for, payments, nonce)
+    return button(verifier, order, place=place, **options)
 
 
 def _exempt(endpoint: str | None, values: object) -> None:

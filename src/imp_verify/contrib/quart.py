@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Any
 
 try:
-    from quart import Blueprint, Response, request
+    from quart import Blueprint, Response, current_app, request, url_for
     from werkzeug.exceptions import RequestEntityTooLarge
 except ImportError as error:
     raise ImportError(
@@ -15,22 +16,32 @@ except ImportError as error:
 
 from .. import MAX_BODY, AsyncVerifier
 from ._asgi import Message, Scope, answer, form_again
-from ._blueprint import add_rules
+from ._blueprint import add_rules, find
+from .browser import Markup, async_button
 
-__all__ = ["payments"]
+__all__ = ["imp_verify_button", "payments"]
 
 
 def payments(verifier: AsyncVerifier, *, name: str = "payments") -> Blueprint:
     """Make the payment endpoints, to be registered under the shop's prefix, on any number of
-    applications.
+    applications; their templates get `imp_verify_button`.
 
     Args:
         verifier: An `AsyncVerifier`.
         name: The blueprint's name; a second verifier in one app needs another.
     """
     blueprint = Blueprint(name, __name__)
-    add_rules(blueprint, _view, verifier)
+    add_rules(blueprint, _view, verifier, imp_verify_button)
     return blueprint
+
+
+async def imp_verify_button(
+    order: Any, *, payments: str | None = None, nonce: str | None = None, **options: Any
+) -> Markup:
+    """`{{ imp_verify_button(order) }}`: see `imp_verify.contrib.browser.button`. `payments` names
+    the blueprint, where there are several; else it is the first."""
+    verifier, place = find(current_app, request, url_for, payments, nonce)
+    return await async_button(verifier, order, place=place, **options)
 
 
 async def _view(verifier: AsyncVerifier, endpoint: str) -> Response:

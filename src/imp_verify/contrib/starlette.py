@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 try:
     from starlette.routing import Route, Router
@@ -14,8 +16,9 @@ except ImportError as error:
 
 from .. import ENDPOINTS, AsyncVerifier
 from ._asgi import answer
+from .browser import Markup, Place, button
 
-__all__ = ["payments"]
+__all__ = ["payments", "template_button"]
 
 
 def payments(verifier: AsyncVerifier) -> Router:
@@ -23,6 +26,32 @@ def payments(verifier: AsyncVerifier) -> Router:
     paths = [(name, f"/{name}{slash}") for name in ENDPOINTS for slash in ("", "/")]
     routes = [Route(path, _Endpoint(verifier, name)) for name, path in paths]
     return Router(routes, redirect_slashes=False)
+
+
+def template_button(verifier: AsyncVerifier, *, prefix: str = "/payments") -> Callable[..., Markup]:
+    """Make the function for `templates.env.globals["imp_verify_button"]`, for FastAPI too.
+
+    A template then says `{{ imp_verify_button(order) }}`, where the order is
+    `await find_order(verifier, number)`, or whatever else but a number
+    `imp_verify.contrib.browser.button` takes; it raises like that. `nonce` and ButtonOptions may
+    follow.
+
+    Args:
+        prefix: Where the endpoints are mounted in the application.
+    """
+    from jinja2 import pass_context
+
+    @pass_context
+    def imp_verify_button(
+        context: Any, order: Any, *, nonce: str | None = None, **options: Any
+    ) -> Markup:
+        request = context["request"]
+        scope = request.scope
+        root = scope.get("app_root_path", scope.get("root_path", ""))
+        place = Place(prefix, root, nonce, request.headers.getlist("accept-language"))
+        return button(verifier, order, place=place, **options)
+
+    return imp_verify_button
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,9 @@ class PaymentsMiddleware:
         answer = self._verifier.serve(endpoint, _request(environ))
         status = f"{answer.status} {HTTPStatus(answer.status).phrase}"
         headers = list(answer.headers)
-        if environ["REQUEST_METHOD"] != "HEAD" and answer.status != HTTPStatus.NO_CONTENT:
-            headers.append(("Content-Length", str(len(answer.body))))
+        length = answer.length(environ["REQUEST_METHOD"])
+        if length is not None:
+            headers.append(("Content-Length", str(length)))
         start_response(status, headers)
         return [answer.body]
 

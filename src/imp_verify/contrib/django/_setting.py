@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from asgiref.sync import sync_to_async
 from django.utils.module_loading import import_string
 
-from ... import AsyncVerifier, ConfigurationError, Credentials, Landing, Verifier
+from ... import AsyncVerifier, Checkout, ConfigurationError, Credentials, Landing, Verifier
 from ..._configuration import VerifierArguments
 from ...stores import in_thread, store_is_async
 
@@ -16,9 +16,9 @@ __all__ = ["make_verifier"]
 
 T = TypeVar("T")
 
-_PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "ACCOUNTS", "LANDING")
+_PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "ACCOUNTS", "LANDING", "CHECKOUT")
 """What may be given as a dotted path; what turns out to be a class is called without arguments."""
-_VALUES: Mapping[str, Callable[..., object]] = {"CREDENTIALS": Credentials, "LANDING": Landing}
+_VALUES = {"CREDENTIALS": Credentials, "LANDING": Landing, "CHECKOUT": Checkout}
 """What may be given as a dictionary of its arguments, in capitals or not; each of ACCOUNTS too."""
 _KEYS = {"STORE", "TRANSPORT", "ASYNC", *map(str.upper, VerifierArguments.__annotations__)}
 

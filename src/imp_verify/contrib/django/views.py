@@ -91,8 +91,9 @@ def _response(request: HttpRequest, answer: Response) -> HttpResponse:
     del response.headers["Content-Type"]
     for name, value in answer.headers:
         response.headers[name] = value
-    if request.method != "HEAD" and answer.status != 204:
-        response.headers["Content-Length"] = str(len(answer.body))
+    length = answer.length(request.method or "")
+    if length is not None:
+        response.headers["Content-Length"] = str(length)
     # Older versions cache for a whole site even what says no-store.
     request._cache_update_cache = False
     return response

@@ -1,0 +1,112 @@
+"""The built-in page that a buyer comes back to where the shop has none of its own: no script, no
+picture, nothing loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+__all__ = ["policy", "render"]
+
+_PAGE = """<!doctype html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<meta name="color-scheme" content="light dark">
+<title>{message}</title>
+<style>{style}</style>
+</head>
+<body>
+<main class="{kind}">
+<svg viewBox="0 0 48 48" aria-hidden="true" focusable="false"><path d="{mark}"/></svg>
+<h1>{message}</h1>
+{more}</main>
+</body>
+</html>
+"""
+_STYLE = """
+:root{color-scheme:light dark;--background:#f4f5f7;--surface:#fff;--text:#1b1f24;--muted:#555c66;
+--accent:#1d57d0;--on-accent:#fff;--success:#12703f;--failure:#b3261e;--waiting:#85560a;
+--radius:14px;--font:system-ui,"Apple SD Gothic Neo","Malgun Gothic","Noto Sans KR",sans-serif}
+@media (prefers-color-scheme:dark){:root{--background:#101215;--surface:#1b1f24;--text:#f1f3f5;
+--muted:#aeb6c0;--accent:#8db4ff;--on-accent:#0c1626;--success:#6fd6a0;--failure:#ffb4ab;
+--waiting:#f3c26b}}
+:root{THEME}
+*{box-sizing:border-box}
+body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.5rem 1rem;
+font:1rem/1.6 var(--font);color:var(--text);background:var(--background);
+word-break:keep-all;overflow-wrap:anywhere}
+main{width:100%;max-width:28rem;padding:2.5rem 1.5rem 2rem;text-align:center;
+background:var(--surface);border-radius:var(--radius);border:1px solid transparent}
+svg{width:3.5rem;height:3.5rem;fill:none;stroke:currentColor;stroke-width:3;stroke-linecap:round;
+stroke-linejoin:round}
+.success svg{color:var(--success)}.failure svg{color:var(--failure)}
+.pending svg{color:var(--waiting)}
+h1{margin:.75rem 0 0;font-size:1.375rem;line-height:1.4}
+p{margin:.75rem 0 0;color:var(--muted)}
+nav{margin-top:1.75rem;display:grid;gap:.75rem}
+a{display:block;padding:.75rem 1rem;border-radius:calc(var(--radius) / 1.5);font-weight:600;
+text-decoration:none;color:var(--accent);border:1px solid currentColor}
+a:first-child{color:var(--on-accent);background:var(--accent);border-color:var(--accent)}
+a:hover{text-decoration:underline}
+a:focus-visible{outline:3px solid var(--accent);outline-offset:3px}
+"""
+_RING = "M24 4a20 20 0 1 1 0 40a20 20 0 1 1 0-40"
+_MARKS = {
+    "success": f"{_RING}M15 25l6 6l12-13",
+    "failure": f"{_RING}M17 17l14 14M31 17l-14 14",
+    "pending": f"{_RING}M24 13v12l8 5",
+}
+_HOME = {"ko": "쇼핑몰로 돌아가기", "en": "Back to the shop"}
+_AGAIN = {"ko": "다시 확인하기", "en": "Check again"}
+_WAIT = {
+    "ko": "이미 결제하셨다면 다시 결제하지 마시고, 잠시 후 다시 확인해 주세요.",
+    "en": "If you have paid already, please do not pay again. Check again in a moment.",
+}
+
+
+def render(
+    kind: str, word: str, message: str, reason: str, language: str, theme: Mapping[str, str]
+) -> bytes:
+    """Make the page.
+
+    Args:
+        kind: success, failure or pending. A pending one can be asked for again; it does not by
+            itself, which would take the page away from under a screen reader.
+        word: The status word of the answer.
+        message: Its sentence: the heading, and the title.
+        reason: The fetched payment's own, "" where there is none.
+        language: ko or en.
+        theme: See `Landing`.
+    """
+    waits = kind == "pending"
+    said = [reason] * bool(reason) + [_WAIT[language]] * (word == "pending")
+    # An empty address is the page's own, whatever it was asked with.
+    links = [("", _AGAIN[language])] * waits + [("/", _HOME[language])]
+    anchors = "".join(f'<a href="{target}">{escape(text)}</a>\n' for target, text in links)
+    more = "".join(f"<p>{escape(text)}</p>\n" for text in said) + f"<nav>\n{anchors}</nav>\n"
+    page = _PAGE.format(
+        language=language,
+        message=escape(message),
+        style=_style(theme),
+        kind=kind,
+        mark=_MARKS[kind],
+        more=more,
+    )
+    return page.encode("utf-8", "replace")
+
+
+def policy(theme: Mapping[str, str]) -> str:
+    """Give the content security policy: this very style, and nothing else."""
+    from base64 import b64encode  # here, because `import imp_verify` need not pay for them
+    from hashlib import sha256
+
+    digest = b64encode(sha256(_style(theme).encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+def _style(theme: Mapping[str, str]) -> str:
+    own = "".join(f"--{name}:{value};" for name, value in theme.items())
+    return _STYLE.replace("THEME", own)

@@ -1,0 +1,266 @@
+"""The pay button as HTML: what `imp-verify.js` needs to open the window and to come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Unpack
+from urllib.parse import quote, urlsplit
+
+from ... import (
+    AsyncVerifier,
+    Checkout,
+    ConfigurationError,
+    ExpectedPayment,
+    InvalidRequest,
+    Verifier,
+)
+from ..._answers import Voice, reason_words
+from ..._module import address
+from ...order_numbers import check_order_number
+from ._inert import Markup, to_json
+from ._orders import Named, PaymentOptions, find_order, look_up, read_order
+
+__all__ = ["ButtonOptions", "Place", "async_button", "button", "config"]
+
+_LONGEST_NAME = 40
+_PATH = "/:@!$&'()*+,;=~%"
+"""What stays as it is in a path; a `%` belongs to what is encoded already."""
+_LABEL = ("결제하기", "Pay")
+_NO_SCRIPT = (
+    "결제하려면 브라우저에서 자바스크립트를 켜 주세요.",
+    "Please turn on JavaScript in your browser to pay.",
+)
+_OURS = frozenset(
+    (
+        *("merchant_uid", "amount", "currency", "channelKey", "pg", "m_redirect_url"),
+        *("notice_url", "confirm_url", "customer_uid"),
+    )
+)
+"""Not for a page to choose: the order, the settings or the rules decide them. A card registration
+(`customer_uid`) is never accepted as a payment."""
+
+
+class ButtonOptions(PaymentOptions, total=False):
+    """What a page may choose besides.
+
+    label: The button's text; language: "ko" or "en", else the verifier's; id: the button's, else
+    made up; sdk: the SDK's address, else v1/iamport.js; jquery: jQuery's, for the SDK that needs
+    it; params: further parameters of the window, by their names.
+    """
+
+    label: str | None
+    language: str | None
+    id: str | None
+    sdk: str | None
+    jquery: str | None
+    params: Mapping[str, object] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page is, as its framework knows it.
+
+    Attributes:
+        prefix: Where the endpoints are mounted, within the application.
+        root: Where the server mounts the application: SCRIPT_NAME or root_path, not encoded. A
+            path in `public_url` takes its place.
+        nonce: For a content security policy that asks for one.
+        accepted: The request's `Accept-Language` headers, for `language="auto"`.
+    """
+
+    prefix: str = "/payments"
+    root: str = ""
+    nonce: str | None = None
+    accepted: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, redirect: str, root: str, nonce: object, accepted: Sequence[str]) -> Place:
+        """Take the prefix from the path of the endpoint `redirect`, as a framework makes it: with
+        the root in front of it, encoded or not."""
+        bare = "/".join(("", root.strip("/"))).rstrip("/")
+        quoted = quote(bare, safe=_PATH)
+        within = redirect.removeprefix(quoted if redirect.startswith(f"{quoted}/") else bare)
+        prefix = within.removesuffix("/").removesuffix("redirect")
+        return cls(prefix, root, None if nonce is None else str(nonce), accepted)
+
+    def addresses(self, public_url: str) -> tuple[str, str]:
+        """Give the prefix as a path of any host, and as an absolute address."""
+        parts = urlsplit(public_url)
+        prefix = self.prefix.strip("/")
+        mounted = parts.path or quote(self.root.strip("/"), safe=_PATH)
+        whole = "".join(
+            f"/{part.strip('/')}" for part in (mounted, quote(prefix, safe=_PATH)) if part
+        )
+        return whole, f"{parts.scheme}://{parts.netloc}{whole}"
+
+
+def button(
+    verifier: Verifier | AsyncVerifier,
+    order: Any,
+    *,
+    place: Place = Place(),
+    **options: Unpack[ButtonOptions],
+) -> Markup:
+    """Make the pay button of an order, for any template engine.
+
+    Args:
+        order: An order number (its amount is then what the store expects), an `ExpectedPayment`,
+            or a mapping or object that has `merchant_uid` and may have `amount`, `currency`,
+            `name` and `buyer_...`. A closed order gets a sentence in place of a button.
+        place: Where the page is, and its nonce.
+        options: Texts, and parameters of the window; what is None is left out.
+
+    Raises:
+        ConfigurationError: The verifier has no `checkout` or no `public_url`, or an AsyncVerifier
+            is given a number; see `find_order`.
+        InvalidRequest: No such order, or something that the window would refuse.
+        StoreError: An amount that is no exact number above zero.
+    """
+    named = read_order(order)
+    return _render(verifier, look_up(verifier, named), named, place, options)
+
+
+async def async_button(
+    verifier: AsyncVerifier,
+    order: Any,
+    *,
+    place: Place = Place(),
+    **options: Unpack[ButtonOptions],
+) -> Markup:
+    """See `button`; the store is awaited, for templates that await."""
+    named = read_order(order)
+    return _render(verifier, await find_order(verifier, order), named, place, options)
+
+
+def config(
+    verifier: Verifier | AsyncVerifier,
+    order: Any,
+    *,
+    place: Place = Place(),
+    **options: Unpack[ButtonOptions],
+) -> dict[str, Any]:
+    """Make what `ImpVerify.pay` takes, for a page that has a button of its own; `to_json` writes
+    it. Raises like `button`."""
+    named = read_order(order)
+    return _config(verifier, look_up(verifier, named), named.fields, place, options)
+
+
+def _render(
+    verifier: Verifier | AsyncVerifier,
+    expected: ExpectedPayment,
+    named: Named,
+    place: Place,
+    options: ButtonOptions,
+) -> Markup:
+    data = _config(verifier, expected, named.fields, place, options)
+    voice = _voice(verifier, place, options)
+    if not expected.open:
+        words = reason_words("closed", None, voice)
+        return Markup(f'<p class="imp-verify-status">{escape(words)}</p>')
+    name = escape(options.get("id") or _some_id())
+    label = escape(options.get("label") or voice.say(_LABEL))
+    nonce = f' nonce="{escape(place.nonce)}"' if place.nonce else ""
+    module = escape(data["complete"].removesuffix("complete") + address())
+    return Markup(
+        f'<button type="button" class="imp-verify-button" id="{name}">{label}</button>\n'
+        f'<p class="imp-verify-status" id="{name}-status" role="status"></p>\n'
+        f"<noscript><p>{voice.say(_NO_SCRIPT)}</p></noscript>\n"
+        f'<script type="application/json" data-imp-verify="{name}">{to_json(data)}</script>\n'
+        f'<script src="{module}" defer{nonce}></script>'
+    )
+
+
+def _some_id() -> str:
+    import secrets  # the same order may have two buttons on one page
+
+    return f"imp-verify-{secrets.token_hex(4)}"
+
+
+def _voice(verifier: Verifier | AsyncVerifier, place: Place, options: ButtonOptions) -> Voice:
+    language = options.get("language")
+    if language not in (None, "ko", "en"):
+        raise InvalidRequest('language must be "ko" or "en"')
+    return Voice.of(language or verifier._desk.language, list(place.accepted))
+
+
+def _config(
+    verifier: Verifier | AsyncVerifier,
+    expected: ExpectedPayment,
+    fields: Mapping[str, object],
+    place: Place,
+    options: ButtonOptions,
+) -> dict[str, Any]:
+    checkout, public_url = _shop(verifier)
+    check_order_number(expected.merchant_uid, checkout.pg)
+    path, whole = place.addresses(public_url)
+    language = _voice(verifier, place, options).language
+    params = {
+        "language": language if language != "ko" else None,  # Korean is the window's own
+        **_chosen(fields, options, expected),
+        **_fixed(checkout, expected, whole),
+    }
+    settings = {
+        "userCode": checkout.user_code,
+        "tier": checkout.tier,
+        "sdk": options.get("sdk"),
+        "jquery": options.get("jquery"),
+        "language": language,
+        "complete": f"{path}/complete",
+    }
+    return {**_given(settings), "params": _given(params)}
+
+
+def _shop(verifier: Verifier | AsyncVerifier) -> tuple[Checkout, str]:
+    checkout, public_url = verifier._settings.checkout, verifier._settings.public_url
+    if checkout is None:
+        raise ConfigurationError("the pay button needs a verifier with checkout=Checkout(...)")
+    if public_url is None:
+        raise ConfigurationError(
+            "the pay button needs a verifier with public_url (IMP_PUBLIC_URL): the buyer comes "
+            "back to an absolute address"
+        )
+    return checkout, public_url
+
+
+def _fixed(checkout: Checkout, expected: ExpectedPayment, prefix: str) -> dict[str, object]:
+    return {
+        "channelKey": checkout.channel_key,
+        "pg": checkout.pg,
+        "merchant_uid": expected.merchant_uid,
+        "amount": expected.amount,
+        "currency": expected.currency,
+        "m_redirect_url": f"{prefix}/redirect",
+        "notice_url": _one_or_more(tuple(checkout.notice_urls)),
+        "confirm_url": f"{prefix}/confirm" if checkout.confirm else None,
+    }
+
+
+def _given(values: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _one_or_more(urls: tuple[str, ...]) -> object:
+    return list(urls) if len(urls) > 1 else (urls[0] if urls else None)
+
+
+def _chosen(
+    fields: Mapping[str, object], options: ButtonOptions, expected: ExpectedPayment
+) -> dict[str, object]:
+    """Give the parameters that the order and the page chose, the page's last."""
+    more = options.get("params") or {}
+    known = {k: v for k, v in options.items() if k in PaymentOptions.__annotations__}
+    strange = options.keys() - known.keys() - ButtonOptions.__annotations__.keys()
+    if strange := strange | (more.keys() & _OURS):
+        raise InvalidRequest(f"the pay button takes no {', '.join(sorted(strange))}")
+    chosen = {**fields, **_given(known), **more}
+    if isinstance(name := chosen.get("name"), str):
+        chosen["name"] = name[:_LONGEST_NAME]  # the gateway's limit, and only shown
+    allowed, method = expected.pay_methods, chosen.get("pay_method")
+    if allowed is not None and method is None and len(allowed) == 1:
+        chosen["pay_method"] = next(iter(allowed))
+    elif allowed is not None and method is not None and method not in allowed:
+        # Paid so, it would be refused as a forgery, with the money taken.
+        raise InvalidRequest(f"order {expected.merchant_uid!r} does not allow {method!r:.40}")
+    return chosen

@@ -1,0 +1,125 @@
+"""What a page may call an order, and what of it the payment window is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypedDict
+
+from ... import AsyncVerifier, ConfigurationError, ExpectedPayment, InvalidRequest, Verifier
+from ...messages import check_merchant_uid
+from ...stores import read_expected
+
+__all__ = ["Named", "PaymentOptions", "find_order", "look_up", "read_order"]
+
+_FIELDS = ("name", "buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
+"""What is taken from an order that has it, besides its number, amount and currency."""
+
+
+class PaymentOptions(TypedDict, total=False):
+    """Parameters of the payment window that a page may choose, under the gateway's own names.
+
+    Source: JavaScript SDK, parameters of `IMP.request_pay`.
+    """
+
+    pay_method: str | None
+    name: str | None
+    buyer_name: str | None
+    buyer_tel: str | None
+    buyer_email: str | None
+    buyer_addr: str | None
+    buyer_postcode: str | None
+    tax_free: object
+    vat_amount: object
+    custom_data: object
+    escrow: bool | None
+    products: object
+    digital: bool | None
+    vbank_due: str | None
+    biz_num: str | None
+    app_scheme: str | None
+    popup: bool | None
+    display: object
+    card: object
+    useFreeInterestFromMall: bool | None
+    isPromotion: bool | None
+    promotion_id: str | None
+    bypass: object
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An order as a page names it; `expected` is None where its amount is the store's to say."""
+
+    number: str
+    expected: ExpectedPayment | None
+    fields: Mapping[str, object]
+
+
+def read_order(order: Any) -> Named:
+    """Read an order number, an `ExpectedPayment`, or a mapping or object that has `merchant_uid`
+    and may have `amount`, `currency`, `name` and the buyer's fields.
+
+    Raises:
+        InvalidRequest: It is none of these, or its number is malformed.
+        StoreError: Its amount is no exact number above zero.
+    """
+    if isinstance(order, ExpectedPayment):
+        return Named(order.merchant_uid, order, {})
+    if isinstance(order, str | int) and not isinstance(order, bool):
+        return Named(check_merchant_uid(str(order)), None, {})
+    get: Callable[[str], Any] = order.get if isinstance(order, Mapping) else partial(_of, order)
+    given = get("merchant_uid")
+    if not isinstance(given, str | int) or isinstance(given, bool):
+        kind = type(order).__name__
+        raise InvalidRequest(f"an order is its number or has merchant_uid: {kind} is no order")
+    number, amount = check_merchant_uid(str(given)), get("amount")
+    fields = {name: get(name) for name in _FIELDS}
+    if amount is None:
+        return Named(number, None, fields)
+    return Named(number, ExpectedPayment(number, amount, get("currency") or "KRW"), fields)
+
+
+def _of(order: object, name: str) -> Any:
+    return getattr(order, name, None)
+
+
+def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment:
+    """Give what the order asks for, from the store where the page does not say.
+
+    Raises:
+        ConfigurationError: The store can only be awaited.
+        InvalidRequest: There is no such order.
+    """
+    if named.expected is not None:
+        return named.expected
+    if isinstance(verifier, AsyncVerifier):
+        raise ConfigurationError(
+            "the orders of an AsyncVerifier are awaited: give the template "
+            "`await find_order(verifier, number)` in place of the number"
+        )
+    return _found(named.number, verifier._store.expected(named.number))
+
+
+async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
+    """Ask an async shop's store what an order asks for, for its page to show.
+
+    Args:
+        order: An order number, or whatever else `button` takes.
+
+    Raises:
+        InvalidRequest: There is no such order.
+        StoreError: The shop's answer is no price. What the store raises comes as it is.
+    """
+    named = read_order(order)
+    if named.expected is not None:
+        return named.expected
+    return _found(named.number, await verifier._store.expected(named.number))
+
+
+def _found(number: str, given: object) -> ExpectedPayment:
+    expected = read_expected(number, given)
+    if expected is None:
+        raise InvalidRequest(f"there is no order {number!r}")
+    return expected

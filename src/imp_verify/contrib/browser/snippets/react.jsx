@@ -1,0 +1,51 @@
+//ko index.html에 이 줄을 앱의 스크립트보다 먼저 넣으세요. SDK(v1/iamport.js)는 이 모듈이 불러옵니다.
+//en Put this line into index.html, before the app's own script. It loads the SDK (v1/iamport.js).
+//   <script src="__PREFIX__/imp-verify.js" defer></script>
+import { useEffect, useRef } from "react";
+
+//ko 서버가 주문마다 만들어 주는 값입니다. 브라우저에서 주문번호나 금액을 만들지 마세요.
+//en Made by the server for each order. Never make a number or an amount in the browser.
+const sample = {
+  complete: "__PREFIX__/complete",
+  userCode: __USER_CODE__,
+  language: "__LANGUAGE__",
+  params: {
+    __CHANNEL__
+    pay_method: "card",
+    merchant_uid: "__NUMBER__",
+    name: "__NAME__",
+    amount: __AMOUNT__,
+    buyer_name: "__BUYER__",
+    buyer_email: "buyer@shop.example",
+    buyer_tel: "010-0000-0000",
+    m_redirect_url: "__PUBLIC__/redirect",
+  },
+};
+
+export default function PayButton({ checkout = sample, onResult }) {
+  const button = useRef(null);
+
+  //ko 버튼은 결제창을 열고, 결과를 서버에 물어 보여 줍니다. 판단은 언제나 서버가 합니다.
+  //en The button opens the window, asks the server what became of it, and shows that.
+  useEffect(() => {
+    window.ImpVerify.mount(button.current, checkout);
+  }, [checkout]);
+
+  //ko 결제가 끝나면 m_redirect_url로 이동합니다. 이 화면에 남으려면 onResult에서
+  //ko event.preventDefault()를 부르세요.
+  //en After a payment it goes to m_redirect_url. To stay on this page call
+  //en event.preventDefault() in onResult.
+  useEffect(() => {
+    const pressed = button.current;
+    const tell = (event) => onResult?.(event);
+    pressed.addEventListener("imp-verify:result", tell);
+    return () => pressed.removeEventListener("imp-verify:result", tell);
+  }, [onResult]);
+
+  return (
+    <>
+      <button type="button" id="pay" ref={button}>__PAY__</button>
+      <p id="pay-status" role="status"></p>
+    </>
+  );
+}

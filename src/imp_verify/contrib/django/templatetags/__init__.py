@@ -1,0 +1,1 @@
+"""Template tag libraries; Django looks for them here."""

@@ -1,0 +1,138 @@
+"""A shop whose pages a test writes, on loopback, with the sandbox as its gateway."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask, Response
+from playwright.sync_api import Page, Route, expect
+from werkzeug.serving import make_server
+
+from imp_verify import Checkout, Credentials, Verifier
+from imp_verify.contrib.flask import payments
+from imp_verify.sandbox import Account, SandboxServer
+from imp_verify.stores.memory import MemoryStore
+
+NODE_MODULES = Path(__file__).parents[1] / "js" / "node_modules"
+MISSING = (
+    "node is not installed (Debian: apt install nodejs npm)"
+    if shutil.which("node") is None
+    else None
+    if (NODE_MODULES / ".package-lock.json").exists()
+    else "its packages are not installed: make node"
+)
+needs_node = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+
+NUMBER, PRICE = "ORD1001", 39000
+SDK = re.compile(r"https://cdn\.iamport\.kr/(v1/iamport\.js|js/iamport\.payment-[0-9.]+\.js)")
+JQUERY = "https://code.jquery.com/jquery-1.12.4.min.js"
+
+
+class Shop:
+    """Runs while its `with` block does; knows one order, and counts what it was told.
+
+    Attributes:
+        page: Gives the page at /, as a Flask view.
+        policy: That page's content security policy; {gateway} is the sandbox's address.
+        told: The hooks that were called.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.told: list[str] = []
+        self.page: Callable[[], str] = str
+        self.policy = ""
+        self._settings = settings
+        self._ends = ExitStack()
+
+    def __enter__(self) -> Shop:
+        with ExitStack() as ends:
+            listener = ends.enter_context(socket.create_server(("127.0.0.1", 0)))
+            host, port = listener.getsockname()
+            self.url = f"http://{host}:{port}"
+            self.gateway = ends.enter_context(SandboxServer())
+            self.gateway.sandbox.settings.webhook_url = f"{self.url}/payments/webhook"
+            verifier = self._verifier()
+            ends.callback(verifier.close)
+            app = Flask("shop")
+            app.register_blueprint(payments(verifier), url_prefix="/payments")
+            app.add_url_rule("/", "page", self._show)
+            app.add_url_rule("/favicon.ico", "icon", lambda: Response(status=204))
+            server = make_server(host, port, app, threaded=True, fd=listener.fileno())
+            ends.callback(server.server_close)
+            thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+            thread.start()
+            ends.callback(thread.join)
+            ends.callback(server.shutdown)
+            self._ends = ends.pop_all()
+        return self
+
+    def _show(self) -> Response:
+        response = Response(self.page())
+        if self.policy:
+            policy = self.policy.format(gateway=self.gateway.url)
+            response.headers["Content-Security-Policy"] = policy
+        return response
+
+    def _verifier(self) -> Verifier:
+        account = Account()
+        store = MemoryStore(
+            expected=lambda number, _: PRICE if number == NUMBER else None,
+            on_paid=lambda outcome, _: self.told.append("on_paid"),
+            on_failed=lambda outcome, _: self.told.append("on_failed"),
+        )
+        return Verifier(
+            store,
+            credentials=Credentials(account.key, account.secret),
+            base_url=self.gateway.url,
+            test_mode=True,
+            checkout=Checkout(account.user_code, "channel-key-1"),
+            public_url=self.url,
+            **self._settings,
+        )
+
+    def __exit__(self, *_: object) -> None:
+        self._ends.close()
+
+    def open(self, page: Page) -> Page:
+        """Visit the page; the SDK's real addresses are the sandbox's stand-in."""
+        page.route(SDK, self._stand_in)
+        page.route(JQUERY, self._jquery)
+        page.goto(self.url)
+        expect(page.locator("button").first).to_be_enabled()
+        return page
+
+    def _stand_in(self, route: Route) -> None:
+        found = SDK.fullmatch(route.request.url)
+        assert found
+        script = requests.get(f"{self.gateway.url}/{found[1]}", timeout=30).text
+        route.fulfill(content_type="text/javascript", body=script)
+
+    def _jquery(self, route: Route) -> None:
+        script = (NODE_MODULES / "jquery" / "dist" / "jquery.min.js").read_text(encoding="utf-8")
+        route.fulfill(content_type="text/javascript", body=script)
+
+    def click(self, page: Page, action: str) -> None:
+        """Open the window by the page's button, and press a button in it."""
+        page.locator("button").click()
+        window = page.frame_locator("#imp-sandbox-window iframe")
+        window.locator(f"button[formaction$='/{action}']").click()
+
+    def complaints(self, page: Page, part: str) -> list[str]:
+        """Give what axe finds in a part of the page that a reader would stumble over."""
+        page.add_script_tag(path=NODE_MODULES / "axe-core" / "axe.min.js")
+        found = page.evaluate(f"axe.run({part!r}, {{resultTypes: ['violations']}})")
+        assert "button-name" in {each["id"] for each in found["passes"]}
+        return [each["id"] for each in found["violations"]]
+
+    @property
+    def attempts(self) -> list[Any]:
+        return self.gateway.sandbox.gateway.attempts()

@@ -1,0 +1,96 @@
+"""The button that a Flask template renders, bought from, under a strict policy."""
+
+# ruff: noqa: N802 - the case's id stands in the name as it is
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import render_template_string
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.shop import NUMBER, PRICE, Shop, needs_node
+
+PAGE = """<!doctype html><html lang="ko"><meta charset="utf-8"><title>shop</title>
+<form action="/elsewhere">{{ imp_verify_button(number, nonce="n-1", **options) }}</form>"""
+NASTY = "</script><script>window.hacked=1</script><!-- \u2028\u2029'\"\\ &amp; O'Neil"
+
+
+@pytest.fixture
+def shop() -> Iterator[Shop]:
+    with Shop() as shop:
+        yield shop
+
+
+STRICT = (
+    "default-src 'none'; script-src 'nonce-n-1'; connect-src 'self' {gateway}; "
+    "frame-src {gateway}; img-src 'self'; style-src 'unsafe-inline'"  # the window's own style
+)
+
+
+def sells(shop: Shop, **options: Any) -> None:
+    shop.page = lambda: render_template_string(PAGE, number=NUMBER, options=options)
+
+
+def test_J08_X11_any_text_reaches_the_window_as_it_was_and_nothing_else_runs(
+    shop: Shop, new_visit: Callable[..., Visit]
+) -> None:
+    shop.policy = STRICT
+    sells(shop, name=NASTY[:40], buyer_name=NASTY, custom_data={NASTY: [NASTY]}, label=NASTY)
+    page = shop.open(new_visit().page())
+    expect(page.locator("script")).to_have_count(3)  # the data, the module and the SDK
+    expect(page.locator("button")).to_have_text(NASTY)
+    shop.click(page, "approve")
+    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    (attempt,) = shop.attempts
+    assert (attempt.merchant_uid, attempt.amount, attempt.name) == (NUMBER, PRICE, NASTY[:40])
+    wire = attempt.wire()
+    assert wire["buyer_name"] == NASTY
+    assert json.loads(wire["custom_data"]) == {NASTY: [NASTY]}
+    assert page.evaluate("window.hacked") is None
+
+
+def test_J07_two_buttons_of_one_order_open_one_window(
+    shop: Shop, new_visit: Callable[..., Visit]
+) -> None:
+    shop.page = lambda: render_template_string(PAGE * 2, number=NUMBER, options={})
+    page = shop.open(new_visit().page())
+    first, second = page.locator("button").all()
+    expect(first).to_be_enabled()
+    expect(second).to_be_enabled()
+    first.click()
+    expect(second).to_be_disabled()
+    window = page.frame_locator("#imp-sandbox-window iframe")
+    window.locator("button[formaction$='/approve']").click()
+    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    assert len(shop.attempts) == 1
+    shop.gateway.sandbox.webhooks.deliver()
+    assert shop.told == ["on_paid"]
+
+
+@needs_node
+def test_the_button_is_free_of_what_axe_finds(shop: Shop, new_visit: Callable[..., Visit]) -> None:
+    sells(shop)
+    page = shop.open(new_visit().page())
+    assert shop.complaints(page, "form") == []
+    shop.click(page, "decline")
+    expect(page.get_by_role("status")).to_contain_text("한도초과")
+    assert shop.complaints(page, "form") == []
+
+
+def test_J03_on_a_phone_the_buyer_comes_back_by_redirect_without_a_callback(
+    shop: Shop, new_visit: Callable[..., Visit]
+) -> None:
+    sells(shop)
+    phone = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/140.0 Mobile"
+    page = shop.open(new_visit(user_agent=phone, viewport={"width": 390, "height": 800}).page())
+    page.locator("button").click()
+    page.locator("button[formaction$='/approve']").click()
+    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    assert page.url.startswith(f"{shop.url}/payments/redirect?imp_uid=")
+    shop.gateway.sandbox.webhooks.deliver()
+    assert shop.told == ["on_paid"]

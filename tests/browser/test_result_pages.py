@@ -1,0 +1,115 @@
+"""The built-in pages in a browser: readable by everybody, on any screen, under their own policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from imp_verify import Landing, Verdict
+from imp_verify._answers import TROUBLE, Voice, landing
+from tests.browser.conftest import Visit
+from tests.browser.shop import NODE_MODULES, needs_node
+from tests.core.values import order, outcome, payment
+
+ADDRESS = "https://shop.test/payments/redirect?imp_uid=imp_1&merchant_uid=ORD-1001"
+KEYS = (Verdict.PAID, Verdict.PENDING, Verdict.FAILED, TROUBLE)  # one for each form of the page
+SCREENS: dict[str, dict[str, Any]] = {
+    "desk": {"viewport": {"width": 1280, "height": 720}},
+    "phone": {"viewport": {"width": 320, "height": 568}},
+    "dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+    "forced": {"viewport": {"width": 390, "height": 844}, "forced_colors": "active"},
+}
+LONG = "한도초과 " * 20 + "https://card.test/" + "a" * 150
+
+
+class Served:
+    """Answers a browser as the endpoint would, from a list; the last answer stays."""
+
+    def __init__(self, page: Page, *keys: str, voice: Voice, targets: Landing) -> None:
+        self.answers = [self._answer(key, voice, targets) for key in keys]
+        self.asked: list[str] = []
+        page.route("https://shop.test/**", self._serve)
+
+    def _answer(self, key: str, voice: Voice, targets: Landing) -> Any:
+        told = None
+        if key in tuple(Verdict):
+            paid = payment(fail_reason=LONG if key == Verdict.FAILED else None)
+            told = outcome(Verdict(key), paid, expected=order())
+        return landing(key, told, targets, voice)
+
+    def _serve(self, route: Route) -> None:
+        self.asked.append(route.request.url)
+        answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
+        headers = dict(answer.headers)
+        route.fulfill(status=answer.status, headers=headers, body=answer.body.decode())
+
+
+@pytest.fixture
+def new_page(new_visit: Callable[..., Visit]) -> Callable[..., Page]:
+    return lambda **options: new_visit(**options).page()
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("screen", "language"), [("desk", "ko"), ("phone", "en"), ("dark", "en"), ("forced", "ko")]
+)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_page_is_free_of_what_axe_finds_and_fits_its_screen(
+    new_page: Callable[..., Page], key: str, screen: str, language: str
+) -> None:
+    page = new_page(**SCREENS[screen], bypass_csp=True)  # axe is a script; pages allow none
+    Served(page, key, voice=Voice(language), targets=Landing())
+    page.goto(ADDRESS)
+    page.add_script_tag(path=NODE_MODULES / "axe-core" / "axe.min.js")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert [(each["id"], each["nodes"]) for each in found["violations"]] == []
+    tried = {each["id"] for each in found["passes"]}
+    assert {"html-has-lang", "document-title", "link-name", "landmark-one-main"} <= tried
+    assert "color-contrast" in tried or screen == "forced"
+    wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    assert wide <= 0
+
+
+@pytest.mark.parametrize("targets", [Landing(), Landing(theme={"accent": "#0a6b4f"})])
+def test_the_policy_lets_the_pages_own_style_through_and_no_script(
+    new_page: Callable[..., Page], targets: Landing
+) -> None:
+    page = new_page()
+    Served(page, Verdict.PAID, voice=Voice("ko"), targets=targets)
+    page.goto(ADDRESS)
+    main = page.locator("main")
+    expect(main).to_have_css("text-align", "center")
+    colour = "rgb(10, 107, 79)" if targets.theme else "rgb(29, 87, 208)"
+    expect(page.get_by_role("link")).to_have_css("background-color", colour)
+    assert page.evaluate("getComputedStyle(document.body).margin") == "0px"
+
+
+def test_while_nothing_is_known_the_buyer_asks_again_by_the_same_address(
+    new_page: Callable[..., Page],
+) -> None:
+    page = new_page()
+    served = Served(
+        page, TROUBLE, Verdict.PENDING, Verdict.PAID, voice=Voice("ko"), targets=Landing()
+    )
+    page.goto(ADDRESS)
+    for _ in range(2):
+        expect(page.locator("main")).to_contain_text("다시 결제하지 마시고")
+        page.keyboard.press("Tab")
+        again = page.get_by_role("link", name="다시 확인하기")
+        expect(again).to_be_focused()
+        expect(again).to_have_css("outline-style", "solid")
+        page.keyboard.press("Enter")
+        page.wait_for_load_state()
+    expect(page.get_by_role("heading")).to_have_text("일반 결제 성공")
+    expect(page.get_by_role("link", name="다시 확인하기")).to_have_count(0)
+    assert [url for url in served.asked if "favicon" not in url] == [ADDRESS] * 3
+
+
+def test_why_it_failed_is_text(new_page: Callable[..., Page]) -> None:
+    page = new_page()
+    Served(page, Verdict.FAILED, voice=Voice("ko"), targets=Landing())
+    page.goto(ADDRESS)
+    expect(page.locator("main > p")).to_have_text(LONG[:200].strip())

@@ -1,0 +1,501 @@
+"""The pay button as HTML: what it tells the window, and what no text in it can do."""
+
+# ruff: noqa: N802 - the case's id stands in the name as it is
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imp_verify import (
+    AsyncVerifier,
+    Checkout,
+    ConfigurationError,
+    Credentials,
+    ExpectedPayment,
+    InvalidRequest,
+    StoreError,
+    Verifier,
+)
+from imp_verify._module import address
+from imp_verify.contrib.browser import (
+    Markup,
+    Place,
+    async_button,
+    button,
+    config,
+    find_order,
+    to_json,
+)
+from imp_verify.stores.memory import MemoryStore
+
+CODE = "imp00000000"
+ORDERS: dict[str, Any] = {
+    "ORD-1001": 39000,
+    "ORD-1002": ExpectedPayment("ORD-1002", "10.99", "usd"),
+    "ORD-1003": ExpectedPayment("ORD-1003", 5000, open=False),
+    "ORD-1004": ExpectedPayment("ORD-1004", 5000, pay_methods=["vbank"]),
+    "ORD-1005": ExpectedPayment("ORD-1005", 5000, pay_methods=["card", "trans"]),
+    "ORD-1006": 1.5,
+    "가 & <b>": 700,
+}
+
+
+def shop(**arguments: Any) -> Verifier:
+    settings = {
+        "checkout": Checkout(CODE, "channel-key-1"),
+        "public_url": "https://shop.test",
+        **arguments,
+    }
+    store = MemoryStore(expected=lambda number, _: ORDERS.get(number))
+    return Verifier(store, credentials=Credentials("key", "secret"), test_mode=True, **settings)
+
+
+async def expects(number: str, transaction: object) -> Any:
+    return ORDERS.get(number)
+
+
+def async_shop() -> AsyncVerifier:
+    return AsyncVerifier(
+        MemoryStore(expected=lambda number, _: ORDERS.get(number)),
+        credentials=Credentials("key", "secret"),
+        test_mode=True,
+        transport=Nobody(),
+        checkout=Checkout(CODE),
+        public_url="https://shop.test",
+    )
+
+
+class Nobody:
+    """A transport that nothing may be sent by: a button asks no gateway."""
+
+    async def __call__(self, request: object) -> Any:
+        raise AssertionError(request)
+
+    async def close(self) -> None:
+        pass
+
+
+class Read(HTMLParser):
+    """The elements of a page as a browser would see them, with the text of each."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None], str]] = []
+        self._open: list[int] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs), ""))
+        self._open.append(len(self.elements) - 1)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.elements[self._open.pop()][0] == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            tag, attributes, text = self.elements[self._open[-1]]
+            self.elements[self._open[-1]] = tag, attributes, text + data
+
+    @property
+    def data(self) -> dict[str, Any]:
+        (text,) = [text for _, attrs, text in self.elements if "data-imp-verify" in attrs]
+        content: dict[str, Any] = json.loads(text, parse_float=Decimal)
+        return content
+
+    @property
+    def params(self) -> dict[str, Any]:
+        params: dict[str, Any] = self.data["params"]
+        return params
+
+
+def shown(order: Any, verifier: Verifier | None = None, **options: Any) -> Read:
+    return Read(button(verifier or shop(), order, **options))
+
+
+# --- what is on the page -------------------------------------------------------------------------
+
+
+def test_a_button_is_a_button_a_place_for_words_inert_data_and_the_module() -> None:
+    page = shown("ORD-1001", id="pay", place=Place(nonce='a"b'))
+    assert [(tag, attributes) for tag, attributes, _ in page.elements] == [
+        ("button", {"type": "button", "class": "imp-verify-button", "id": "pay"}),
+        ("p", {"class": "imp-verify-status", "id": "pay-status", "role": "status"}),
+        ("noscript", {}),
+        ("p", {}),
+        ("script", {"type": "application/json", "data-imp-verify": "pay"}),
+        ("script", {"src": f"/payments/{address()}", "defer": None, "nonce": 'a"b'}),
+    ]
+    assert page.elements[0][2] == "결제하기"
+    assert page.data == {
+        "userCode": CODE,
+        "language": "ko",
+        "complete": "/payments/complete",
+        "params": {
+            "channelKey": "channel-key-1",
+            "merchant_uid": "ORD-1001",
+            "amount": 39000,
+            "currency": "KRW",
+            "m_redirect_url": "https://shop.test/payments/redirect",
+        },
+    }
+
+
+def test_without_a_nonce_there_is_none_and_no_handler_stands_in_the_page() -> None:
+    page = shown("ORD-1001")
+    names = {name for _, attributes, _ in page.elements for name in attributes}
+    assert "nonce" not in names
+    assert not [name for name in names if name.startswith("on")]
+
+
+def test_two_buttons_of_one_order_are_told_apart() -> None:
+    verifier = shop()
+    ids = {Read(button(verifier, "ORD-1001")).elements[0][1]["id"] for _ in range(50)}
+    assert len(ids) == 50
+
+
+def test_what_is_given_is_finished_html() -> None:
+    made = button(shop(), "ORD-1001", id="pay")
+    assert isinstance(made, Markup)
+    assert isinstance(made, str)
+    assert made.__html__() == made
+
+
+def test_a_page_with_a_button_of_its_own_takes_the_data_alone() -> None:
+    data = config(shop(), "ORD-1001", name="의자")
+    assert json.loads(to_json(data)) == shown("ORD-1001", name="의자").data
+    assert data["params"]["amount"] == Decimal(39000)
+
+
+def test_the_checkout_is_told_to_the_window() -> None:
+    one, more = "https://shop.test/hook", "https://shop.test/hook?2"
+    checkout = Checkout(CODE, pg="kcp.A1", tier="ABC", notice_urls=[one], confirm=True)
+    data = shown("ORD-1001", shop(checkout=checkout)).data
+    assert (data["userCode"], data["tier"]) == (CODE, "ABC")
+    params = data["params"]
+    assert (params["pg"], params["notice_url"]) == ("kcp.A1", one)
+    assert params["confirm_url"] == "https://shop.test/payments/confirm"
+    assert "channelKey" not in params
+    both = shown("ORD-1001", shop(checkout=Checkout(CODE, notice_urls=(one, more)))).params
+    assert both["notice_url"] == [one, more]
+    assert not {"pg", "channelKey", "confirm_url"} & both.keys()
+
+
+def test_what_the_page_chooses_is_told_too_and_what_is_none_is_left_out() -> None:
+    page = shown(
+        "ORD-1001",
+        label="<b>",
+        sdk="https://cdn.test/sdk.js",
+        jquery="https://cdn.test/jquery.js",
+        name="의자",
+        pay_method="card",
+        buyer_name=None,
+        tax_free=Decimal("1E+3"),
+        params={"new_parameter": {"a": [1, None, True]}, "buyer_tel": None},
+    )
+    assert page.elements[0][2] == "<b>"
+    assert page.data["sdk"] == "https://cdn.test/sdk.js"
+    assert page.data["jquery"] == "https://cdn.test/jquery.js"
+    params = page.params
+    assert (params["name"], params["pay_method"], params["tax_free"]) == ("의자", "card", 1000)
+    assert params["new_parameter"] == {"a": [1, None, True]}
+    assert not {"buyer_name", "buyer_tel"} & params.keys()
+
+
+@pytest.mark.parametrize(
+    ("setting", "chosen", "accepted", "language", "label"),
+    [
+        ("ko", None, ["en"], "ko", "결제하기"),
+        ("en", None, ["ko"], "en", "Pay"),
+        ("ko", "en", [], "en", "Pay"),
+        ("auto", None, ["en-US,ko;q=0.5"], "en", "Pay"),
+        ("auto", None, [], "ko", "결제하기"),
+        ("auto", "ko", ["en"], "ko", "결제하기"),
+    ],
+)
+def test_the_language_is_the_shops_or_the_pages(
+    setting: str, chosen: str | None, accepted: list[str], language: str, label: str
+) -> None:
+    page = shown(
+        "ORD-1001", shop(language=setting), language=chosen, place=Place(accepted=accepted)
+    )
+    assert (page.elements[0][2], page.data["language"]) == (label, language)
+    assert page.params.get("language") == (None if language == "ko" else language)
+
+
+def test_a_long_name_is_clipped_to_what_the_gateway_takes() -> None:
+    assert shown("ORD-1001", name="가" * 41).params["name"] == "가" * 40
+
+
+# --- which order ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    merchant_uid: Any
+    amount: Any = None
+    currency: str | None = None
+    name: str | None = None
+    buyer_name: str | None = None
+    state: str = "open"
+
+
+def test_the_amount_of_a_number_is_what_the_store_expects() -> None:
+    for order in ("ORD-1002", {"merchant_uid": "ORD-1002"}, Row("ORD-1002")):
+        params = shown(order).params
+        assert (params["amount"], params["currency"]) == (Decimal("10.99"), "USD")
+
+
+def test_J08_a_number_is_text_an_amount_a_plain_number_and_a_name_is_escaped() -> None:
+    name = 'O\'Neil "A" \\ 주문 & 끝'
+    given = {"merchant_uid": 1001, "amount": Decimal("39000.00"), "name": name}
+    for order in (given, Row(1001, Decimal("39000.00"), name=name)):
+        page = button(shop(), order)
+        assert '"amount":39000.00,' in page
+        params = Read(page).params
+        assert (params["merchant_uid"], params["amount"], params["name"]) == ("1001", 39000, name)
+        assert params["currency"] == "KRW"
+        assert "state" not in params
+
+
+def test_a_page_may_say_all_of_an_order_by_itself() -> None:
+    order = {"merchant_uid": "X1", "amount": "10.99", "currency": "usd", "buyer_name": "김"}
+    params = shown(order, buyer_name="박").params
+    assert (params["amount"], params["currency"]) == (Decimal("10.99"), "USD")
+    assert params["buyer_name"] == "박"
+    expected = ExpectedPayment("X1", 700)
+    assert shown(expected).params["amount"] == 700
+
+
+@pytest.mark.parametrize("order", ["ORD-404", {"merchant_uid": "ORD-404"}, 404])
+def test_an_order_that_the_store_does_not_know_has_no_button(order: Any) -> None:
+    with pytest.raises(InvalidRequest, match="there is no order"):
+        button(shop(), order)
+
+
+@pytest.mark.parametrize(
+    "order", [None, True, 1.5, [], {}, {"merchant_uid": True}, Row(None), Row(1.5), object(), b"x"]
+)
+def test_what_is_no_order_is_refused(order: Any) -> None:
+    with pytest.raises(InvalidRequest, match="is no order"):
+        button(shop(), order)
+
+
+@pytest.mark.parametrize("number", ["", " x", "x\n", "x" * 65, "\ud800"])
+def test_a_malformed_number_is_refused(number: str) -> None:
+    for order in (number, Row(number, 100)):
+        with pytest.raises(InvalidRequest):
+            button(shop(), order)
+
+
+@pytest.mark.parametrize("amount", [1.5, "1,000", 0, -1, Decimal("NaN"), True])
+def test_an_amount_that_is_no_price_is_refused(amount: Any) -> None:
+    with pytest.raises(StoreError):
+        button(shop(), {"merchant_uid": "X1", "amount": amount})
+    with pytest.raises(StoreError):
+        button(shop(), "ORD-1006")
+
+
+@pytest.mark.parametrize("amount", ["4503599627370497.5", "123456789012345678", "0.12345678901"])
+def test_an_amount_that_no_browser_can_carry_is_refused(amount: str) -> None:
+    with pytest.raises((InvalidRequest, StoreError), match=r"digits|amount"):
+        button(shop(), {"merchant_uid": "X1", "amount": amount})
+
+
+def test_a_number_that_the_gateway_would_cut_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="at most 40"):
+        button(shop(), {"merchant_uid": "A" * 41, "amount": 100})
+    smartro = shop(checkout=Checkout(CODE, pg="smartro_v2.MID"))
+    with pytest.raises(InvalidRequest, match="letters and digits only"):
+        button(smartro, "ORD-1001")
+
+
+@pytest.mark.parametrize(("language", "words"), [("ko", "마감된"), ("en", "closed")])
+def test_a_closed_order_has_a_sentence_in_place_of_a_button(language: str, words: str) -> None:
+    page = shown("ORD-1003", language=language)
+    ((tag, _, text),) = page.elements
+    assert tag == "p"
+    assert words in text
+
+
+def test_the_window_opens_in_a_way_that_the_order_allows() -> None:
+    assert shown("ORD-1004").params["pay_method"] == "vbank"
+    assert "pay_method" not in shown("ORD-1005").params
+    assert shown("ORD-1005", pay_method="trans").params["pay_method"] == "trans"
+    for order in ("ORD-1004", "ORD-1005"):
+        with pytest.raises(InvalidRequest, match="does not allow 'phone'"):
+            button(shop(), order, pay_method="phone")
+
+
+OURS = ("merchant_uid", "amount", "currency", "pg", "channelKey", "m_redirect_url", "notice_url")
+
+
+@pytest.mark.parametrize("name", [*OURS, "confirm_url", "customer_uid"])
+def test_what_the_order_or_the_settings_decide_is_not_for_a_page_to_choose(name: str) -> None:
+    verifier = shop()
+    with pytest.raises(InvalidRequest, match=f"takes no {name}"):
+        button(verifier, "ORD-1001", params={name: "x"})
+    with pytest.raises(InvalidRequest, match=f"takes no {name}"):
+        button(verifier, "ORD-1001", **{name: "x"})  # type: ignore[arg-type]
+
+
+def test_an_option_that_is_misspelt_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="takes no buyer_nmae, labl"):
+        button(shop(), "ORD-1001", labl="x", buyer_nmae="y")  # type: ignore[call-arg]
+    with pytest.raises(InvalidRequest, match="language"):
+        button(shop(), "ORD-1001", language="fr")
+
+
+def test_an_async_shops_orders_are_awaited() -> None:
+    verifier = async_shop()
+
+    async def visit() -> tuple[str, str, Any, Any]:
+        number = await async_button(verifier, "ORD-1002", id="a")
+        whole = await async_button(verifier, {"merchant_uid": "X1", "amount": 7}, id="b")
+        found = await find_order(verifier, "ORD-1001")
+        same = await find_order(verifier, found)
+        with pytest.raises(InvalidRequest, match="there is no order"):
+            await find_order(verifier, "ORD-404")
+        return number, whole, found, same
+
+    number, whole, found, same = asyncio.run(visit())
+    assert Read(number).params["amount"] == Decimal("10.99")
+    assert Read(whole).params["amount"] == 7
+    assert found == same == ExpectedPayment("ORD-1001", 39000)
+    assert Read(button(verifier, found)).params["amount"] == 39000
+    with pytest.raises(ConfigurationError, match="await find_order"):
+        button(verifier, "ORD-1001")
+
+
+def test_without_a_checkout_or_a_public_url_the_setting_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("IMP_PUBLIC_URL", raising=False)
+    with pytest.raises(ConfigurationError, match="checkout="):
+        button(shop(checkout=None), "ORD-1001")
+    with pytest.raises(ConfigurationError, match=r"public_url \(IMP_PUBLIC_URL\)"):
+        button(shop(public_url=None), "ORD-1001")
+
+
+# --- addresses -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("public_url", "prefix", "root", "path"),
+    [
+        ("https://shop.test", "/pay", "", "/pay"),
+        ("https://shop.test", "pay/", "/", "/pay"),
+        ("https://shop.test", "/", "", ""),
+        ("https://shop.test", "/pay", "/shop", "/shop/pay"),
+        ("https://shop.test", "/pay", "shop/", "/shop/pay"),
+        ("https://shop.test/shop", "/pay", "", "/shop/pay"),
+        ("https://shop.test/shop/", "/pay", "/shop", "/shop/pay"),
+        ("https://shop.test/shop", "/pay", "/inner", "/shop/pay"),
+        (
+            "https://shop.test:8443",
+            "/결제",
+            "/가게 1",
+            "/%EA%B0%80%EA%B2%8C%201/%EA%B2%B0%EC%A0%9C",
+        ),
+        ("http://127.0.0.1:8000", "/a%20b", "", "/a%20b"),
+    ],
+)
+def test_F04_D02_addresses_are_made_of_one_setting_and_the_mount_point(
+    public_url: str, prefix: str, root: str, path: str
+) -> None:
+    page = shown("ORD-1001", shop(public_url=public_url), place=Place(prefix, root))
+    origin = re.match(r"https?://[^/]+", public_url)
+    assert origin
+    assert page.data["complete"] == f"{path}/complete"
+    assert page.params["m_redirect_url"] == f"{origin[0]}{path}/redirect"
+    assert page.elements[-1][1]["src"] == f"{path}/{address()}"
+
+
+@pytest.mark.parametrize(
+    ("redirect", "root", "prefix"),
+    [
+        ("/pay/redirect", "", "/pay/"),
+        ("/shop/pay/redirect", "/shop", "/pay/"),
+        ("/shop/pay/redirect/", "/shop/", "/pay/"),
+        ("/%EA%B0%80/pay/redirect", "/가", "/pay/"),
+        ("/가/pay/redirect", "/가", "/pay/"),
+        ("/shopping/redirect", "", "/shopping/"),
+        ("/redirect", "/", "/"),
+    ],
+)
+def test_a_place_is_told_from_what_a_framework_makes(redirect: str, root: str, prefix: str) -> None:
+    assert Place.of(redirect, root, None, ()) == Place(prefix, root)
+    assert Place.of(redirect, root, 5, ["ko"]) == Place(prefix, root, "5", ["ko"])
+
+
+# --- texts that would break out ------------------------------------------------------------------
+
+NASTY = (
+    *(
+        "</script><script>alert(1)</script>",
+        "<!--",
+        "<!--<script>",
+        "]]>",
+        "&amp;&lt;",
+        "\u2028\u2029",
+    ),
+    *("\"'\\", "`${x}`", "\x00\x1f\x7f", "가나다", "😀", "\ud800", "--!>", "\r\n", "</SCRIPT\t>"),
+)
+
+
+@pytest.mark.parametrize("text", NASTY, ids=ascii)
+def test_X11_no_text_closes_its_script(text: str) -> None:
+    page = button(
+        shop(),
+        {"merchant_uid": "X1", "amount": 1, "name": text, "buyer_name": text},
+        custom_data={text: [text]},
+        label=text,
+    )
+    read = Read(page)
+    assert [tag for tag, _, _ in read.elements] == [
+        *("button", "p", "noscript", "p", "script", "script")
+    ]
+    (raw,) = [text for _, attributes, text in read.elements if "data-imp-verify" in attributes]
+    assert not set(raw) & set("<>&\u2028\u2029\ud800")
+    assert read.params["name"] == read.params["buyer_name"] == text
+    assert read.params["custom_data"] == {text: [text]}
+    for readable in ("가", "😀"):
+        assert (readable in raw) is (readable in text)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(), st.lists))
+def test_any_json_comes_back_as_it_was(value: object) -> None:
+    text = to_json({"a": value})
+    assert json.loads(text) == {"a": value}
+    assert not set(text) & set("<>&\u2028\u2029")
+    text.encode()
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=0, max_value=10**15, places=2))
+def test_a_decimal_is_written_exactly_and_without_an_exponent(value: Decimal) -> None:
+    try:
+        text = to_json(value, "amount")
+    except InvalidRequest:
+        assert Decimal(repr(float(value))) != value
+        return
+    assert re.fullmatch(r"[0-9]+(\.[0-9]+)?", text)
+    assert Decimal(text) == value == Decimal(repr(json.loads(text)))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("nan"), float("inf"), object(), b"x", {1: 2}, {"a": {None: 1}}, {1}, Decimal("NaN")],
+)
+def test_what_json_cannot_hold_is_refused_without_being_shown(value: object) -> None:
+    with pytest.raises(InvalidRequest, match=r"^(custom_data|a|the data)"):
+        to_json({"custom_data": value})
