@@ -9,11 +9,12 @@ import multiprocessing
 import threading
 from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 from ..models import ExpectedPayment, Outcome, Payment, Verdict
 from ..settings import Credentials
-from ..stores import AsyncOrderStore, OrderStore, store_is_async
+from ..stores import AsyncOrderStore, OrderStore, own_thread, store_is_async
 from ..transports import GatewayRequest, GatewayResponse
 from ..verifier import AsyncVerifier, Verifier
 
@@ -140,7 +141,8 @@ class Trial:
         def work(imp_uid: str) -> None:
             try:
                 _ = gate.wait(PATIENCE)
-                outcomes.append(self.deliver(imp_uid))
+                with own_thread(self.shop.store) or nullcontext():
+                    outcomes.append(self.deliver(imp_uid))
             except BaseException as error:
                 errors.append(error)
 

@@ -1,4 +1,4 @@
-"""The Django application `imp_verify.contrib.django`: it brings the system checks."""
+"""The Django application `imp_verify.contrib.django`: its tables, admin and system checks."""
 
 from __future__ import annotations
 
