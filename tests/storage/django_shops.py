@@ -42,21 +42,23 @@ _TABLES = {
 def databases() -> Iterator[None]:
     """All three databases, migrated, with the shop's own tables."""
     with django_databases.made():
-        for alias in ALIASES:
-            call_command("migrate", database=alias, verbosity=0)
-            with connections[alias].cursor() as cursor:
+        with django_databases.installed():
+            for alias in ALIASES:
+                call_command("migrate", database=alias, verbosity=0)
                 for statement in _TABLES[connections[alias].vendor]:
-                    cursor.execute(statement)
-        try:
-            yield
-        finally:
-            connections.close_all()
+                    run(alias, statement)
+        yield
 
 
 def run(using: str, statement: str, *values: object) -> list[Any]:
     with connections[using].cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall()) if cursor.description else []
+
+
+def rows(model: str, using: str) -> Any:
+    """Give a query over one of the store's own tables: Order, Receipt or Change."""
+    return apps.get_model("imp_verify", model).objects.using(using)
 
 
 def empty(using: str) -> None:

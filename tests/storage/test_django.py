@@ -12,17 +12,11 @@ from tests.storage import django_shops
 from tests.storage.django_shops import DjangoShop
 from tests.support.django_databases import ALIASES, ALL
 
-pytestmark = pytest.mark.xdist_group("django")
+pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
 
 # Each database, and each way once; the whole product where that is asked for.
 USUAL = [("default", False), ("postgresql", True), ("mariadb", False)]
 EVERY = [(alias, threaded) for alias in ALIASES for threaded in (False, True)]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def databases() -> Iterator[None]:
-    with django_shops.databases():
-        yield
 
 
 class TestDjangoStore(OrderStoreContract):

@@ -79,23 +79,34 @@ def _run(alias: str, statement: str) -> None:
 
 @contextmanager
 def made() -> Iterator[None]:
-    """Make the databases on the servers, for the processes started meanwhile too."""
-    from django.db import connections
-
+    """Make the databases on the servers."""
     drop = {
         "postgresql": f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)",
         "mariadb": f"DROP DATABASE IF EXISTS {NAME}",
     }
-    os.environ.update({_NAME: NAME, _FILE: FILE})
     for alias, statement in drop.items():
         _run(alias, statement)
         _run(alias, f"CREATE DATABASE {NAME}")
-        connections.settings.update(connections.configure_settings(configured()))
+    try:
+        yield
+    finally:
+        for alias, statement in drop.items():
+            _run(alias, statement)
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Let Django know of them, in the processes started meanwhile too."""
+    from django.db import connections
+
+    os.environ.update({_NAME: NAME, _FILE: FILE})
+    connections.settings.update(connections.configure_settings(configured()))
     try:
         yield
     finally:
         connections.close_all()
-        for alias, statement in drop.items():
-            del connections[alias], connections.settings[alias]
-            _run(alias, statement)
         del os.environ[_NAME], os.environ[_FILE]
+        for alias in SERVERS:
+            if hasattr(connections._connections, alias):
+                del connections[alias]
+            del connections.settings[alias]

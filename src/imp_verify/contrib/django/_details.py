@@ -33,8 +33,12 @@ def details_changed(using: str, outcome: Outcome, new: Mapping[str, object]) -> 
     return list(rows.values(*_NAMES)) != [dict(new)]
 
 
-def moment(value: datetime) -> datetime:
-    """A project without time zones keeps its own local time."""
+def moment(value: datetime) -> datetime | None:
+    """Give a moment as the project keeps it: without time zones, in its own local time. None where
+    that time has no such moment."""
     if settings.USE_TZ:
         return value
-    return datetime(*make_naive(value, get_default_timezone()).timetuple()[:6])
+    try:
+        return make_naive(value, get_default_timezone())  # type: ignore[no-any-return]
+    except OverflowError:
+        return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import IntegrityError
+from django.db import IntegrityError, connections
 
 from ... import Receipt, ReceiptState
 from ...stores.changes import handed_on
@@ -80,13 +80,13 @@ def _values(receipt: Receipt, new: Mapping[str, object]) -> dict[str, object]:
 
 
 def _save_order(using: str, step: Save, receipt: Receipt) -> None:
-    order, imp_uid = receipt.merchant_uid, receipt.imp_uid
+    imp_uid = receipt.imp_uid
+    orders = _rows(models.Order, using, merchant_uid=receipt.merchant_uid)
+    if step.before.receipt is None and connections[using].vendor == "sqlite":
+        # Elsewhere the row was made when it was locked.
+        orders.bulk_create([models.Order(receipt.merchant_uid)], ignore_conflicts=True)
     if receipt.state is ReceiptState.PAYING:
         if step.before.paid_by != imp_uid:
-            values = {"paid_by": imp_uid, "was_paid": True}
-            if not _rows(models.Order, using, merchant_uid=order).update(**values):
-                _rows(models.Order, using).bulk_create([models.Order(order, **values)])
+            orders.update(paid_by=imp_uid, was_paid=True)
     elif step.before.paid_by == imp_uid:
-        _rows(models.Order, using, merchant_uid=order, paid_by=imp_uid).update(paid_by=None)
-    elif step.before.receipt is None and not _rows(models.Order, using, merchant_uid=order):
-        _rows(models.Order, using).bulk_create([models.Order(order)])
+        orders.update(paid_by=None)
