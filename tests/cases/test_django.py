@@ -17,9 +17,10 @@ from django.db import connections
 from django.db.transaction import atomic, get_connection
 from django.test import Client, TestCase, TransactionTestCase, override_settings
 
-from imp_verify import AsyncVerifier, Outcome, Verifier
+from imp_verify import AsyncVerifier, OrderStore, Outcome, Settled, Verifier
 from imp_verify.contrib.django import get_verifier
 from imp_verify.contrib.django.stores import DjangoStore
+from imp_verify.contrib.django.threads import own_thread
 from tests.storage import django_shops
 from tests.storage.django_shops import rows, run, tell
 from tests.support import django_site as site
@@ -253,6 +254,23 @@ def test_two_hundred_confirms_leave_no_connection(gateway: ScriptedGateway, thre
         for _ in range(0, 200, threads):
             answers = [ask("confirm", amount=PRICE) for _ in range(threads)]
             assert {each.result(WAIT).told for each in answers} == {(200, "approved")}
+        assert sessions() == 0
+
+
+def test_a_store_by_hand_can_leave_none_either(gateway: ScriptedGateway) -> None:
+    class ByHand(OrderStore):
+        own_thread = staticmethod(own_thread)
+
+        def expected(self, merchant_uid: str) -> int:
+            return int(run("postgresql", "SELECT %s::int", PRICE)[0][0])
+
+        def settle(self, outcome: Outcome) -> Settled:
+            raise AssertionError("nothing is paid here")
+
+    gateway.has(status="ready")
+    with served("wsgi", {**setting(gateway), "STORE": ByHand()}) as ask:
+        for _ in range(10):
+            assert ask("confirm", amount=PRICE).result(WAIT).told == (200, "approved")
         assert sessions() == 0
 
 

@@ -1,14 +1,20 @@
 """DjangoStore does what every store must, on each database, from threads, processes and an event
-loop."""
+loop; and what every ready-made store must."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from django.db import connections
 
+from imp_verify import OrderStore
+from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing import OrderStoreContract, TrialShop
+from imp_verify.testing._trial import PRICE
 from tests.storage import django_shops
+from tests.storage import test_ready as ready
 from tests.storage.django_shops import DjangoShop
 from tests.support.django_databases import ALIASES, ALL
 
@@ -27,3 +33,22 @@ class TestDjangoStore(OrderStoreContract):
         shop = DjangoShop(using, threaded=threaded)
         yield shop
         shop.close()
+
+
+class TestReady:
+    """The tests of every ready-made store, which are functions there."""
+
+    @pytest.fixture(params=ALIASES)
+    def make(self, request: pytest.FixtureRequest) -> Iterator[Callable[..., OrderStore]]:
+        django_shops.empty(request.param)
+
+        def make(**functions: Any) -> OrderStore:
+            functions.setdefault("expected", lambda order, using: PRICE)
+            return DjangoStore(using=request.param, **functions)
+
+        yield make
+        connections.close_all()
+
+    for _name, _test in vars(ready).items():
+        if _name.startswith("test_"):
+            locals()[_name] = staticmethod(_test)

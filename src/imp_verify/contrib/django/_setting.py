@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 from ... import AsyncVerifier, ConfigurationError, Credentials, Landing, Verifier
 from ..._configuration import VerifierArguments
 from ...stores import in_thread, store_is_async
-from ._threads import hop
+from .threads import hop
 
 __all__ = ["make_verifier"]
 

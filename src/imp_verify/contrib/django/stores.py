@@ -7,12 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Any, Unpack
 
 from django.apps import apps
-from django.db import connections
 
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled, StoreError
 from ...stores import Expected, OrderStore
 from ...stores.ready import Expectation, Functions, Holder, HookArguments
-from ._threads import closing_connections, hop
+from .threads import hop, own_thread
 
 __all__ = ["DjangoStore"]
 
@@ -53,8 +52,8 @@ class DjangoStore(OrderStore):
         self._using = using
 
     def own_thread(self) -> AbstractContextManager[object] | None:
-        """See `imp_verify.stores.own_thread`: in a test case only its own thread sees its rows."""
-        return None if connections[self._using].in_atomic_block else closing_connections()
+        """See `imp_verify.stores.own_thread`."""
+        return own_thread(self._using)
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""

@@ -1,23 +1,29 @@
-"""Threads that Django does not look after: their connections are closed where they end."""
+"""Threads that Django does not look after: their connections are closed where they end. A store by
+hand may use both functions as `DjangoStore` does."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
 from django.db import close_old_connections, connections
 
-__all__ = ["closing_connections", "hop"]
+__all__ = ["hop", "own_thread"]
 
 T = TypeVar("T")
 
 
+def own_thread(using: str = "default") -> AbstractContextManager[object] | None:
+    """See `imp_verify.stores.own_thread`: close what a thread has opened, at its end. None inside
+    a transaction, a test case's for one: no other thread would see its rows."""
+    return None if connections[using].in_atomic_block else _closing()
+
+
 @contextmanager
-def closing_connections() -> Iterator[None]:
-    """Close what this thread has opened, at its end."""
+def _closing() -> Iterator[None]:
     try:
         yield
     finally:
