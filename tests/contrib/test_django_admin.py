@@ -109,6 +109,7 @@ def test_everything_is_shown_and_escaped(store: DjangoStore) -> None:
     detail = page(client, "receipt", "imp_1/change/")
     assert "39,000\xa0KRW" in detail
     assert 'type="text"' not in detail
+    assert "imp_1" in page(client, "order", "A/change/")
 
 
 def test_money_to_give_back_is_what_pays_no_order(store: DjangoStore) -> None:

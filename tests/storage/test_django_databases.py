@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, IntegrityError, connections
 from django.db.transaction import atomic
 from django.test import override_settings
 
@@ -26,6 +26,7 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
+from imp_verify.contrib.django._transactions import Collision, in_transaction
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
 from tests.storage import django_shops
@@ -238,6 +239,26 @@ def test_a_collision_breaks_no_transaction_of_the_shops_own(server: str) -> None
         assert store.observe(forged(FIRST, Reason.AMOUNT)) is Settled.REPEATED
     assert run(server, "SELECT number FROM orders") == [("mine",)]
     assert rows("Change", server).count() == 1
+
+
+@pytest.mark.parametrize("in_block", [False, True])
+def test_a_collision_that_never_ends_is_the_databases_error(using: str, in_block: bool) -> None:
+    tried: list[bool] = []
+
+    def work(owned: bool) -> tuple[bool, None]:
+        tried.append(owned)
+        raise Collision from IntegrityError("the same again")
+
+    block = atomic(using) if in_block else nullcontext()
+    with block, pytest.raises(IntegrityError, match="the same again"):
+        in_transaction(using, work)
+    assert tried == [not in_block] * 6
+
+
+def test_another_kind_of_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections["default"], "vendor", "oracle")
+    with pytest.raises(ConfigurationError, match="PostgreSQL"):
+        store_for(PRICE, "default").settle(paid_outcome(FIRST, ASKED))
 
 
 SIGNALS = {

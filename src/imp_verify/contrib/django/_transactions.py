@@ -89,7 +89,7 @@ def _once(connection: Any, work: Callable[[bool], tuple[bool, T]], owned: bool) 
 def _read_committed(connection: Any) -> None:
     """Have the next transaction see what others committed while it waited for the order's row."""
     connection.ensure_connection()
-    if connection.isolation_level != "read committed":
+    if getattr(connection, "isolation_level", None) != "read committed":
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
 

@@ -59,8 +59,6 @@ class MoneyField(models.DecimalField):
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         """Give what the driver is to send."""
-        if value is None:
-            return None
         exact = Decimal(value)
         return f"{exact:f}" if connection.vendor == "sqlite" else exact
 
