@@ -9,30 +9,26 @@ import secrets
 
 import django
 from django.conf import settings
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
-from django.db import connection
+from django.db import connection, models
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
+from imp_verify.contrib.django.stores import DjangoStore
+
 PAGE = "<!doctype html><title>Checkout</title>"
-DATABASE = os.environ.get("SHOP_DB", "shop.db")
 
 
 # payments: begin
-def expected(number, db):
-    row = db.execute("SELECT total FROM orders WHERE number = ?", (number,)).fetchone()
-    return row and row[0]
+def expected(number, using):
+    order = Order.objects.using(using).filter(number=number).first()
+    return order and order.total
 
 
-def paid(outcome, db):
-    db.execute("UPDATE orders SET state = 'paid' WHERE number = ?", (outcome.merchant_uid,))
-
-
-def make_store():
-    from imp_verify.stores.sqlite import SqliteStore
-
-    return SqliteStore(DATABASE, expected=expected, on_paid=paid)
+def paid(outcome, using):
+    Order.objects.using(using).filter(number=outcome.merchant_uid).update(state="paid")
 
 
 def pay(request, number):
@@ -41,8 +37,11 @@ def pay(request, number):
     return HttpResponse(PAGE + imp_verify_button(request, number))
 
 
-payments = {"STORE": make_store(), "CHECKOUT": {"USER_CODE": os.environ["IMP_USER_CODE"]}}
-payments |= {"LANDING": {"success": "/orders/{merchant_uid}"}}
+payments = {
+    "STORE": DjangoStore(expected=expected, on_paid=paid),
+    "CHECKOUT": {"USER_CODE": os.environ["IMP_USER_CODE"]},
+    "LANDING": {"success": "/orders/{merchant_uid}"},
+}
 # payments: end
 
 settings.configure(
@@ -50,32 +49,43 @@ settings.configure(
     SECRET_KEY=os.environ.get("DJANGO_SECRET_KEY") or secrets.token_hex(32),
     ALLOWED_HOSTS=["*"],
     INSTALLED_APPS=["imp_verify.contrib.django"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}},
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": os.environ.get("SHOP_DB", "shop.db"),
+        }
+    },
     USE_TZ=True,
     IMP_VERIFY=payments,
 )
 django.setup()
 
-with connection.cursor() as cursor:
-    cursor.execute(
-        "CREATE TABLE IF NOT EXISTS orders (number TEXT PRIMARY KEY, total INT, state TEXT)"
-    )
+
+class Order(models.Model):
+    number = models.CharField(max_length=64, primary_key=True)
+    total = models.IntegerField()
+    state = models.CharField(max_length=16, default="open")
+
+    class Meta:
+        app_label = "shop"
+        db_table = "orders"
+
+
+call_command("migrate", verbosity=0)
+if Order._meta.db_table not in connection.introspection.table_names():
+    with connection.schema_editor() as editor:
+        editor.create_model(Order)
 
 
 @csrf_exempt
 def order(request):
-    number = secrets.token_hex(8)
-    with connection.cursor() as cursor:
-        total = int(request.GET["total"])
-        cursor.execute("INSERT INTO orders VALUES (%s, %s, 'open')", [number, total])
-    return HttpResponseRedirect(f"/orders/{number}", status=303)
+    new = Order.objects.create(number=secrets.token_hex(8), total=int(request.GET["total"]))
+    return HttpResponseRedirect(f"/orders/{new.number}", status=303)
 
 
 def show(request, number):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT total, state FROM orders WHERE number = %s", [number])
-        total, state = cursor.fetchone() or (None, "unknown")
-    return JsonResponse({"number": number, "total": total, "state": state})
+    found = Order.objects.filter(number=number).values("number", "total", "state").first()
+    return JsonResponse(found or {"number": number, "total": None, "state": "unknown"})
 
 
 urlpatterns = [

@@ -10,7 +10,7 @@ from hypothesis import settings
 settings.register_profile("house", deadline=None, print_blob=True, derandomize=False)
 settings.load_profile("house")
 
-pytest_plugins = ["tests.support.secrets"]
+pytest_plugins = ["tests.support.django_fixtures", "tests.support.secrets"]
 
 NO_SKIPS = os.environ.get("IMP_VERIFY_NO_SKIPS") == "1"
 

@@ -20,7 +20,7 @@ def test_an_async_verifier_without_an_async_client_says_so_at_once(
         _ = AsyncVerifier(store, credentials=KEYS, test_mode=True)
 
 
-@pytest.mark.parametrize("name", ["flask", "quart", "starlette", "fastapi"])
+@pytest.mark.parametrize("name", ["flask", "quart", "starlette", "fastapi", "django"])
 def test_an_adapter_without_its_framework_names_the_extra(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,6 @@ each."""
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
 from decimal import Decimal
@@ -26,6 +25,7 @@ from ._flow import (
     run,
     run_async,
 )
+from ._threads import within
 from ._verification import CONFIRM_ANSWERS
 from .errors import ConfigurationError, GatewayUnavailable
 from .messages import Request, Response
@@ -117,7 +117,7 @@ class Verifier(Base):
         flow = self._answer(endpoint, request, began)
         if endpoint != "confirm" or request.method != "POST":
             return run(flow, self._perform)
-        answer = _within(began + CONFIRM_ANSWERS, flow, self._perform)
+        answer = within(began + CONFIRM_ANSWERS, flow, self._perform, self._store)
         return answer or too_late(self._desk, request)
 
     def close(self) -> None:
@@ -169,38 +169,6 @@ class Verifier(Base):
             return run(flow, self._perform)
         finally:
             lock.release()
-
-
-def _within(deadline: float, flow: Flow[Response], perform: Any) -> Response | None:
-    """Run a flow in a daemon thread with a copy of the caller's context; None where it is not done
-    in time.
-
-    A hold of the shop's that hangs must not keep the answer: the gateway takes silence for ten
-    seconds as no.
-    """
-    box: list[Response | BaseException] = []
-
-    def work() -> None:
-        try:
-            box.append(run(flow, perform))
-        except BaseException as error:
-            box.append(error)
-
-    context = contextvars.copy_context()
-    thread = threading.Thread(
-        target=context.run, args=(work,), daemon=True, name="imp_verify-confirm"
-    )
-    try:
-        thread.start()
-    except RuntimeError:  # no thread is to be had: trouble, as any other
-        flow.close()
-        return None
-    thread.join(max(0.0, deadline - time.monotonic()))
-    if not box or time.monotonic() > deadline:
-        return None
-    if isinstance(box[0], BaseException):
-        raise box[0]
-    return box[0]
 
 
 class AsyncVerifier(Base):

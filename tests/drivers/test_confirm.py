@@ -4,18 +4,20 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from imp_verify import Credentials, ExpectedPayment, Request, Response, StoreError, Verifier
-from imp_verify.stores import holding, in_thread
+from imp_verify.stores import as_async, holding, in_thread
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
 from tests.drivers.driving import Driver, Gate
-from tests.drivers.wire import I1, ORDER
+from tests.drivers.wire import I1, ORDER, Gateway
 
 BODY = f'{{"imp_uid":"{I1}","merchant_uid":"{ORDER}","amount":39000}}'.encode()
 REQUEST = Request("POST", body=BODY)
@@ -185,3 +187,70 @@ def test_no_thread_for_a_confirm_is_trouble_and_no_crash(monkeypatch: pytest.Mon
     answer = verifier.serve("confirm", Request("POST", body=BODY))
     assert answer.status == 503
     assert b'"reason"' in answer.body
+
+
+class Threaded(MemoryStore):
+    """A store that sees to the threads that are made for it."""
+
+    def __init__(self, around: Any) -> None:
+        super().__init__(expected=lambda order, _: 39000, hold=self._hold)
+        self.own_thread = lambda: around
+        self.threads: list[str] = []
+
+    def _hold(self, *_: object) -> None:
+        self.threads.append(threading.current_thread().name)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_store_says_what_is_around_the_thread_made_for_it_or_that_there_may_be_none(
+    tied: bool,
+) -> None:
+    seen: list[str] = []
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        yield
+        seen.append(threading.current_thread().name)
+
+    store = Threaded(None if tied else around())
+    gateway = Gateway()
+    verifier = Verifier(
+        store,
+        credentials=Credentials("key", "secret"),
+        test_mode=True,
+        transport=cast(Any, gateway.answer),
+    )
+    assert verifier.serve("confirm", REQUEST).status == 200
+    here = threading.current_thread().name
+    assert store.threads == [here if tied else "imp_verify-confirm"]
+    assert seen == ([] if tied else ["imp_verify-confirm"])
+
+
+@pytest.mark.usefixtures("short")
+def test_in_the_callers_thread_what_comes_too_late_is_still_503() -> None:
+    store = Threaded(None)
+    verifier = Verifier(
+        store,
+        credentials=Credentials("key", "secret"),
+        test_mode=True,
+        transport=cast(Any, Gateway().answer),
+    )
+    late = replace(REQUEST, began=time.monotonic() - 1)
+    assert verifier.serve("confirm", late).status == 503
+
+
+def test_a_store_brings_its_own_way_into_a_thread() -> None:
+    hops: list[str] = []
+
+    class Hopping(MemoryStore):
+        blocks = True
+
+        @staticmethod
+        async def hop(function: Any, *arguments: Any) -> Any:
+            hops.append("hop")
+            return function(*arguments)
+
+    store = Hopping(expected=lambda order, _: 39000)
+    assert asyncio.run(in_thread(store).expected(ORDER)) == 39000
+    assert asyncio.run(as_async(store).expected(ORDER)) == 39000
+    assert hops == ["hop", "hop"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import django
@@ -15,17 +13,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
+from . import django_databases as databases
+
 HERE = __name__
-_directory = tempfile.TemporaryDirectory()
-DATABASE = Path(_directory.name) / "django.db"
 
 if not settings.configured:
     settings.configure(
         ALLOWED_HOSTS=["*"],
-        DATABASES={
-            "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATABASE)},
-            "other": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
-        },
+        DATABASES=databases.configured(),
         DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         INSTALLED_APPS=[
             "django.contrib.auth",

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from decimal import Decimal
 from functools import partial
@@ -26,6 +26,7 @@ __all__ = [
     "in_thread",
     "is_async_callable",
     "outside_transactions",
+    "own_thread",
     "read_expected",
     "store_is_async",
     "transaction_is_open",
@@ -194,7 +195,8 @@ def in_thread(store: OrderStore, hop: Hop | None = None) -> AsyncOrderStore:
 
     Args:
         store: A plain store.
-        hop: How to get into a thread; `asyncio.to_thread` where it is left out.
+        hop: How to get into a thread; the store's own `hop` where it has one, else
+            `asyncio.to_thread`.
 
     Raises:
         ConfigurationError: The store lacks a method, or is an async one already.
@@ -225,6 +227,14 @@ def store_is_async(store: object) -> bool:
     return colours.pop()
 
 
+def own_thread(store: object) -> AbstractContextManager[object] | None:
+    """Give what a store wants around calls from a thread that is made for them, and ends with
+    them; None where they must come from the thread that asks now, whose transaction is open."""
+    make: Callable[[], AbstractContextManager[object] | None]
+    make = getattr(store, "own_thread", nullcontext)
+    return make()
+
+
 async def _on_the_loop(function: Callable[..., T], *args: object) -> T:
     return function(*args)
 
@@ -238,7 +248,7 @@ def as_async(store: OrderStore | AsyncOrderStore) -> AsyncOrderStore:
     """
     if store_is_async(store):
         return cast(AsyncOrderStore, store)
-    hop = None if getattr(store, "blocks", True) else _on_the_loop
+    hop = None if getattr(store, "blocks", True) else _on_the_loop  # None: the store's own
     return _InThread(cast(OrderStore, store), hop)
 
 
@@ -246,7 +256,7 @@ class _InThread(AsyncOrderStore):
     def __init__(self, store: OrderStore, hop: Hop | None) -> None:
         self.for_tests_only: bool = getattr(store, "for_tests_only", False)
         self._store = store
-        self._hop = hop
+        self._hop: Hop | None = hop or getattr(store, "hop", None)
 
     async def _call(self, function: Callable[..., T], *args: object) -> T:
         if self._hop is None:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
 from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar, cast
 
 from ..models import ExpectedPayment, Outcome, Payment, Verdict
 from ..settings import Credentials
-from ..stores import OrderStore, store_is_async
+from ..stores import OrderStore, own_thread, store_is_async
 from ..transports import GatewayRequest, GatewayResponse
 from ..verifier import AsyncVerifier, Verifier
 from ._checks import check
@@ -99,7 +100,8 @@ class Trial:
         def call(number: int) -> None:
             try:
                 _ = gate.wait(PATIENCE)
-                found[number] = work[number]()
+                with own_thread(self.shop.store) or nullcontext():
+                    found[number] = work[number]()
             except Exception as error:
                 found[number] = error
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.utils.module_loading import import_string
 
 from ... import AsyncVerifier, Checkout, ConfigurationError, Credentials, Landing, Verifier
 from ..._configuration import VerifierArguments
 from ...stores import in_thread, store_is_async
+from .threads import hop
 
 __all__ = ["make_verifier"]
 
@@ -57,13 +57,8 @@ def _build(values: dict[str, Any]) -> Verifier | AsyncVerifier:
     if not (not plain if asynchronous is None else asynchronous):
         return Verifier(store, **arguments)
     if plain and getattr(store, "blocks", True):
-        store = in_thread(store, _hop)
+        store = in_thread(store, hop)
     return AsyncVerifier(store, **arguments)
-
-
-async def _hop(function: Callable[..., T], *args: object) -> T:
-    """Run a plain store in the request's own thread, whose connections Django looks after."""
-    return await sync_to_async(function)(*args)
 
 
 def _read(name: str, value: Any) -> Any:

@@ -1,9 +1,10 @@
-"""The Django application `imp_verify.contrib.django`: it brings the system checks."""
+"""The Django application `imp_verify.contrib.django`: its tables, admin and system checks."""
 
 from __future__ import annotations
 
 from django.apps import AppConfig
 from django.core.checks import Tags, register
+from django.utils.translation import gettext_lazy as _
 
 __all__ = ["PaymentsConfig"]
 
@@ -13,7 +14,7 @@ class PaymentsConfig(AppConfig):
 
     name = "imp_verify.contrib.django"
     label = "imp_verify"
-    verbose_name = "I'mport payments"
+    verbose_name = _("I'mport payments")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

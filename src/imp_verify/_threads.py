@@ -1,0 +1,62 @@
+"""A flow in a thread of its own, which the caller waits for only so long."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+
+from ._flow import Flow, run
+from .messages import Response
+from .stores import own_thread
+
+__all__ = ["within"]
+
+
+def within(
+    deadline: float, flow: Flow[Response], perform: Callable[..., object], store: object
+) -> Response | None:
+    """Run a flow in a daemon thread with a copy of the caller's context; None where it is not done
+    in time.
+
+    A hold of the shop's that hangs must not keep the answer: the gateway takes silence for ten
+    seconds as no. Where the store can be used from the caller's thread only, it runs there.
+    """
+    box: list[Response | BaseException] = []
+    around = own_thread(store)
+
+    def work() -> None:
+        try:
+            with around or nullcontext():
+                box.append(run(flow, perform))
+        except BaseException as error:
+            box.append(error)
+
+    if around is None:
+        work()
+    elif not _started(work, deadline):
+        flow.close()
+    if not box or time.monotonic() > deadline:
+        return None
+    if isinstance(box[0], BaseException):
+        raise box[0]
+    return box[0]
+
+
+def _started(work: Callable[[], None], deadline: float) -> bool:
+    """Wait for the work in a daemon thread; False where no thread is to be had: trouble, as any
+    other."""
+    thread = threading.Thread(
+        target=contextvars.copy_context().run,
+        args=(work,),
+        daemon=True,
+        name="imp_verify-confirm",
+    )
+    try:
+        thread.start()
+    except RuntimeError:
+        return False
+    thread.join(max(0.0, deadline - time.monotonic()))
+    return True

@@ -1,0 +1,44 @@
+"""What a receipt's row says beyond the receipt: the method, the account to pay into, the times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.conf import settings
+from django.utils.timezone import get_default_timezone, make_naive
+
+from ... import Outcome, Verdict
+from ...stores import ready
+from .models import Receipt
+
+__all__ = ["details", "details_changed", "moment"]
+
+_NAMES = ("pay_method", "vbank_name", "vbank_num", "vbank_due", "paid_at")
+
+
+def details(outcome: Outcome) -> dict[str, object]:
+    payment = outcome.payment
+    moments = (None, None) if payment is None else (payment.vbank_date, payment.paid_at)
+    values = (*ready.details(outcome)[:3], *(each and moment(each) for each in moments))
+    return dict(zip(_NAMES, values, strict=True))
+
+
+def details_changed(using: str, outcome: Outcome, new: Mapping[str, object]) -> bool:
+    """A virtual account's deadline can be moved while it waits; nothing else of a repeat is worth
+    a write."""
+    if outcome.verdict is not Verdict.VIRTUAL_ACCOUNT:
+        return False
+    rows = Receipt._base_manager.using(using).filter(imp_uid=outcome.imp_uid)
+    return list(rows.values(*_NAMES)) != [dict(new)]
+
+
+def moment(value: datetime) -> datetime | None:
+    """Give a moment as the project keeps it: without time zones, in its own local time. None where
+    that time has no such moment."""
+    if settings.USE_TZ:
+        return value
+    try:
+        return make_naive(value, get_default_timezone())  # type: ignore[no-any-return]
+    except OverflowError:
+        return None

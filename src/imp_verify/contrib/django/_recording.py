@@ -1,0 +1,65 @@
+"""What a `DjangoStore` does in a transaction: the shared order of steps, each step done in
+Django."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TypeAlias
+
+from django.db.transaction import on_commit
+
+from ... import ExpectedPayment, Outcome, Settled, Verdict
+from ..._flow import run
+from ...stores import ready
+from ...stores.ready import Ask, Functions, Load, Recorded, Save, Tell
+from ._loading import load, recall
+from ._saving import save
+from ._transactions import in_transaction
+
+__all__ = ["hold", "recall", "record"]
+
+Answer: TypeAlias = str | None
+
+
+def record(functions: Functions[str], using: str, outcome: Outcome) -> Settled | None:
+    """Record an outcome. What the hooks returned is called once the outermost block commits."""
+
+    def work(owned: bool) -> tuple[bool, Settled | None]:
+        saved: list[Save] = []
+
+        def perform(step: Load | Ask | Save | Tell) -> object:
+            match step:
+                case Load():
+                    return load(using, step, owned=owned)
+                case Ask(merchant_uid):
+                    return functions.expected(merchant_uid, using)
+                case Save():
+                    saved.append(step)
+                    save(using, step)
+                    return None
+                case Tell(name, told):
+                    return functions.tell(name, told, using)
+
+        recorded: Recorded = run(ready.record(outcome), perform)
+        if any(map(callable, recorded.afterwards)):
+            on_commit(partial(ready.run_afterwards, recorded.afterwards, outcome), using)
+        return bool(saved), recorded.settled
+
+    return in_transaction(using, work)
+
+
+def hold(functions: Functions[str], using: str, expected: ExpectedPayment, imp_uid: str) -> Answer:
+    """Ask the shop's `hold` under the order's lock; keep what it did where it gives no reason."""
+
+    def work(owned: bool) -> tuple[bool, Answer]:
+        before = load(using, Load(imp_uid, expected.merchant_uid, True), owned=owned)
+        if before.was_paid and str(Verdict.PAID) not in (before.known or {}):
+            return False, ready.ALREADY_PAID
+        if functions.hold is None:
+            return False, None
+        ready.check_time_to_begin()
+        reason: Answer = functions.hold(expected, imp_uid, using)
+        ready.check_time_to_hold()
+        return reason is None, reason
+
+    return in_transaction(using, work)

@@ -1,0 +1,31 @@
+"""What Django knows the tables by, and the money in them that should go back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from ._tables import Change, Order, Receipt
+
+__all__ = ["Change", "MoneyToGiveBack", "Order", "Receipt"]
+
+
+class _GivesBack(models.Manager):
+    def get_queryset(self) -> Any:
+        kept = Receipt.objects.filter(state__in=("duplicate", "late"))
+        paid = Q(verdict__in=("duplicate", "late"), imp_uid__in=kept.values("imp_uid"))
+        return super().get_queryset().filter(paid | Q(verdict="forgery") & ~Q(reason="order"))
+
+
+class MoneyToGiveBack(Change):
+    """Changes that speak of money which pays no order: paid twice, too late, or refused."""
+
+    objects = _GivesBack()
+
+    class Meta:
+        proxy = True
+        verbose_name = _("money to give back")
+        verbose_name_plural = _("money to give back")

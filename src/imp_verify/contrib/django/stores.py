@@ -1,0 +1,90 @@
+"""A store in the shop's own Django database, whose receipts are in the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Unpack
+
+from django.apps import apps
+
+from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled, StoreError
+from ...stores import Expected, OrderStore
+from ...stores.ready import Expectation, Functions, Holder, HookArguments
+from .threads import hop, own_thread
+
+__all__ = ["DjangoStore"]
+
+
+class DjangoStore(OrderStore):
+    """Keeps orders and receipts in the tables `imp_orders`, `imp_receipts` and `imp_changes`,
+    which `migrate` makes.
+
+    What a hook writes by Django to the same database commits together with the record, or not at
+    all. Inside an atomic block of the shop's own everything commits with that block, what a hook
+    returned is called then, and a deadlock is the shop's to try again. Keep `verify` out of such a
+    block: the gateway would be asked while it is open.
+
+    Args:
+        expected: `expected(merchant_uid, using)` says what an order asks for; `using` is the
+            alias of the database.
+        hold: `hold(expected, imp_uid, using)` says why a payment may not be approved; what it did
+            is then undone.
+        using: The alias of the database, in which the shop's orders are too.
+        hooks: `on_paid` and the others, each `hook(outcome, using)`, inside the transaction. What
+            a hook returns, if it is a function, is called after the commit.
+
+    Raises:
+        ConfigurationError: A function is missing, a coroutine, or of an unknown name.
+    """
+
+    hop = staticmethod(hop)
+
+    def __init__(
+        self,
+        *,
+        expected: Expectation[str],
+        hold: Holder[str] | None = None,
+        using: str = "default",
+        **hooks: Unpack[HookArguments[str]],
+    ) -> None:
+        self._functions: Functions[str] = Functions(expected, hold, hooks)
+        self._using = using
+
+    def own_thread(self) -> AbstractContextManager[object] | None:
+        """See `imp_verify.stores.own_thread`."""
+        return own_thread(self._using)
+
+    def expected(self, merchant_uid: str) -> Expected:
+        """See `OrderStore.expected`: a plain read."""
+        return self._functions.expected(merchant_uid, self._using)  # type: ignore[no-any-return]
+
+    def settle(self, outcome: Outcome) -> Settled:
+        """See `OrderStore.settle`."""
+        settled: Settled | None = self._tables.record(self._functions, self._using, outcome)
+        if settled is None:
+            raise StoreError("a settled outcome left nothing to keep")
+        return settled
+
+    def observe(self, outcome: Outcome) -> Settled | None:
+        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
+        if outcome.settled is not None:
+            return outcome.settled
+        return self._tables.record(self._functions, self._using, outcome)  # type: ignore[no-any-return]
+
+    def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+        """See `OrderStore.receipts`."""
+        return self._tables.recall(self._using, imp_uids)  # type: ignore[no-any-return]
+
+    def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        """See `OrderStore.hold`."""
+        return self._tables.hold(self._functions, self._using, expected, imp_uid)  # type: ignore[no-any-return]
+
+    @property
+    def _tables(self) -> Any:
+        """What needs Django's models, which are not there yet while the settings are read."""
+        if not apps.is_installed("imp_verify.contrib.django"):
+            raise ConfigurationError("INSTALLED_APPS lacks imp_verify.contrib.django")
+        from . import _recording
+
+        return _recording

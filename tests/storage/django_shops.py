@@ -1,0 +1,124 @@
+"""A shop whose orders are in one of Django's databases, next to the store's own tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.core.management import call_command
+from django.db import connections
+
+from imp_verify import ExpectedPayment, Outcome
+from imp_verify.contrib.django.stores import DjangoStore
+from imp_verify.stores import in_thread
+from imp_verify.testing import TrialFailure, TrialShop
+from tests.storage.shops import HOOKS, Hook
+from tests.support import django_databases, django_site
+from tests.support.django_databases import ALIASES
+
+assert django_site.urlpatterns  # the settings, also in a process that finds this module first
+_TABLES = {
+    "sqlite": (
+        "CREATE TABLE orders (number TEXT PRIMARY KEY, total TEXT, open INT)",
+        "CREATE TABLE told (id INTEGER PRIMARY KEY, hook TEXT, change_key TEXT, number TEXT)",
+    ),
+    "postgresql": (
+        "CREATE TABLE orders (number TEXT PRIMARY KEY, total TEXT, open INT)",
+        "CREATE TABLE told (id SERIAL PRIMARY KEY, hook TEXT, change_key TEXT, number TEXT)",
+    ),
+    "mysql": (
+        """CREATE TABLE orders (number VARCHAR(64) COLLATE utf8mb4_bin PRIMARY KEY,
+            total VARCHAR(40), open INT)""",
+        """CREATE TABLE told (id INT PRIMARY KEY AUTO_INCREMENT, hook VARCHAR(40),
+            change_key VARCHAR(200), number VARCHAR(64) COLLATE utf8mb4_bin)""",
+    ),
+}
+
+
+@contextmanager
+def databases() -> Iterator[None]:
+    """All three databases, migrated, with the shop's own tables."""
+    with django_databases.made():
+        with django_databases.installed():
+            for alias in ALIASES:
+                call_command("migrate", database=alias, verbosity=0)
+                for statement in _TABLES[connections[alias].vendor]:
+                    run(alias, statement)
+        yield
+
+
+def run(using: str, statement: str, *values: object) -> list[Any]:
+    with connections[using].cursor() as cursor:
+        cursor.execute(statement, values)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def rows(model: str, using: str) -> Any:
+    """Give a query over one of the store's own tables: Order, Receipt or Change."""
+    return apps.get_model("imp_verify", model).objects.using(using)
+
+
+def empty(using: str) -> None:
+    for model in apps.get_app_config("imp_verify").get_models():
+        if model._meta.proxy:
+            continue
+        model.objects.using(using).all().delete()
+    for table in ("orders", "told"):
+        run(using, f"DELETE FROM {table}")
+
+
+def expected(merchant_uid: str, using: str) -> ExpectedPayment | None:
+    rows = run(using, "SELECT number, total, open FROM orders WHERE number = %s", merchant_uid)
+    return ExpectedPayment(rows[0][0], rows[0][1], open=rows[0][2]) if rows else None
+
+
+def tell(name: str, outcome: Outcome, using: str) -> None:
+    """A hook: write down that it was called."""
+    number = (outcome.merchant_uid or "").encode("utf-8", "replace").decode()
+    statement = "INSERT INTO told (hook, change_key, number) VALUES (%s, %s, %s)"
+    run(using, statement, name, outcome.key, number)
+
+
+class DjangoShop(TrialShop):
+    """Orders and hooks' rows in the store's own database. `hooks` takes the place of the usual."""
+
+    def __init__(
+        self, using: str, *, threaded: bool = False, options: Any = None, **hooks: Hook
+    ) -> None:
+        self.using = using
+        self._fails = 0
+        usual: dict[str, Any] = {name: partial(self._hook, name) for name in HOOKS}
+        settings: dict[str, Any] = {"expected": expected, **usual, **hooks, **(options or {})}
+        self.django = DjangoStore(using=using, **settings)
+        self.store = in_thread(self.django) if threaded else self.django
+        self.reopen = partial(DjangoShop, using, threaded=threaded)
+
+    def _hook(self, name: str, outcome: Outcome, using: str) -> None:
+        tell(name, outcome, using)
+        if name == "on_paid" and self._fails:
+            self._fails -= 1
+            raise TrialFailure
+
+    def put(self, order: ExpectedPayment) -> None:
+        self.delete(order.merchant_uid)
+        values = (order.merchant_uid, str(order.amount), int(order.open))
+        run(self.using, "INSERT INTO orders VALUES (%s, %s, %s)", *values)
+
+    def delete(self, merchant_uid: str) -> None:
+        run(self.using, "DELETE FROM orders WHERE number = %s", merchant_uid)
+
+    def shipped(self, merchant_uid: str) -> Sequence[str]:
+        query = "SELECT change_key FROM told WHERE hook = 'on_paid' AND number = %s"
+        return [key.partition(":")[0] for (key,) in run(self.using, query, merchant_uid)]
+
+    def fail_next(self) -> None:
+        self._fails += 1
+
+    def told(self) -> Sequence[tuple[str, str]]:
+        return run(self.using, "SELECT hook, change_key FROM told ORDER BY id")
+
+    def close(self) -> None:
+        connections.close_all()

@@ -1,0 +1,54 @@
+"""DjangoStore does what every store must, on each database, from threads, processes and an event
+loop; and what every ready-made store must."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from imp_verify import OrderStore
+from imp_verify.contrib.django.stores import DjangoStore
+from imp_verify.testing import OrderStoreContract, TrialShop
+from imp_verify.testing._trial import PRICE
+from tests.storage import django_shops
+from tests.storage import test_ready as ready
+from tests.storage.django_shops import DjangoShop
+from tests.support.django_databases import ALIASES, ALL
+
+pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
+
+# Each database, and each way once; the whole product where that is asked for.
+USUAL = [("default", False), ("postgresql", True), ("mariadb", False)]
+EVERY = [(alias, threaded) for alias in ALIASES for threaded in (False, True)]
+
+
+class TestDjangoStore(OrderStoreContract):
+    @pytest.fixture(params=EVERY if ALL else USUAL, ids=str)
+    def shop(self, request: pytest.FixtureRequest) -> Iterator[TrialShop]:
+        using, threaded = request.param
+        django_shops.empty(using)
+        shop = DjangoShop(using, threaded=threaded)
+        yield shop
+        shop.close()
+
+
+class TestReady:
+    """The tests of every ready-made store, which are functions there."""
+
+    @pytest.fixture(params=ALIASES)
+    def make(self, request: pytest.FixtureRequest) -> Iterator[Callable[..., OrderStore]]:
+        django_shops.empty(request.param)
+
+        def make(**functions: Any) -> OrderStore:
+            functions.setdefault("expected", lambda order, using: PRICE)
+            return DjangoStore(using=request.param, **functions)
+
+        yield make
+        connections.close_all()
+
+    for _name, _test in vars(ready).items():
+        if _name.startswith("test_"):
+            locals()[_name] = staticmethod(_test)

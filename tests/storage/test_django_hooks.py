@@ -1,0 +1,255 @@
+"""What a hook of DjangoStore may do, what it may not, and that its work and the record are one:
+on each database, in a transaction of the store's own and in one of the shop's."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, connections, transaction
+from django.db.transaction import TransactionManagementError, atomic
+
+from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
+from imp_verify.testing import TrialFailure
+from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
+from tests.storage import django_shops
+from tests.storage.django_shops import DjangoShop, rows, run, tell
+from tests.storage.shops import Hook
+from tests.support.django_databases import ALIASES
+
+pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
+ASKED = ExpectedPayment(ORDER, PRICE)
+Make = Callable[..., DjangoShop]
+
+
+@pytest.fixture(params=ALIASES)
+def using(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def make(using: str) -> Iterator[Make]:
+    """Make a shop with one order and these hooks."""
+
+    def make(**hooks: Hook) -> DjangoShop:
+        django_shops.empty(using)
+        shop = DjangoShop(using, options=hooks)
+        shop.put(ASKED)
+        return shop
+
+    yield make
+    connections.close_all()
+
+
+@pytest.fixture(params=["own", "shop's"])
+def block(request: pytest.FixtureRequest, using: str) -> Callable[[], Any]:
+    """The block of the shop's in which the store is called, or none."""
+
+    def block() -> AbstractContextManager[Any]:
+        return nullcontext() if request.param == "own" else atomic(using)
+
+    return block
+
+
+def settle(shop: DjangoShop, imp_uid: str = FIRST) -> Settled:
+    return shop.django.settle(paid_outcome(imp_uid, ASKED))
+
+
+def kept(using: str) -> tuple[int, int, int, int]:
+    """Count rows: hooks', receipts, paid orders, changes."""
+    told = run(using, "SELECT count(*) FROM told")[0][0]
+    paid = rows("Order", using).filter(was_paid=True)
+    rest = (rows("Receipt", using), paid, rows("Change", using))
+    receipts, orders, changes = (each.count() for each in rest)
+    return told, receipts, orders, changes
+
+
+NOTHING, ALL = (0, 0, 0, 0), (1, 1, 1, 1)
+
+
+def test_a_hook_that_fails_takes_the_record_with_it_and_no_more(
+    make: Make, using: str, block: Callable[[], Any]
+) -> None:
+    shop = make()
+    shop.fail_next()
+    with block():
+        run(using, "INSERT INTO orders VALUES ('mine', '1', 1)")
+        with pytest.raises(TrialFailure):
+            settle(shop)
+    assert kept(using) == NOTHING
+    assert run(using, "SELECT total FROM orders WHERE number = 'mine'") == [("1",)]
+    with block():
+        assert settle(shop) is Settled.NEW
+    assert kept(using) == ALL
+
+
+def test_a_transaction_of_the_shops_own_takes_the_record_with_it(make: Make, using: str) -> None:
+    called: list[str] = []
+
+    def hook(outcome: Outcome, using: str) -> Any:
+        tell("on_paid", outcome, using)
+        return lambda: called.append(outcome.key)
+
+    shop = make(on_paid=hook)
+    with atomic(using):
+        assert settle(shop) is Settled.NEW
+        transaction.set_rollback(True, using)
+    assert kept(using) == NOTHING
+    assert called == []
+    with atomic(using):
+        assert settle(shop) is Settled.NEW
+        assert settle(shop) is Settled.REPEATED
+        assert called == []
+    assert called == [f"{FIRST}:paid"]
+    assert kept(using) == ALL
+
+
+def test_a_returned_function_is_called_once_after_the_commit(make: Make, using: str) -> None:
+    seen: list[object] = []
+
+    def hook(outcome: Outcome, using: str) -> Any:
+        return lambda: seen.append((connections[using].in_atomic_block, kept(using)[1:]))
+
+    shop = make(on_paid=hook)
+    assert settle(shop) is Settled.NEW
+    assert settle(shop) is Settled.REPEATED
+    assert seen == [(False, (1, 1, 1))]
+
+
+def test_a_returned_function_may_call_the_store(make: Make) -> None:
+    seen: list[object] = []
+    shop: DjangoShop = make(on_paid=lambda outcome, using: lambda: seen.append(settle(shop)))
+    assert settle(shop) is Settled.NEW
+    assert seen == [Settled.REPEATED]
+
+
+def test_a_returned_function_that_fails_is_logged_and_changes_no_answer(
+    make: Make, using: str, block: Callable[[], Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    others: list[str] = []
+
+    def fail() -> None:
+        raise SystemExit
+
+    shop = make(on_paid=lambda outcome, using: fail)
+    with block():
+        assert settle(shop) is Settled.NEW
+        if connections[using].in_atomic_block:
+            transaction.on_commit(lambda: others.append("the shop's own"), using)
+    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
+    assert (record.name, FIRST in record.getMessage()) == ("imp_verify", True)
+    assert len(others) == (block().__class__ is not nullcontext)
+    assert kept(using)[1:] == (1, 1, 1)
+
+
+def test_any_other_value_is_ignored(make: Make, using: str) -> None:
+    shop = make(on_paid=lambda outcome, using: "shipped")
+    assert settle(shop) is Settled.NEW
+
+
+def test_a_store_called_inside_its_own_hook_is_a_store_error(make: Make, using: str) -> None:
+    shop: DjangoShop = make(on_paid=lambda outcome, using: settle(shop))
+    with pytest.raises(StoreError, match="inside a hook"):
+        settle(shop)
+    assert kept(using) == NOTHING
+
+
+def _raw(statement: str) -> Callable[[str], object]:
+    return lambda using: run(using, statement)
+
+
+def _swallow(using: str) -> None:
+    with suppress(DatabaseError):
+        run(using, "SELECT * FROM no_such_table")
+
+
+ENDINGS: dict[str, Callable[[str], object]] = {
+    "commit": transaction.commit,
+    "rollback": transaction.rollback,
+    "autocommit": lambda using: transaction.set_autocommit(True, using),
+    "set_rollback": lambda using: transaction.set_rollback(True, using),
+    "close": lambda using: connections[using].close(),
+    "ROLLBACK": _raw("ROLLBACK"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_hook_that_ends_the_transaction_fails_and_nothing_is_kept(
+    make: Make, using: str, ending: str
+) -> None:
+    def hook(outcome: Outcome, using: str) -> None:
+        tell("on_paid", outcome, using)
+        ENDINGS[ending](using)
+
+    shop = make(on_paid=hook)
+    with pytest.raises((StoreError, TransactionManagementError)):
+        settle(shop)
+    connections[using].close()
+    assert kept(using) == NOTHING
+    assert DjangoShop(using).django.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+
+
+def test_a_hook_that_commits_by_hand_is_never_called_done(make: Make, using: str) -> None:
+    shop = make(on_paid=lambda outcome, using: run(using, "COMMIT"))
+    with pytest.raises((StoreError, DatabaseError)):
+        settle(shop)
+    connections[using].close()
+
+
+def test_an_error_that_a_hook_swallows_loses_no_record(make: Make, using: str) -> None:
+    """On PostgreSQL it breaks the transaction, and COMMIT would then roll back without a word."""
+    shop = make(on_paid=lambda outcome, using: _swallow(using))
+    if using == "postgresql":
+        with pytest.raises(StoreError, match="ended or broke"):
+            settle(shop)
+        assert kept(using) == NOTHING
+    else:
+        assert settle(shop) is Settled.NEW
+        assert kept(using)[1:] == (1, 1, 1)
+
+
+def test_an_error_that_a_hook_keeps_in_a_block_of_its_own_is_its_own_affair(
+    make: Make, using: str
+) -> None:
+    def hook(outcome: Outcome, using: str) -> None:
+        with suppress(DatabaseError), atomic(using):
+            tell("lost", outcome, using)
+            run(using, "SELECT * FROM no_such_table")
+        tell("kept", outcome, using)
+
+    assert settle(make(on_paid=hook)) is Settled.NEW
+    assert run(using, "SELECT hook FROM told") == [("kept",)]
+    assert kept(using) == ALL
+
+
+def test_a_hold_is_kept_where_it_gives_no_reason(
+    make: Make, using: str, block: Callable[[], Any]
+) -> None:
+    def hold(expected: ExpectedPayment, imp_uid: str, using: str) -> str | None:
+        run(using, "INSERT INTO told (hook, change_key) VALUES ('hold', %s)", imp_uid)
+        return "sold out" if imp_uid == SECOND else None
+
+    shop = DjangoShop(using, options={"hold": hold})
+    django_shops.empty(using)
+    shop.put(ASKED)
+    with block():
+        assert shop.django.hold(ASKED, SECOND) == "sold out"
+        assert shop.django.hold(ASKED, FIRST) is None
+    assert run(using, "SELECT change_key FROM told") == [(FIRST,)]
+
+
+def test_a_connection_that_does_not_commit_is_refused(make: Make, using: str) -> None:
+    shop = make()
+    transaction.set_autocommit(False, using)
+    try:
+        with pytest.raises(StoreError, match="AUTOCOMMIT"):
+            settle(shop)
+        with pytest.raises(StoreError, match="AUTOCOMMIT"), atomic(using):
+            settle(shop)
+    finally:
+        transaction.rollback(using)
+        transaction.set_autocommit(True, using)
+    assert kept(using) == NOTHING

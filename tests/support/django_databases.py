@@ -1,0 +1,112 @@
+"""Databases for Django: one alias for each kind, in databases of this test process's own."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+_directory = tempfile.TemporaryDirectory()
+_NAME = "IMP_VERIFY_DJANGO_NAME"
+NAME = os.environ.get(_NAME) or f"imp_django_{os.getpid()}"
+"""The same in the processes that this one starts."""
+_FILE = "IMP_VERIFY_DJANGO_FILE"
+FILE = os.environ.get(_FILE) or str(Path(_directory.name) / "django.db")
+ALL = os.environ.get("IMP_VERIFY_ALL_DATABASES") == "1"
+
+POSTGRESQL: dict[str, Any] = {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": NAME,
+    "HOST": os.environ.get("PGHOST", "127.0.0.1"),
+    "PORT": os.environ.get("PGPORT", "5432"),
+    "USER": os.environ.get("PGUSER", "root"),
+    "PASSWORD": os.environ.get("PGPASSWORD", ""),
+    "OPTIONS": {"application_name": NAME},
+}
+MARIADB: dict[str, Any] = {
+    "ENGINE": "django.db.backends.mysql",
+    "NAME": NAME,
+    "HOST": os.environ.get("MYSQL_HOST", "127.0.0.1"),
+    "PORT": os.environ.get("MYSQL_TCP_PORT", "3306"),
+    "USER": os.environ.get("MYSQL_USER", "root"),
+    "PASSWORD": os.environ.get("MYSQL_PWD", ""),
+}
+SQLITE: dict[str, Any] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": FILE,
+    "OPTIONS": {"timeout": 30},
+}
+SERVERS = {"postgresql": POSTGRESQL, "mariadb": MARIADB}
+ALIASES = ("default", *SERVERS)
+"""default is SQLite."""
+
+
+def configured() -> dict[str, dict[str, Any]]:
+    """Give the setting DATABASES. The servers are in it only where their databases have been made:
+    Django's checks ask every database there is."""
+    return {"default": SQLITE, **(SERVERS if _NAME in os.environ else {})}
+
+
+def _run(alias: str, statement: str) -> None:
+    """Run a statement from outside the database that it makes or drops."""
+    connection: Any
+    if alias == "postgresql":
+        import psycopg
+
+        connection = psycopg.connect(
+            host=POSTGRESQL["HOST"],
+            port=POSTGRESQL["PORT"],
+            user=POSTGRESQL["USER"],
+            password=POSTGRESQL["PASSWORD"] or None,
+            dbname=os.environ.get("PGDATABASE", "test"),
+            autocommit=True,
+        )
+    else:
+        import MySQLdb
+
+        connection = MySQLdb.connect(
+            host=MARIADB["HOST"],
+            port=int(MARIADB["PORT"]),
+            user=MARIADB["USER"],
+            password=MARIADB["PASSWORD"],
+        )
+    with closing(connection), closing(connection.cursor()) as cursor:
+        cursor.execute(statement)
+
+
+@contextmanager
+def made() -> Iterator[None]:
+    """Make the databases on the servers."""
+    drop = {
+        "postgresql": f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)",
+        "mariadb": f"DROP DATABASE IF EXISTS {NAME}",
+    }
+    for alias, statement in drop.items():
+        _run(alias, statement)
+        _run(alias, f"CREATE DATABASE {NAME}")
+    try:
+        yield
+    finally:
+        for alias, statement in drop.items():
+            _run(alias, statement)
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Let Django know of them, in the processes started meanwhile too."""
+    from django.db import connections
+
+    os.environ.update({_NAME: NAME, _FILE: FILE})
+    connections.settings.update(connections.configure_settings(configured()))
+    try:
+        yield
+    finally:
+        connections.close_all()
+        del os.environ[_NAME], os.environ[_FILE]
+        for alias in SERVERS:
+            if hasattr(connections._connections, alias):
+                del connections[alias]
+            del connections.settings[alias]
