@@ -235,7 +235,7 @@ def test_a_collision_breaks_no_transaction_of_the_shops_own(server: str) -> None
 
     store = store_for(PRICE, server, expected=expected)
     with atomic(server):
-        run(server, "INSERT INTO orders VALUES ('mine', '1', 1)")
+        run(server, "INSERT INTO orders VALUES ('mine', '1', 1, 'KRW')")
         assert store.observe(forged(FIRST, Reason.AMOUNT)) is Settled.REPEATED
     assert run(server, "SELECT number FROM orders") == [("mine",)]
     assert rows("Change", server).count() == 1
@@ -312,7 +312,7 @@ def test_a_deadlock_that_a_hook_swallows_loses_no_record() -> None:
     using = "mariadb"
     django_shops.empty(using)
     for number in "ab":
-        run(using, "INSERT INTO orders VALUES (%s, '1', 1)", number)
+        run(using, "INSERT INTO orders VALUES (%s, '1', 1, 'KRW')", number)
     update = "UPDATE orders SET total = 2 WHERE number = %s"
     locked, waits = threading.Event(), threading.Event()
 
@@ -320,7 +320,7 @@ def test_a_deadlock_that_a_hook_swallows_loses_no_record() -> None:
         with atomic(using):
             # It has written more, so that the hook's transaction is the one to be given up.
             for number in range(200):
-                run(using, "INSERT INTO orders VALUES (%s, '1', 1)", f"many-{number}")
+                run(using, "INSERT INTO orders VALUES (%s, '1', 1, 'KRW')", f"many-{number}")
             run(using, update, "b")
             locked.set()
             waits.wait(30)
@@ -366,7 +366,7 @@ def test_on_mariadb_a_hook_sees_what_was_committed_while_it_waited(level: str | 
     def expected(number: str, using: str) -> int:
         if not seen:
             run(using, "SELECT * FROM orders")  # a snapshot, if there is one
-            at_once(1, lambda _: run("mariadb", "INSERT INTO orders VALUES ('x', '1', 1)"))
+            at_once(1, lambda _: run("mariadb", "INSERT INTO orders VALUES ('x', '1', 1, 'KRW')"))
         seen.append(run(using, "SELECT number FROM orders"))
         return PRICE
 

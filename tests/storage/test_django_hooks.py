@@ -76,7 +76,7 @@ def test_a_hook_that_fails_takes_the_record_with_it_and_no_more(
     shop = make()
     shop.fail_next()
     with block():
-        run(using, "INSERT INTO orders VALUES ('mine', '1', 1)")
+        run(using, "INSERT INTO orders VALUES ('mine', '1', 1, 'KRW')")
         with pytest.raises(TrialFailure):
             settle(shop)
     assert kept(using) == NOTHING

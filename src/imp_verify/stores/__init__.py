@@ -257,6 +257,7 @@ class _InThread(AsyncOrderStore):
         self.for_tests_only: bool = getattr(store, "for_tests_only", False)
         self._store = store
         self._hop: Hop | None = hop or getattr(store, "hop", None)
+        self.own_thread = getattr(store, "own_thread", nullcontext)
 
     async def _call(self, function: Callable[..., T], *args: object) -> T:
         if self._hop is None:
