@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -286,6 +287,19 @@ def test_many_processes_make_the_tables_at_once(driver: str, place: Callable[[st
     engine.dispose()
 
 
+def test_tables_that_somebody_else_is_making_for_too_long_are_an_error(
+    place: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imp_verify.stores.sqlalchemy._dialects._PATIENCE", 0)
+    engine = plain_engine(place("mysql"))
+    with engine.connect() as other:
+        lock = "SELECT GET_LOCK(CONCAT('imp_verify create_all ', MD5(DATABASE())), 0)"
+        assert other.exec_driver_sql(lock).scalar() == 1
+        with pytest.raises(StoreError, match="another process"):
+            SqlAlchemyStore(engine, expected=now).create_all()
+    engine.dispose()
+
+
 def test_the_tables_are_made_by_either_source_in_either_colour(
     variant: Variant, make: Make
 ) -> None:
@@ -422,6 +436,13 @@ def test_a_store_is_checked_where_it_is_made() -> None:
     with pytest.raises(ConfigurationError, match="on_payed"):
         _ = make(engine, expected=now, on_payed=now)
     assert not Path("nowhere.db").exists()
+
+
+def test_another_database_is_refused() -> None:
+    driver = SimpleNamespace(paramstyle="qmark", version="5.0.0", Cursor=object)
+    engine = create_engine("mssql+pyodbc://nowhere", module=driver)
+    with pytest.raises(ConfigurationError, match="not mssql"):
+        _ = SqlAlchemyStore(engine, expected=now)
 
 
 def test_sessions_that_are_bound_later_are_checked_then(tmp_path: Path) -> None:
