@@ -32,7 +32,6 @@ demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the oldest and newest Python at hand, lint, types, coverage
 	$(TOX) -e lint,typing,$(oldest_and_newest),bare,coverage -- $(ARGS)
 
-test-all: export IMP_VERIFY_ALL_DATABASES = 1
 test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself
 	$(TOX) -- $(ARGS)
 

@@ -103,8 +103,6 @@ def load(connection: Connection, step: Load) -> Loaded:
         return Loaded(None if found is None else _read(found), known=known)
     lock_order(connection, step.merchant_uid)
     rows: Sequence[Any] = connection.execute(_READ, {**key, "number": step.merchant_uid}).all()
-    if not rows:
-        raise Taken  # it was deleted while this waited for it
     paid_by, was_paid, others, *receipt = rows[0][:-2]
     known = {row[-2]: row[-1] for row in rows if row[-2] is not None}
     recorded = None if receipt[0] is None else _read(receipt)
@@ -127,9 +125,12 @@ def _read(row: Sequence[Any]) -> Receipt:
     )
 
 
-def save(connection: Connection, step: Save) -> bool:
+def save(connection: Connection, step: Save, *, locked: bool) -> bool:
     """Write the receipt, the order, and a row for each change that is handed on; tell whether there
     was anything to write.
+
+    Args:
+        locked: Whether the order is; nothing of another one is touched.
 
     Raises:
         Taken: The order was paid meanwhile.
@@ -145,7 +146,7 @@ def save(connection: Connection, step: Save) -> bool:
     amounts = handed_on(step.change.hooks)
     for _, told in step.change.hooks:
         _ = connection.execute(_TOLD, _row(told, amounts[told.change], now))
-    if receipt is None and not step.before.was_paid:
+    if locked and receipt is None and not step.before.was_paid:
         # Nothing is kept of the order itself: a forgery must not leave a row for every number.
         _ = connection.execute(_UNSEEN, {"number": step.outcome.merchant_uid})
     return moved or bool(amounts)
