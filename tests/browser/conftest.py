@@ -152,6 +152,10 @@ class Buyer:
     def buy(self, how: str, action: str, *options: str) -> Buyer:
         return self.order().choose(how, *options).open_window().click(action)
 
+    def reads(self, text: str) -> None:
+        """See this below the pay button."""
+        expect(self.page.locator("#pay-status")).to_contain_text(text)
+
     def sees_order(self, state: str) -> None:
         self.page.wait_for_url(f"**/orders/{self.number}")
         self.sees_state(state)
