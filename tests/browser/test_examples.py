@@ -12,11 +12,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
 import pytest
-from playwright.sync_api import FrameLocator, Locator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from imp_verify.sandbox import Attempt, Fault
 from imp_verify.sandbox.settings import Settings
-from tests.browser.conftest import Visit
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, Visit
 from tests.browser.examples import PRICE, Example, start
 from tests.browser.shop import stand_in
 
@@ -291,3 +291,29 @@ def test_a_popup_that_the_buyer_closes_gives_the_button_back(new_buyer: NewBuyer
     buyer.reads("결제창이 닫혔습니다. 이미 결제했다면")
     expect(buyer.button).to_be_enabled()
     assert buyer.changes() == []
+
+
+def test_a_page_that_the_browser_kept_offers_no_second_payment(
+    browser: Browser, new_buyer: NewBuyer
+) -> None:
+    buyer = new_buyer("fastapi_shop")
+    keeping = browser.browser_type.launch(
+        executable_path=CHROMIUM,
+        args=ARGUMENTS,
+        ignore_default_args=["--disable-back-forward-cache"],
+    )
+    try:
+        visit = Visit(keeping.new_context())
+        visit.context.route("**/*", visit.guard)
+        buyer.page = visit.page()
+        buyer.open().press()
+        buyer.page.evaluate("window.kept = true")
+        buyer.click("approve").lands()
+        buyer.page.go_back(wait_until="commit")
+        assert buyer.page.evaluate("window.kept") is True
+        expect(buyer.button).to_be_disabled()
+        buyer.reads("결제가 완료되었습니다")
+        assert (visit.left, visit.complaints) == ([], [])
+    finally:
+        keeping.close()
+    assert buyer.changes() == ["paid"]
