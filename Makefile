@@ -20,11 +20,11 @@ NODE_TOOLS = tests/js/node_modules/.package-lock.json
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all dev js lint format bench hooks clean python
+.PHONY: help demo test test-all dev js lint format bench screenshots hooks clean python
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
-		printf '  make %-9s %s\n' "$$name" "$$what"; done
+		printf '  make %-11s %s\n' "$$name" "$$what"; done
 
 demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 	@.venv/bin/imp-verify demo $(ARGS)
@@ -52,6 +52,9 @@ format: .venv-dev/stamp ## put the code in the house format
 
 bench: .venv-dev/stamp ## the budgets, measured against code written by hand
 	$(TOX) -e bench -- $(ARGS)
+
+screenshots: .venv-dev/stamp ## the pictures in docs/images again; needs Debian's Chromium
+	$(TOX) -e screenshots
 
 hooks: .venv-dev/stamp ## run format and lint before every commit
 	.venv-dev/bin/pip install -q pre-commit

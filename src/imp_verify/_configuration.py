@@ -39,7 +39,7 @@ class VerifierArguments(TypedDict, total=False):
     timeout: float
     max_lookups: int
     landing: Landing | None
-    checkout: Checkout | None
+    checkout: Checkout | Mapping[str, Checkout] | None
     public_url: str | None
     language: str
     confirm_lookup: bool
@@ -55,7 +55,7 @@ class Settings:
     desk: Desk
     max_lookups: int
     test_mode: bool
-    checkout: Checkout | None
+    checkout: Checkout | Mapping[str, Checkout] | None
     public_url: str | None
 
     @classmethod
@@ -69,7 +69,7 @@ class Settings:
         timeout: float = 5.0,
         max_lookups: int = 64,
         landing: Landing | None = None,
-        checkout: Checkout | None = None,
+        checkout: Checkout | Mapping[str, Checkout] | None = None,
         public_url: str | None = None,
         language: str = "ko",
         confirm_lookup: bool = True,
@@ -83,11 +83,12 @@ class Settings:
         """
         test_mode = _truth("IMP_TEST_MODE") if test_mode is None else test_mode
         landing = landing or Landing()
-        _check_kinds(test_mode, confirm_lookup, landing, checkout, language)
+        _check_kinds(test_mode, confirm_lookup, landing, language)
         own = _check_public_url(public_url)
         address, clock = _check_base_url(base_url), time.monotonic
         make = partial(Account, base_url=address, test_mode=test_mode, clock=clock)
         known = _read_accounts(credentials, accounts, make)
+        checkout = _read_checkout(checkout, known)
         if test_mode:
             _log.warning("test mode is on: payments of test channels count as money")
         rules = Rules(known, _check_timeout(timeout), test_mode, confirm_lookup, clock)
@@ -124,14 +125,26 @@ def _read_accounts(
     return Accounts(named={name: make(each, name=name) for name, each in accounts.items()})
 
 
+def _read_checkout(given: object, accounts: Accounts) -> Checkout | dict[str, Checkout] | None:
+    """Take one for all orders, or exactly one for each of several accounts."""
+    if given is None or isinstance(given, Checkout):
+        return given
+    if not isinstance(given, Mapping):
+        raise ConfigurationError(f"checkout must be Checkout, not {type(given).__name__}")
+    for name, each in given.items():
+        _check_kind(f"checkout[{name!r:.100}]", each, Checkout)
+    if given.keys() != accounts.named.keys():
+        there = ", ".join(map(repr, accounts.named)) or "none"
+        raise ConfigurationError(f"checkout must name each of the accounts and no other: {there}")
+    return dict(given)
+
+
 def _check_kinds(
-    test_mode: object, confirm_lookup: object, landing: object, checkout: object, language: object
+    test_mode: object, confirm_lookup: object, landing: object, language: object
 ) -> None:
     _check_kind("test_mode", test_mode, bool)
     _check_kind("confirm_lookup", confirm_lookup, bool)
     _check_kind("landing", landing, Landing)
-    if checkout is not None:
-        _check_kind("checkout", checkout, Checkout)
     if language not in ("ko", "en", "auto"):
         raise ConfigurationError('language must be "ko", "en" or "auto"')
 

@@ -52,7 +52,7 @@ class Verifier(Base):
         timeout: Seconds for all gateway calls of one verification together, 5 where left out.
         max_lookups: How many gateway calls may run at once in this process, 64 where left out.
         landing: Where a redirect sends the buyer; the built-in page where left out.
-        checkout: What the payment window is told; only the button and the snippet need it.
+        checkout: What the payment window is told, by the button; or one for each of `accounts`.
         public_url: The address under which buyers reach this application; else IMP_PUBLIC_URL.
         language: "ko" (where left out), "en", or "auto" for what the browser prefers of the two.
         confirm_lookup: Whether confirm looks the payment up before it asks the shop; True where

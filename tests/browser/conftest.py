@@ -75,11 +75,13 @@ class Visit:
     left: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        # The context's, so that a window that pops up is heard too.
+        self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+        self.context.on("console", lambda note: self._hear(note.type, note.text))
+
     def page(self) -> Page:
-        page = self.context.new_page()
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda note: self._hear(note.type, note.text))
-        return page
+        return self.context.new_page()
 
     def _hear(self, kind: str, text: str) -> None:
         if kind in ("error", "warning") and not EXPECTED_NOTES.match(text):
@@ -151,6 +153,10 @@ class Buyer:
 
     def buy(self, how: str, action: str, *options: str) -> Buyer:
         return self.order().choose(how, *options).open_window().click(action)
+
+    def reads(self, text: str) -> None:
+        """See this below the pay button."""
+        expect(self.page.locator("#pay-status")).to_contain_text(text)
 
     def sees_order(self, state: str) -> None:
         self.page.wait_for_url(f"**/orders/{self.number}")

@@ -28,17 +28,43 @@ MISSING = (
     if shutil.which("node") is None
     else None
     if (NODE_MODULES / ".package-lock.json").exists()
-    else "its packages are not installed: make node"
+    else "its packages are not installed: make js"
 )
 needs_node = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
 
-NUMBER, PRICE = "ORD1001", 39000
+NUMBER, OTHER, PRICE = "ORD1001", "ORD1002", 39000
 SDK = re.compile(r"https://cdn\.iamport\.kr/(v1/iamport\.js|js/iamport\.payment-[0-9.]+\.js)")
+OLD_SDK = "https://cdn.iamport.kr/js/iamport.payment-1.2.0.js"
 JQUERY = "https://code.jquery.com/jquery-1.12.4.min.js"
+JQUERY_3 = "https://code.jquery.com/jquery-3.7.1.min.js"
+AXIOS = "https://cdn.jsdelivr.net/npm/axios/dist/axios.min.js"
+LIBRARIES = {
+    JQUERY: "jquery/dist/jquery.min.js",
+    JQUERY_3: "jquery3/dist/jquery.min.js",
+    AXIOS: "axios/dist/axios.min.js",
+}
+
+
+def stand_in(page: Page, gateway: SandboxServer) -> None:
+    """Let the SDK's real addresses be the sandbox's stand-in, and the libraries' what npm has."""
+
+    def sdk(route: Route) -> None:
+        found = SDK.fullmatch(route.request.url)
+        assert found
+        script = requests.get(f"{gateway.url}/{found[1]}", timeout=30).text
+        route.fulfill(content_type="text/javascript", body=script)
+
+    def library(route: Route) -> None:
+        file = NODE_MODULES / LIBRARIES[route.request.url]
+        route.fulfill(content_type="text/javascript", body=file.read_text(encoding="utf-8"))
+
+    page.route(SDK, sdk)
+    for address in LIBRARIES:
+        page.route(address, library)
 
 
 class Shop:
-    """Runs while its `with` block does; knows one order, and counts what it was told.
+    """Runs while its `with` block does; knows two orders of one price, and counts what it was told.
 
     Attributes:
         page: Gives the page at /, as a Flask view.
@@ -85,7 +111,7 @@ class Shop:
     def _verifier(self) -> Verifier:
         account = Account()
         store = MemoryStore(
-            expected=lambda number, _: PRICE if number == NUMBER else None,
+            expected=lambda number, _: PRICE if number in (NUMBER, OTHER) else None,
             on_paid=lambda outcome, _: self.told.append("on_paid"),
             on_failed=lambda outcome, _: self.told.append("on_failed"),
         )
@@ -104,21 +130,10 @@ class Shop:
 
     def open(self, page: Page) -> Page:
         """Visit the page; the SDK's real addresses are the sandbox's stand-in."""
-        page.route(SDK, self._stand_in)
-        page.route(JQUERY, self._jquery)
+        stand_in(page, self.gateway)
         page.goto(self.url)
         expect(page.locator("button").first).to_be_enabled()
         return page
-
-    def _stand_in(self, route: Route) -> None:
-        found = SDK.fullmatch(route.request.url)
-        assert found
-        script = requests.get(f"{self.gateway.url}/{found[1]}", timeout=30).text
-        route.fulfill(content_type="text/javascript", body=script)
-
-    def _jquery(self, route: Route) -> None:
-        script = (NODE_MODULES / "jquery" / "dist" / "jquery.min.js").read_text(encoding="utf-8")
-        route.fulfill(content_type="text/javascript", body=script)
 
     def click(self, page: Page, action: str) -> None:
         """Open the window by the page's button, and press a button in it."""

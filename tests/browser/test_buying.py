@@ -53,7 +53,7 @@ def test_a_virtual_account_is_shown_and_paid_by_its_deposit(buyer: Buyer, order:
 
 def test_a_declined_payment_is_told_and_can_be_tried_again(buyer: Buyer) -> None:
     buyer.buy("card_page", "decline")
-    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    buyer.reads("한도초과")
     expect(buyer.page.locator("#pay")).to_be_enabled()
     assert buyer.told() == ["on_failed"]
     buyer.open_window().click("approve")
@@ -74,7 +74,7 @@ def test_a_payment_declined_by_redirect_comes_back_to_its_order(buyer: Buyer) ->
 def test_a_closed_window_leaves_the_order_unpaid(buyer: Buyer, becomes: str) -> None:
     buyer.demo.sandbox.sandbox.settings.closed_becomes = becomes
     buyer.buy("card_page", "close")
-    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    buyer.reads("사용자가 결제를 취소하셨습니다")
     assert buyer.attempts[0].status == becomes
     assert buyer.told() == (["on_failed"] if becomes == "failed" else [])
     buyer.look_again("open")
@@ -84,7 +84,7 @@ def test_a_closed_window_leaves_the_order_unpaid(buyer: Buyer, becomes: str) -> 
 def test_a_tampered_amount_is_refused(buyer: Buyer, order: str) -> None:
     buyer.demo.sandbox.sandbox.settings.webhook_order = order
     buyer.buy("card_page", "approve", "tamper")
-    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    buyer.reads("주문과 맞지 않는 결제입니다")
     expect(buyer.page.locator("#pay")).to_be_disabled()
     (attempt,) = buyer.attempts
     assert (attempt.status, str(attempt.amount)) == ("paid", "100")
@@ -103,7 +103,7 @@ def test_a_tampered_amount_is_refused_by_redirect_too(buyer: Buyer) -> None:
 
 def test_with_confirm_a_tampered_amount_moves_no_money(buyer: Buyer) -> None:
     buyer.buy("card_page", "approve", "tamper", "confirm")
-    expect(buyer.page.locator("#message.bad")).to_be_visible()
+    buyer.reads("고객사 요청에 의해 결제를 중단합니다")
     (attempt,) = buyer.attempts
     assert (attempt.status, attempt.paid_at) == ("failed", 0)
     assert attempt.fail_reason is not None
@@ -163,7 +163,7 @@ def test_two_windows_of_one_order_pay_it_once(
     buyer.click("approve")
     buyer.sees_order("paid")
     other.click("approve")
-    expect(other.page.locator("#message.bad")).to_be_visible()
+    other.reads("이미 결제된 주문입니다")
     buyer.deliver()
     assert buyer.told() == ["on_paid", "on_duplicate"]
 

@@ -13,7 +13,7 @@ from flask import render_template_string
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.shop import NUMBER, PRICE, Shop, needs_node
+from tests.browser.shop import JQUERY, JQUERY_3, NUMBER, OLD_SDK, OTHER, PRICE, Shop, needs_node
 
 PAGE = """<!doctype html><html lang="ko"><meta charset="utf-8"><title>shop</title>
 <form action="/elsewhere">{{ imp_verify_button(number, nonce="n-1", **options) }}</form>"""
@@ -28,7 +28,7 @@ def shop() -> Iterator[Shop]:
 
 STRICT = (
     "default-src 'none'; script-src 'nonce-n-1'; connect-src 'self' {gateway}; "
-    "frame-src {gateway}; img-src 'self'; style-src 'unsafe-inline'"  # the window's own style
+    "frame-src {gateway}; img-src 'self'; base-uri 'none'; form-action 'none'"
 )
 
 
@@ -68,6 +68,54 @@ def test_J07_two_buttons_of_one_order_open_one_window(
     window.locator("button[formaction$='/approve']").click()
     expect(page.locator("h1")).to_have_text("일반 결제 성공")
     assert len(shop.attempts) == 1
+    shop.gateway.sandbox.webhooks.deliver()
+    assert shop.told == ["on_paid"]
+
+
+def test_J07_two_buttons_of_two_orders_pay_each_its_own(
+    shop: Shop, new_visit: Callable[..., Visit]
+) -> None:
+    shop.page = lambda: (
+        render_template_string(PAGE, number=NUMBER, options={"id": "first"})
+        + render_template_string(PAGE, number=OTHER, options={"id": "second"})
+    )
+    page = shop.open(new_visit().page())
+    for button, number in (("#second", OTHER), ("#first", NUMBER)):
+        page.click(button)
+        window = page.frame_locator("#imp-sandbox-window iframe")
+        window.locator("button[formaction$='/approve']").click()
+        expect(page.locator("h1")).to_have_text("일반 결제 성공")
+        assert page.url.endswith(f"&merchant_uid={number}")
+        page.goto(shop.url)
+    assert [each.merchant_uid for each in shop.attempts] == [OTHER, NUMBER]
+    shop.gateway.sandbox.webhooks.deliver()
+    assert shop.told == ["on_paid", "on_paid"]
+
+
+LOADS = '<script src="{}"></script>'
+PAGES = {
+    "none": ("", {}),
+    "none, but brought for the older SDK": ("", {"sdk": OLD_SDK, "jquery": JQUERY}),
+    "1.12.4": (LOADS.format(JQUERY), {"sdk": OLD_SDK, "jquery": JQUERY_3}),
+    "3": (LOADS.format(JQUERY_3), {"sdk": OLD_SDK, "jquery": JQUERY}),
+    "noConflict": (f"{LOADS.format(JQUERY)}<script>jQuery.noConflict()</script>", {"sdk": OLD_SDK}),
+}
+VERSIONS = {"1.12.4": "1.12.4", "3": "3.7.1", "noConflict": "1.12.4"}
+
+
+@needs_node
+@pytest.mark.parametrize("what", PAGES)
+def test_J06_a_page_sells_whatever_jquery_it_has(
+    shop: Shop, new_visit: Callable[..., Visit], what: str
+) -> None:
+    scripts, options = PAGES[what]
+    shop.page = lambda: scripts + render_template_string(PAGE, number=NUMBER, options=options)
+    page = shop.open(new_visit().page())
+    found = page.evaluate("[typeof $, window.jQuery ? jQuery.fn.jquery : null]")
+    version = VERSIONS.get(what, "1.12.4" if options else None)
+    assert found == ["function" if version and what != "noConflict" else "undefined", version]
+    shop.click(page, "approve")
+    expect(page.locator("h1")).to_have_text("일반 결제 성공")
     shop.gateway.sandbox.webhooks.deliver()
     assert shop.told == ["on_paid"]
 

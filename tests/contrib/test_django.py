@@ -29,6 +29,7 @@ from imp_verify import (
     MAX_BODY,
     AsyncOrderStore,
     AsyncVerifier,
+    Checkout,
     ConfigurationError,
     Credentials,
     ExpectedPayment,
@@ -510,6 +511,19 @@ def test_accounts_are_dictionaries_credentials_or_a_dotted_path_to_them(
             assert list(verifier._rules.accounts.named) == ["kr", "us"]
 
 
+CODES = {"kr": "imp00000000", "us": "imp11111111"}
+
+
+def test_each_account_may_have_a_checkout_of_its_own(setting: dict[str, Any]) -> None:
+    del setting["CREDENTIALS"]
+    wanted = {name: Checkout(code) for name, code in CODES.items()}
+    given = {name: {"USER_CODE": code} for name, code in CODES.items()}
+    for checkout in (given, wanted, {**given, "us": wanted["us"]}):
+        several = {"ACCOUNTS": ACCOUNTS, "CHECKOUT": checkout}
+        with override_settings(IMP_VERIFY={**setting, "STORE": STORE, **several}):
+            assert get_verifier()._settings.checkout == wanted
+
+
 def test_the_account_of_an_order_is_asked(
     gateway: ScriptedGateway, setting: dict[str, Any]
 ) -> None:
@@ -530,6 +544,10 @@ def test_the_account_of_an_order_is_asked(
         ({"STORE": STORE, "ACCOUNTS": ACCOUNTS}, "credentials and accounts are both given"),
         ({"STORE": STORE, "ACCOUNTS": {"kr": {"KEY": "k"}}}, "IMP_VERIFY[\"ACCOUNTS\"]['kr']: "),
         ({"STORE": STORE, "ACCOUNTS": {"kr": {**KR, "TIER": ""}}}, "['kr']: IMP_TIER is missing"),
+        (
+            {"STORE": STORE, "CHECKOUT": {"kr": {"USER_CODE": ""}}},
+            "IMP_VERIFY[\"CHECKOUT\"]['kr']: Checkout.user_code",
+        ),
         ({}, '"STORE" or "VERIFIER"'),
         ("shop.verifier", "must be a dictionary"),
         ({"VERIFIER": object()}, 'IMP_VERIFY["VERIFIER"] must be a Verifier'),

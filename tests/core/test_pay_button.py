@@ -387,6 +387,69 @@ def test_without_a_checkout_or_a_public_url_the_setting_is_named(
         button(shop(public_url=None), "ORD-1001")
 
 
+SEVERAL = {"kr": Credentials("key", "secret"), "us": Credentials("other", "secret")}
+CHECKOUTS = {"kr": Checkout(CODE, "channel-kr"), "us": Checkout("imp11111111", tier="ABC")}
+
+
+def shop_of_two(checkout: Any = CHECKOUTS) -> Verifier:
+    return Verifier(
+        MemoryStore(expected=lambda number, _: ExpectedPayment(number, 700, account=number[:2])),
+        accounts=SEVERAL,
+        test_mode=True,
+        checkout=checkout,
+        public_url="https://shop.test",
+    )
+
+
+@pytest.mark.parametrize(
+    "order", [str, lambda number: {"merchant_uid": number, "amount": 700, "account": number[:2]}]
+)
+def test_of_several_accounts_the_orders_own_opens_the_window(order: Any) -> None:
+    verifier = shop_of_two()
+    korea, states = shown(order("kr1001"), verifier), shown(order("us1001"), verifier)
+    assert (korea.data["userCode"], korea.params["channelKey"]) == (CODE, "channel-kr")
+    assert (states.data["userCode"], states.data["tier"]) == ("imp11111111", "ABC")
+    assert "channelKey" not in states.params
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["jp1001", {"merchant_uid": "kr1001", "amount": 1}, ExpectedPayment("kr1001", 1, account="jp")],
+)
+def test_an_order_that_names_none_of_several_accounts_gets_no_button(order: Any) -> None:
+    with pytest.raises(StoreError, match="must name an account, one of 'kr', 'us'"):
+        button(shop_of_two(), order)
+
+
+def test_one_checkout_for_several_accounts_serves_them_all() -> None:
+    assert shown("us1001", shop_of_two(Checkout(CODE))).data["userCode"] == CODE
+
+
+def test_an_account_that_is_no_text_is_the_shops_own_business() -> None:
+    order = {"merchant_uid": "ORD-1001", "amount": 700, "account": object()}
+    assert shown(order).params["amount"] == 700
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        ({}, "checkout must name each of the accounts and no other: 'kr', 'us'"),
+        ({"kr": Checkout(CODE)}, "no other: 'kr', 'us'"),
+        ({**CHECKOUTS, "jp": Checkout(CODE)}, "no other: 'kr', 'us'"),
+        ({"kr": Checkout(CODE), "us": CODE}, r"checkout\['us'\] must be Checkout, not str"),
+        (CODE, "checkout must be Checkout, not str"),
+    ],
+)
+def test_checkouts_and_accounts_have_the_same_names(given: Any, text: str) -> None:
+    with pytest.raises(ConfigurationError, match=text):
+        shop_of_two(given)
+
+
+def test_checkouts_by_name_need_accounts() -> None:
+    with pytest.raises(ConfigurationError, match="no other: none"):
+        shop(checkout=CHECKOUTS)
+
+
 # --- addresses -----------------------------------------------------------------------------------
 
 

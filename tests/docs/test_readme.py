@@ -31,6 +31,16 @@ def shop_of(readme: str) -> str:
     return found.group(1)
 
 
+def test_every_picture_is_there_and_shown_in_one_readme() -> None:
+    shown = [
+        name
+        for readme in READMES
+        for name in re.findall(r"\]\((docs/[^)]+)\)", (ROOT / readme).read_text(encoding="utf-8"))
+    ]
+    there = [f"docs/images/{path.name}" for path in (ROOT / "docs" / "images").iterdir()]
+    assert sorted(shown) == sorted(there)
+
+
 @pytest.mark.parametrize("readme", READMES)
 def test_the_shop_of_the_readme_has_at_most_15_lines(readme: str) -> None:
     assert sum(1 for line in shop_of(readme).splitlines() if line.strip()) <= 15

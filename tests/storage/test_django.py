@@ -16,7 +16,8 @@ from imp_verify.testing._trial import PRICE
 from tests.storage import django_shops
 from tests.storage import test_ready as ready
 from tests.storage.django_shops import DjangoShop
-from tests.support.django_databases import ALIASES, ALL
+from tests.support.databases import ALL
+from tests.support.django_databases import ALIASES
 
 pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
 

@@ -9,31 +9,27 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from .databases import SERVERS as ADDRESSES
+
 _directory = tempfile.TemporaryDirectory()
 _NAME = "IMP_VERIFY_DJANGO_NAME"
 NAME = os.environ.get(_NAME) or f"imp_django_{os.getpid()}"
 """The same in the processes that this one starts."""
 _FILE = "IMP_VERIFY_DJANGO_FILE"
 FILE = os.environ.get(_FILE) or str(Path(_directory.name) / "django.db")
-ALL = os.environ.get("IMP_VERIFY_ALL_DATABASES") == "1"
 
-POSTGRESQL: dict[str, Any] = {
-    "ENGINE": "django.db.backends.postgresql",
-    "NAME": NAME,
-    "HOST": os.environ.get("PGHOST", "127.0.0.1"),
-    "PORT": os.environ.get("PGPORT", "5432"),
-    "USER": os.environ.get("PGUSER", "root"),
-    "PASSWORD": os.environ.get("PGPASSWORD", ""),
-    "OPTIONS": {"application_name": NAME},
-}
-MARIADB: dict[str, Any] = {
-    "ENGINE": "django.db.backends.mysql",
-    "NAME": NAME,
-    "HOST": os.environ.get("MYSQL_HOST", "127.0.0.1"),
-    "PORT": os.environ.get("MYSQL_TCP_PORT", "3306"),
-    "USER": os.environ.get("MYSQL_USER", "root"),
-    "PASSWORD": os.environ.get("MYSQL_PWD", ""),
-}
+
+def _settings(kind: str, **more: object) -> dict[str, Any]:
+    at = ADDRESSES[kind]
+    engine = f"django.db.backends.{kind}"
+    where = {"HOST": at.host, "PORT": str(at.port), "USER": at.user, "PASSWORD": at.password}
+    return {"ENGINE": engine, "NAME": NAME, **where, **more}
+
+
+# Nothing here outlives the machine, so a commit need not wait for the disk.
+_OPTIONS = {"application_name": NAME, "options": "-c synchronous_commit=off"}
+POSTGRESQL = _settings("postgresql", OPTIONS=_OPTIONS)
+MARIADB = _settings("mysql")
 SQLITE: dict[str, Any] = {
     "ENGINE": "django.db.backends.sqlite3",
     "NAME": FILE,
@@ -61,7 +57,7 @@ def _run(alias: str, statement: str) -> None:
             port=POSTGRESQL["PORT"],
             user=POSTGRESQL["USER"],
             password=POSTGRESQL["PASSWORD"] or None,
-            dbname=os.environ.get("PGDATABASE", "test"),
+            dbname=ADDRESSES["postgresql"].name,
             autocommit=True,
         )
     else:

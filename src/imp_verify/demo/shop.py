@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, current_app, g, redirect, render_template, request, url_for
 from werkzeug import Response
 
-from imp_verify import Credentials, Landing, Verifier
+from imp_verify import Checkout, Credentials, Landing, Verifier
 from imp_verify.contrib.flask import payments
 from imp_verify.demo.orders import HOOKS, Order, Orders, expected
 from imp_verify.demo.texts import TEXTS
@@ -68,6 +68,8 @@ def make_verifier(settings: Settings) -> Verifier:
         credentials=Credentials(key=settings.account.key, secret=settings.account.secret),
         base_url=settings.sandbox_url,
         language=settings.language,
+        checkout=Checkout(settings.account.user_code, confirm=True),
+        public_url=settings.public_url,
         landing=Landing(
             success="/orders/{merchant_uid}",
             failure="/orders/{merchant_uid}?result={status}",
@@ -124,8 +126,7 @@ def _policy(settings: Settings) -> str:
     return (
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none';"
         f" script-src 'self' {sdk.scheme}://{sdk.netloc};"
-        f" frame-src {gateway}; connect-src 'self' {gateway};"
-        " style-src 'self' 'unsafe-inline'"  # the SDK positions its window by style attributes
+        f" frame-src {gateway}; connect-src 'self' {gateway}"
     )
 
 
@@ -171,7 +172,7 @@ def _pay(number: str) -> str | Response:
     order = _find(number)
     if order.state != "open":
         return redirect(url_for("order", number=number), 303)
-    return _show("pay.html", order=order, checkout=_checkout(order))
+    return _show("pay.html", order=order)
 
 
 def _find(number: str) -> Order:
@@ -183,27 +184,3 @@ def _find(number: str) -> Order:
 
 def _not_found(error: Exception) -> tuple[str, int]:
     return _show("missing.html"), 404
-
-
-def _checkout(order: Order) -> dict[str, object]:
-    """Give what the page's script needs; a price is a JSON number, shown and sent as it is."""
-    settings, words = _settings(), TEXTS[g.language]
-    whole = order.amount == order.amount.to_integral_value()
-    return {
-        "userCode": settings.account.user_code,
-        "complete": url_for("payments.complete"),
-        "order": url_for("order", number=order.number),
-        "words": {key: words[key] for key in words if key.startswith("say_")},
-        "params": {
-            "pay_method": "card",
-            "merchant_uid": order.number,
-            "name": words[f"{order.product}_name"],
-            "amount": int(order.amount) if whole else float(order.amount),
-            "currency": order.currency,
-            "language": g.language,
-            "buyer_name": words["buyer"],
-            "buyer_email": "buyer@shop.example",
-            "m_redirect_url": settings.public_url + "/payments/redirect",
-        },
-        "confirm": settings.public_url + "/payments/confirm",
-    }

@@ -1,4 +1,4 @@
-"""The shop's words, Korean and English. Keys that begin with say_ go to the page's script."""
+"""The shop's words, Korean and English."""
 
 from __future__ import annotations
 
@@ -84,17 +84,6 @@ KO = {
     "result_pending": "결제를 확인하고 있습니다. 다시 결제하지 마세요.",
     "result_unavailable": "결제를 확인하고 있습니다. 다시 결제하지 마세요.",
     "result_other": "결제를 확인하지 못했습니다.",
-    "say_failed": "결제가 이루어지지 않았습니다. 다시 시도할 수 있습니다.",
-    "say_cancelled": "취소된 결제입니다.",
-    "say_forgery": "주문과 맞지 않는 결제라서 받지 않았습니다.",
-    "say_duplicatePayment": "이미 결제된 주문입니다. 두 번째 결제는 돌려드립니다.",
-    "say_latePayment": "마감된 주문입니다. 결제한 금액은 돌려드립니다.",
-    "say_pending": "결제가 아직 끝나지 않았습니다. 잠시 뒤 주문을 확인해 주세요.",
-    "say_invalid": "결제를 확인하지 못했습니다. 다시 시도해 주세요.",
-    "say_checking": "결제를 확인하고 있습니다. 다시 결제하지 마세요.",
-    "say_window": "결제창에서 결제해 주세요.",
-    "say_not_opened": "결제창을 열지 못했습니다.",
-    "say_no_sdk": "결제 모듈을 불러오지 못했습니다. 새로 고침해 주세요.",
 }
 
 EN = {
@@ -179,17 +168,6 @@ EN = {
     "result_pending": "We are checking your payment. Do not pay again.",
     "result_unavailable": "We are checking your payment. Do not pay again.",
     "result_other": "We could not confirm the payment.",
-    "say_failed": "The payment did not go through. You can try again.",
-    "say_cancelled": "This payment was cancelled.",
-    "say_forgery": "We refused this payment: it does not fit the order.",
-    "say_duplicatePayment": "This order was paid already. The second payment goes back to you.",
-    "say_latePayment": "This order was closed. Your money goes back to you.",
-    "say_pending": "The payment is not finished yet. Please look at your order in a moment.",
-    "say_invalid": "We could not check the payment. Please try again.",
-    "say_checking": "We are checking your payment. Do not pay again.",
-    "say_window": "Please pay in the payment window.",
-    "say_not_opened": "The payment window could not be opened.",
-    "say_no_sdk": "The payment module did not load. Please reload the page.",
 }
 
 TEXTS = {"ko": KO, "en": EN}

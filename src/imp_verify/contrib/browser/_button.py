@@ -108,7 +108,7 @@ def button(
     Args:
         order: An order number (its amount is then what the store expects), an `ExpectedPayment`,
             or a mapping or object that has `merchant_uid` and may have `amount`, `currency`,
-            `name` and `buyer_...`. A closed order gets a sentence in place of a button.
+            `name`, `account` and `buyer_...`. A closed order gets a sentence in place of a button.
         place: Where the page is, and its nonce.
         options: Texts, and parameters of the window; what is None is left out.
 
@@ -116,7 +116,8 @@ def button(
         ConfigurationError: The verifier has no `checkout` or no `public_url`, or an AsyncVerifier
             is given a number; see `find_order`.
         InvalidRequest: No such order, or something that the window would refuse.
-        StoreError: An amount that is no exact number above zero.
+        StoreError: An amount that is no exact number above zero; an order that names none of
+            several accounts.
     """
     named = read_order(order)
     return _render(verifier, look_up(verifier, named), named, place, options)
@@ -192,7 +193,7 @@ def _config(
     place: Place,
     options: ButtonOptions,
 ) -> dict[str, Any]:
-    checkout, public_url = _shop(verifier)
+    checkout, public_url = _shop(verifier, expected)
     check_order_number(expected.merchant_uid, checkout.pg)
     path, whole = place.addresses(public_url)
     language = _voice(verifier, place, options).language
@@ -212,8 +213,10 @@ def _config(
     return {**_given(settings), "params": _given(params)}
 
 
-def _shop(verifier: Verifier | AsyncVerifier) -> tuple[Checkout, str]:
+def _shop(verifier: Verifier | AsyncVerifier, expected: ExpectedPayment) -> tuple[Checkout, str]:
     checkout, public_url = verifier._settings.checkout, verifier._settings.public_url
+    if isinstance(checkout, Mapping):
+        checkout = checkout[str(verifier._rules.accounts.of(expected).name)]
     if checkout is None:
         raise ConfigurationError("the pay button needs a verifier with checkout=Checkout(...)")
     if public_url is None:

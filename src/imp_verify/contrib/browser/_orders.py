@@ -59,7 +59,7 @@ class Named:
 
 def read_order(order: Any) -> Named:
     """Read an order number, an `ExpectedPayment`, or a mapping or object that has `merchant_uid`
-    and may have `amount`, `currency`, `name` and the buyer's fields.
+    and may have `amount`, `currency`, `account`, `name` and the buyer's fields.
 
     Raises:
         InvalidRequest: It is none of these, or its number is malformed.
@@ -78,7 +78,10 @@ def read_order(order: Any) -> Named:
     fields = {name: get(name) for name in _FIELDS}
     if amount is None:
         return Named(number, None, fields)
-    return Named(number, ExpectedPayment(number, amount, get("currency") or "KRW"), fields)
+    currency, account = get("currency") or "KRW", get("account")
+    if not isinstance(account, str):  # an object's own may be anything
+        account = None
+    return Named(number, ExpectedPayment(number, amount, currency, account=account), fields)
 
 
 def _of(order: object, name: str) -> Any:

@@ -18,8 +18,8 @@ T = TypeVar("T")
 
 _PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "ACCOUNTS", "LANDING", "CHECKOUT")
 """What may be given as a dotted path; what turns out to be a class is called without arguments."""
-_VALUES = {"CREDENTIALS": Credentials, "LANDING": Landing, "CHECKOUT": Checkout}
-"""What may be given as a dictionary of its arguments, in capitals or not; each of ACCOUNTS too."""
+_VALUES: dict[str, type] = {"CREDENTIALS": Credentials, "LANDING": Landing, "CHECKOUT": Checkout}
+"""What may be given as a dictionary of its arguments, in capitals or not."""
 _KEYS = {"STORE", "TRANSPORT", "ASYNC", *map(str.upper, VerifierArguments.__annotations__)}
 
 
@@ -71,20 +71,18 @@ def _read(name: str, value: Any) -> Any:
             if name in ("CREDENTIALS", "ACCOUNTS"):  # it may be a secret, and the error repeats it
                 raise ConfigurationError(text) from None
             raise ConfigurationError(f"{text}: {error}") from error
-    if name in _VALUES and isinstance(value, Mapping):
-        return _make(where, _VALUES[name], value)
-    if name == "ACCOUNTS" and isinstance(value, Mapping):
-        return {key: _account(f"{where}[{key!r}]", each) for key, each in value.items()}
+    if isinstance(value, Mapping) and name in ("ACCOUNTS", "CHECKOUT"):
+        make = _VALUES.get(name, Credentials)
+        if name == "ACCOUNTS" or any(isinstance(each, Mapping | make) for each in value.values()):
+            return {key: _value(f"{where}[{key!r}]", make, each) for key, each in value.items()}
+    return _value(where, _VALUES.get(name), value)
+
+
+def _value(where: str, make: Callable[..., object] | None, value: object) -> object:
+    if make is not None and isinstance(value, Mapping):
+        arguments = {str(key).lower(): each for key, each in value.items()}
+        return _named(where, lambda: make(**arguments))
     return _named(where, value) if isinstance(value, type) else value
-
-
-def _account(where: str, value: object) -> object:
-    return _make(where, Credentials, value) if isinstance(value, Mapping) else value
-
-
-def _make(where: str, make: Callable[..., T], value: Mapping[Any, object]) -> T:
-    arguments = {str(key).lower(): each for key, each in value.items()}
-    return _named(where, lambda: make(**arguments))
 
 
 def _named(where: str, make: Callable[..., T], *args: object) -> T:

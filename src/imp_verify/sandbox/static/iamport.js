@@ -60,17 +60,31 @@
     return { cover: cover, frame: frame };
   }
 
-  function showInPage(address, done) {
-    var shown = overlay(address);
+  function hear(shown, close, done) {
     function listen(event) {
-      if (event.source !== shown.frame.contentWindow || event.origin !== config.base) {
+      if (event.source !== shown || event.origin !== config.base) {
         return;
       }
       window.removeEventListener("message", listen);
-      document.body.removeChild(shown.cover);
+      close();
       done(event.data);
     }
     window.addEventListener("message", listen);
+  }
+
+  function showInPage(address, done) {
+    var shown = overlay(address);
+    hear(shown.frame.contentWindow, function () {
+      document.body.removeChild(shown.cover);
+    }, done);
+  }
+
+  // A buyer who closes it is not told of, as with the real ones: no callback.
+  function showInPopup(popup, address, done) {
+    popup.location.replace(address);
+    hear(popup, function () {
+      popup.close();
+    }, done);
   }
 
   function ask(wanted, then) {
@@ -89,7 +103,13 @@
   function requestPay(params, callback) {
     var done = callback || function () {};
     var leaves = leavesPage(params);
+    var pops = !leaves && params.popup === true;
     var problem = user ? typeProblem(params) : "IMP.init을 먼저 호출해야 합니다.";
+    // Within the click: a browser blocks what opens later.
+    var popup = !problem && pops ? window.open("", "", "width=460,height=680") : null;
+    if (pops && !popup) {
+      problem = problem || "팝업이 차단되었습니다.";
+    }
     if (problem) {
       window.setTimeout(function () {
         done(failure(params, problem));
@@ -106,9 +126,14 @@
       redirect: leaves
     }, function (answer) {
       if (answer.refused) {
+        if (popup) {
+          popup.close();
+        }
         done(answer.refused);
       } else if (leaves) {
         window.location.assign(config.base + answer.path);
+      } else if (popup) {
+        showInPopup(popup, config.base + answer.path, done);
       } else {
         showInPage(config.base + answer.path, done);
       }

@@ -25,10 +25,11 @@
   var data = document.getElementById("result");
   if (data) {
     var content = JSON.parse(data.textContent);
-    if (window.parent === window) {
+    var page = window.opener || window.parent;
+    if (page === window) {
       document.querySelector("[data-alone]").hidden = false;
     } else {
-      window.parent.postMessage(content.result, content.origin);
+      page.postMessage(content.result, content.origin);
     }
   }
 })();
