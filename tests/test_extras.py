@@ -31,3 +31,12 @@ def test_an_adapter_without_its_framework_names_the_extra(
     monkeypatch.delitem(sys.modules, f"imp_verify.contrib.{name}", raising=False)
     with pytest.raises(ImportError, match=rf"imp-verify\[{name}\]"):
         __import__(f"imp_verify.contrib.{name}")
+
+
+def test_a_store_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in list(sys.modules):
+        if part.startswith(("sqlalchemy", "imp_verify.stores.sqlalchemy")):
+            monkeypatch.delitem(sys.modules, part)
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    with pytest.raises(ImportError, match=r"imp-verify\[sqlalchemy\]"):
+        __import__("imp_verify.stores.sqlalchemy")

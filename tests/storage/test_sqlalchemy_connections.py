@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled, StoreError
+from imp_verify.stores import sqlalchemy as stores_on_sqlalchemy
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
@@ -416,8 +417,9 @@ def test_a_store_is_checked_where_it_is_made() -> None:
     for store, source, function, complaint in cases:
         with pytest.raises(ConfigurationError, match=complaint):
             _ = store(source, expected=function)
+    make: Any = SqlAlchemyStore
     with pytest.raises(ConfigurationError, match="on_payed"):
-        _ = SqlAlchemyStore(engine, expected=now, on_payed=now)
+        _ = make(engine, expected=now, on_payed=now)
     assert not Path("nowhere.db").exists()
 
 
@@ -461,3 +463,29 @@ def test_other_tables_of_the_shop_are_not_made(tmp_path: Path) -> None:
     assert sorted(names) == list(ALL_TABLES)
     assert orders.name in metadata.tables
     engine.dispose()
+
+
+def test_the_async_store_without_greenlet_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "greenlet", None)
+    with pytest.raises(ImportError, match=r"sqlalchemy\[asyncio\].*imp-verify\[sqlalchemy-async\]"):
+        _ = stores_on_sqlalchemy.AsyncSqlAlchemyStore
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = stores_on_sqlalchemy.nothing
+
+
+def test_the_plain_store_needs_no_greenlet(tmp_path: Path) -> None:
+    code = """if True:
+        import sys
+        sys.modules["greenlet"] = None
+        from sqlalchemy import create_engine
+        from imp_verify.stores.sqlalchemy import SqlAlchemyStore
+        engine = create_engine(sys.argv[1])
+        store = SqlAlchemyStore(engine, expected=lambda order, db: 100)
+        store.create_all()
+        print(store.expected("ORD-1"), "sqlalchemy.ext.asyncio" in sys.modules)
+        engine.dispose()
+    """
+    quiet = {k: v for k, v in os.environ.items() if not k.startswith("COVERAGE_")}
+    command = [sys.executable, "-W", "error", "-c", code, f"sqlite:///{tmp_path / 'shop.db'}"]
+    run = subprocess.run(command, env=quiet, capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["100", "False"]

@@ -313,6 +313,25 @@ def test_an_error_of_the_hooks_own_is_not_tried_again(make: Make) -> None:
     assert shop.kept() == (0, 0, 0, 0)
 
 
+def test_an_error_of_the_database_that_a_hook_swallows_is_never_a_record_half_kept(
+    make: Make, variant: Variant
+) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        row = {"id": 1, "hook": "twice"}
+        await done(transaction.execute(insert(told), row))
+        with contextlib.suppress(IntegrityError):
+            await done(transaction.execute(insert(told), row))
+
+    shop = make(on_paid=hook)
+    if variant.kind == "postgresql":  # it refuses all that comes after, and would roll back at last
+        with pytest.raises(StoreError, match="rolled back under the hook"):
+            _ = deliver(shop)
+        assert shop.kept() == (0, 0, 0, 0)
+    else:
+        assert deliver(shop).settled is Settled.NEW
+        assert shop.kept() == (1, 1, 1, 1)
+
+
 @pytest.mark.parametrize("variant", variants(kind=("postgresql", "mysql")), ids=str)
 def test_a_record_that_cannot_be_written_names_no_values(make: Make) -> None:
     shop = make()

@@ -128,6 +128,25 @@ def test_a_forgery_leaves_no_row_for_an_order_that_has_no_payment(make: Make) ->
     assert shop.kept() == (3, 1, 1, 3)
 
 
+def test_a_claim_for_another_order_touches_no_row_of_an_order(make: Make) -> None:
+    async def hold(asked: ExpectedPayment, imp_uid: str, transaction: Any) -> None:
+        await tell("hold", paid_outcome(imp_uid, asked), transaction)
+
+    shop = make(hold=hold)
+    shop.put(ASKED)
+    claim = replace(
+        paid_outcome(FIRST, ASKED), verdict=Verdict.FORGERY, reason=Reason.ORDER, expected=None
+    )
+    with Trial(shop) as trial:
+        assert trial.ask("hold", ASKED, SECOND) is None
+        with shop.engine.connect() as other:
+            if shop.variant.kind != "sqlite":  # which locks the whole file
+                other.execute(update(store_metadata.tables["imp_orders"]).values(was_paid=False))
+            assert trial.ask("observe", claim) is Settled.NEW
+            assert trial.ask("observe", claim) is Settled.REPEATED
+    assert shop.kept() == (2, 0, 1, 1)
+
+
 def test_a_hold_that_gives_a_reason_is_undone_and_one_that_does_not_is_kept(make: Make) -> None:
     async def hold(asked: ExpectedPayment, imp_uid: str, transaction: Any) -> str | None:
         await tell("hold", paid_outcome(imp_uid, asked), transaction)
@@ -303,5 +322,6 @@ def test_alembic_finds_the_tables_as_they_are(
     engine = plain_engine(where)
     with engine.connect() as db:
         context = MigrationContext.configure(db, opts={"compare_type": True})
-        assert compare_metadata(context, [metadata, store_metadata]) == []
+        both: Any = [metadata, store_metadata]
+        assert compare_metadata(context, both) == []
     engine.dispose()

@@ -59,9 +59,15 @@ def execute(address: Address, *statements: str) -> None:
     if address.kind == "postgresql":
         import psycopg
 
-        where = {"host": address.host, "port": address.port, "dbname": address.name}
-        who = {"user": address.user, "password": address.password}
-        with psycopg.connect(**where, **who, autocommit=True) as postgresql:
+        connection = psycopg.connect(
+            host=address.host,
+            port=address.port,
+            dbname=address.name,
+            user=address.user,
+            password=address.password,
+            autocommit=True,
+        )
+        with connection as postgresql:
             for statement in statements:
                 postgresql.execute(statement.encode())
         return

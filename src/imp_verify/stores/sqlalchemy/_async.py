@@ -39,7 +39,7 @@ from ..ready_async import (
     run_afterwards_async,
 )
 from ._dialects import prepare
-from ._transaction import Attempts, Transaction, begun, create_tables, guarded, receipts_of
+from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
 
 __all__ = ["AsyncSqlAlchemyStore"]
 
@@ -118,7 +118,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
         """See `OrderStore.expected`: a plain read."""
         with transaction_is_open():
             async with self._borrow() as given:
-                with guarded(await given.run_sync(begun)):
+                with await given.run_sync(guarded_read):
                     return await self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
 
     async def settle(self, outcome: Outcome) -> Settled:

@@ -140,6 +140,15 @@ session."""
 _lock = threading.Lock()
 
 
+def _begin_child() -> None:
+    """Another thread may have held the lock when the process was forked."""
+    global _lock
+    _lock = threading.Lock()
+
+
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_begin_child)
+
+
 def prepare(engine: object) -> None:
     """Check that a store can use this engine, and leave a parent process's connections alone.
 

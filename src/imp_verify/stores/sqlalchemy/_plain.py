@@ -32,7 +32,7 @@ from ..ready import (
     run_afterwards,
 )
 from ._dialects import prepare
-from ._transaction import Attempts, Transaction, begun, create_tables, guarded, receipts_of
+from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
 
 __all__ = ["SqlAlchemyStore"]
 
@@ -115,7 +115,7 @@ class SqlAlchemyStore(OrderStore):
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
-        with transaction_is_open(), self._borrow() as given, guarded(begun(given)):
+        with transaction_is_open(), self._borrow() as given, guarded_read(given):
             return self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
 
     def settle(self, outcome: Outcome) -> Settled:

@@ -127,9 +127,12 @@ def _read(row: Sequence[Any]) -> Receipt:
     )
 
 
-def save(connection: Connection, step: Save) -> bool:
+def save(connection: Connection, step: Save, *, locked: bool) -> bool:
     """Write the receipt, the order, and a row for each change that is handed on; tell whether there
     was anything to write.
+
+    Args:
+        locked: Whether the order is; nothing of another one is touched.
 
     Raises:
         Taken: The order was paid meanwhile.
@@ -145,7 +148,7 @@ def save(connection: Connection, step: Save) -> bool:
     amounts = handed_on(step.change.hooks)
     for _, told in step.change.hooks:
         _ = connection.execute(_TOLD, _row(told, amounts[told.change], now))
-    if receipt is None and not step.before.was_paid:
+    if locked and receipt is None and not step.before.was_paid:
         # Nothing is kept of the order itself: a forgery must not leave a row for every number.
         _ = connection.execute(_UNSEEN, {"number": step.outcome.merchant_uid})
     return moved or bool(amounts)

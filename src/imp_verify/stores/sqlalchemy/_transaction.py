@@ -7,7 +7,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -22,9 +22,8 @@ from ._dialects import SAVEPOINT, begin, create_all, is_conflict, prepare
 from ._statements import Taken, load, read_receipts, save
 from ._tables import orders
 
-__all__ = ["Attempts", "Taken", "Transaction", "begun", "create_tables", "guarded", "receipts_of"]
+__all__ = ["Attempts", "Taken", "Transaction", "create_tables", "guarded_read", "receipts_of"]
 
-T = TypeVar("T")
 _MOST_CONFLICTS = 5
 _ENDED = (
     "a hook ended the store's transaction, or it was rolled back under the hook: what the hook "
@@ -89,10 +88,9 @@ def _connect(given: Connection | Session) -> Connection:
     return given.connection(bind_arguments={"clause": orders})
 
 
-def begun(given: Connection | Session) -> Connection | Session:
-    """Give it back with its connection taken, so that nothing has to wait for that later."""
-    _ = _connect(given)
-    return given
+def guarded_read(given: Connection | Session) -> AbstractContextManager[None]:
+    """Make ready to run a shop's function that only reads, outside of the store's transactions."""
+    return guarded(given, _connect(given))
 
 
 def create_tables(given: Connection | Session) -> None:
@@ -124,12 +122,13 @@ class Transaction:
         if connection is given:
             _ = connection.begin()
         self._root = connection.get_transaction()
-        self.has_written = False
+        self.has_written = self._locked = False
         with _hidden():
             begin(connection)
 
     def load(self, step: Load) -> Loaded:
         """Lock and read; see `Load`."""
+        self._locked = step.order
         with _hidden():
             return load(self.connection, step)
 
@@ -141,13 +140,13 @@ class Transaction:
         """
         try:
             with _hidden():
-                self.has_written = save(self.connection, step)
+                self.has_written = save(self.connection, step, locked=self._locked)
         except IntegrityError as error:
             raise Taken from error
 
     def guarded(self) -> AbstractContextManager[None]:
         """Run a shop's function in it."""
-        return guarded(self._given)
+        return guarded(self._given, self.connection)
 
     def commit(self) -> None:
         """Commit what the store and the shop's functions wrote, if it is one transaction still.
@@ -185,29 +184,6 @@ def _hidden() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def guarded(given: Connection | Session) -> Iterator[None]:
-    """Run a shop's function: it may read and write, but neither end nor leave the transaction."""
-    connection = _connect(given)
-    tied: list[tuple[Any, str]] = []
-
-    def tie(target: Any, name: str, function: Callable[..., object]) -> None:
-        setattr(target, name, function)
-        tied.append((target, name))
-
-    for target in {id(each): each for each in (given, connection)}.values():
-        for name in ("commit", "rollback", "close", "invalidate"):
-            tie(target, name, _refuse(f"{name}()"))
-    tie(connection, "detach", _refuse("detach()"))
-    for name in ("execute", "scalar", "exec_driver_sql"):
-        tie(connection, name, _reading(connection, getattr(connection, name)))
-    try:
-        yield
-    finally:
-        for target, name in tied:
-            delattr(target, name)
-
-
 def _refuse(what: str) -> Callable[..., object]:
     def refused(*_: object, **__: object) -> object:
         raise StoreError(
@@ -217,11 +193,39 @@ def _refuse(what: str) -> Callable[..., object]:
     return refused
 
 
-def _reading(connection: Connection, execute: Callable[..., T]) -> Callable[..., T]:
+_REFUSED = {
+    name: _refuse(f"{name}()")
+    for name in ("commit", "rollback", "close", "invalidate", "detach", "reset", "prepare")
+}
+_READ = ("execute", "scalar", "exec_driver_sql")
+
+
+@contextmanager
+def guarded(given: Connection | Session, connection: Connection) -> Iterator[None]:
+    """Run a shop's function: it may read and write, but neither end nor leave the transaction.
+
+    What it must not call is hidden behind attributes of these two objects; a listener on the
+    shop's engine would be asked about everybody's statements.
+    """
+    tied, tied_given = vars(connection), vars(given)
+    tied_given.update(_REFUSED)
+    tied.update(_REFUSED, **{name: _reading(connection, name) for name in _READ})
+    try:
+        yield
+    finally:
+        for name in _REFUSED:
+            tied_given.pop(name, None)
+            tied.pop(name, None)
+        for name in _READ:
+            del tied[name]
+
+
+def _reading(connection: Connection, name: str) -> Callable[..., Any]:
     """Read statements that were written as text, before they run."""
+    execute: Callable[..., Any] = getattr(connection, name)
     mysql = connection.dialect.name in ("mysql", "mariadb")
 
-    def executed(statement: Any, *arguments: Any, **options: Any) -> T:
+    def executed(statement: Any, *arguments: Any, **options: Any) -> Any:
         written = statement.text if isinstance(statement, TextClause) else statement
         if isinstance(written, str):
             if _ENDS.match(written) or (mysql and _ENDS_ON_MYSQL.match(written)):
