@@ -15,10 +15,12 @@ pys := $(shell PATH='$(PATH)'; for v in 11 12 13 14; do \
 comma := ,
 oldest_and_newest = $(firstword $(pys))$(if $(word 2,$(pys)),$(comma)$(lastword $(pys)))
 TOX = .venv-dev/bin/tox run
+# Tools for imp-verify.js alone; without npm its tests in node are skipped and say so.
+NODE_TOOLS = tests/js/node_modules/.package-lock.json
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all dev lint format bench hooks clean python
+.PHONY: help demo test test-all dev js lint format bench hooks clean python
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
@@ -27,15 +29,18 @@ help: ## what there is
 demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 	@.venv/bin/imp-verify demo $(ARGS)
 
-test: .venv-dev/stamp ## every test on the oldest and newest Python at hand, lint, types, coverage
+test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the oldest and newest Python at hand, lint, types, coverage
 	$(TOX) -e lint,typing,$(oldest_and_newest),bare,coverage -- $(ARGS)
 
-test-all: .venv-dev/stamp ## the whole matrix: every Python, oldest dependencies, the package itself
+test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself
 	$(TOX) -- $(ARGS)
 
 dev: .venv-dev/stamp ## an environment on the sources, to run one test at once: .venv-edit/bin/pytest
 	rm -rf .venv-edit
 	.venv-dev/bin/tox devenv -e $(lastword $(pys)) .venv-edit
+
+js: $(NODE_TOOLS) ## make imp-verify.min.js again from imp-verify.js; needs npm
+	cd tests/js && npm run --silent build
 
 lint: .venv-dev/stamp ## formatting, lint and types
 	$(TOX) -e lint,typing
@@ -53,6 +58,7 @@ hooks: .venv-dev/stamp ## run format and lint before every commit
 	.venv-dev/bin/pre-commit install
 
 clean: ## remove all that these commands made
+	rm -rf tests/js/node_modules
 	rm -rf .venv .venv-dev .venv-edit .tox dist build .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
@@ -65,6 +71,11 @@ endif
 	$(PYTHON) -m venv --clear .venv
 	.venv/bin/pip install -q -e '.[demo]'
 	@touch $@
+
+# Nothing else stops where npm is missing or finds no registry.
+$(NODE_TOOLS): tests/js/package-lock.json
+	@cd tests/js && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch ../../$@ \
+	|| echo "no npm, or no registry: the tests of imp-verify.js in node are skipped" >&2
 
 .venv-dev/stamp: tox.ini Makefile | python
 	$(PYTHON) -m venv --clear .venv-dev

@@ -21,7 +21,7 @@ LAYERS = (
         "stores/_sqlite_connections",
     ),
     ("_wire", "_gateway", "transports/*"),
-    ("_verification",),
+    ("_accounts", "_verification"),
     ("_answers",),
     ("_endpoints",),
     ("_configuration", "_loops"),
@@ -30,7 +30,7 @@ LAYERS = (
     ("__init__",),
     (
         *("contrib/__init__", "contrib/_asgi", "contrib/_blueprint"),
-        *("contrib/_openapi", "contrib/_paths"),
+        *("contrib/_openapi", "contrib/_paths", "contrib/_wsgi"),
     ),
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
 )

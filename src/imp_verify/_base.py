@@ -47,10 +47,15 @@ class Base:
         self._begin_process()
         _verifiers.add(self)
 
+    @property
+    def _order_is_required(self) -> bool:
+        """Whether every request must name its order, because there are several accounts."""
+        return self._rules.accounts.only is None
+
     def _begin_process(self) -> None:
         """Make what belongs to one process; called again in a forked child, before anything else
         runs there."""
-        self._settings.account.forget()
+        self._rules.accounts.forget()
         self._transport = self._given_transport
         self._making = threading.Lock()
 
@@ -85,16 +90,18 @@ class Base:
             return None
         return reason_words(refusal.key, refusal.text, Voice.of(self._desk.language, []))
 
-    def _look_up(self, imp_uid: str) -> Flow[Payment | None]:
+    def _look_up(self, imp_uid: str, account: str | None) -> Flow[Payment | None]:
         outside_transactions()
-        return fetch_payment(self._settings.account, check_imp_uid(imp_uid), self._rules.deadline())
+        asked = self._rules.accounts.select(account)
+        return fetch_payment(asked, check_imp_uid(imp_uid), self._rules.deadline())
 
-    def _look_up_all(self, merchant_uid: str) -> Flow[tuple[Payment, ...]]:
+    def _look_up_all(self, merchant_uid: str, account: str | None) -> Flow[tuple[Payment, ...]]:
         outside_transactions()
+        asked = self._rules.accounts.select(account)
         number = check_merchant_uid(merchant_uid)
         if number in (".", ".."):
             raise InvalidRequest("a number that is a path segment of its own cannot be looked up")
-        return find_payments(self._settings.account, number, self._rules.deadline())
+        return find_payments(asked, number, self._rules.deadline())
 
 
 _verifiers: WeakSet[Base] = WeakSet()

@@ -6,16 +6,19 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypedDict
 from urllib.parse import urlsplit
 
+from ._accounts import Accounts
 from ._endpoints import Desk
 from ._gateway import Account
 from ._senders import Senders
 from ._verification import Rules
 from .errors import ConfigurationError
+from .messages import is_merchant_uid
 from .settings import Credentials, Landing
 
 __all__ = ["Settings", "VerifierArguments"]
@@ -31,6 +34,7 @@ class VerifierArguments(TypedDict, total=False):
     """What `Verifier` and `AsyncVerifier` take besides a store and a transport."""
 
     credentials: Credentials | None
+    accounts: Mapping[str, Credentials] | None
     base_url: str | None
     test_mode: bool | None
     timeout: float
@@ -48,7 +52,6 @@ class Settings:
     defaults."""
 
     desk: Desk
-    account: Account
     max_lookups: int
     test_mode: bool
 
@@ -57,6 +60,7 @@ class Settings:
         cls,
         *,
         credentials: Credentials | None = None,
+        accounts: Mapping[str, Credentials] | None = None,
         base_url: str | None = None,
         test_mode: bool | None = None,
         timeout: float = 5.0,
@@ -72,26 +76,49 @@ class Settings:
         Raises:
             ConfigurationError: A setting is missing or unusable; the text names it, never a secret.
         """
-        credentials = credentials or _credentials_from_environment()
         test_mode = _truth("IMP_TEST_MODE") if test_mode is None else test_mode
         landing = landing or Landing()
-        _check_kind("credentials", credentials, Credentials)
         _check_kind("test_mode", test_mode, bool)
         _check_kind("confirm_lookup", confirm_lookup, bool)
         _check_kind("landing", landing, Landing)
         _check_language(language)
         address, clock = _check_base_url(base_url), time.monotonic
-        account = Account(credentials, base_url=address, test_mode=test_mode, clock=clock)
+        make = partial(Account, base_url=address, test_mode=test_mode, clock=clock)
+        known = _read_accounts(credentials, accounts, make)
         if test_mode:
             _log.warning("test mode is on: payments of test channels count as money")
-        rules = Rules(account, _check_timeout(timeout), test_mode, confirm_lookup, clock)
+        rules = Rules(known, _check_timeout(timeout), test_mode, confirm_lookup, clock)
         desk = Desk(rules, landing, language, Senders(webhook_sources, trusted_proxies))
-        return cls(desk, account, _check_max_lookups(max_lookups), test_mode)
+        return cls(desk, _check_max_lookups(max_lookups), test_mode)
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:
     if not isinstance(value, kind):
         raise ConfigurationError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
+
+
+def _read_accounts(
+    credentials: Credentials | None,
+    accounts: Mapping[str, Credentials] | None,
+    make: partial[Account],
+) -> Accounts:
+    """Make the only account, of what is given or in the environment, or all that are named."""
+    if accounts is None:
+        credentials = credentials or _credentials_from_environment()
+        _check_kind("credentials", credentials, Credentials)
+        return Accounts.of_one(make(credentials))
+    if credentials is not None:
+        raise ConfigurationError("credentials and accounts are both given: it must be one of them")
+    _check_kind("accounts", accounts, Mapping)
+    if not accounts:
+        raise ConfigurationError("accounts is empty")
+    for name, each in accounts.items():
+        if not is_merchant_uid(name):  # a column of the same length holds both
+            raise ConfigurationError(
+                f"accounts: a name must be 1 to 64 printable characters, not {name!r:.100}"
+            )
+        _check_kind(f"accounts[{name!r}]", each, Credentials)
+    return Accounts(named={name: make(each, name=name) for name, each in accounts.items()})
 
 
 def _credentials_from_environment() -> Credentials:

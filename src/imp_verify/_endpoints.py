@@ -170,6 +170,8 @@ def _log_outcome(outcome: Outcome, rules: Rules) -> None:
     if not _log.isEnabledFor(level):
         return
     reason = f" ({outcome.reason})" if outcome.reason else ""
+    if outcome.asked is not None:
+        reason = f"{reason} with account {outcome.asked!r}"
     hint = ""
     if verdict is Verdict.UNKNOWN_PAYMENT and not rules.test_mode:
         hint = "; a payment of a test channel is not found in live mode"

@@ -40,16 +40,18 @@ class Token:
 
 class Account:
     """One account at the gateway as one process knows it: credentials, address, and the token it
-    holds now."""
+    holds now. It has a name where the shop has several."""
 
     def __init__(
         self,
         credentials: Credentials,
         *,
+        name: str | None = None,
         base_url: str,
         test_mode: bool,
         clock: Callable[[], float],
     ) -> None:
+        self.name = name
         self.base_url = base_url
         self.test_mode = test_mode
         self.clock = clock
@@ -88,7 +90,9 @@ class Account:
         if now >= deadline:
             raise GatewayUnavailable("no time was left to ask for a token")
         if now < self._refused_until:
-            raise GatewayRefused("the credentials were refused a moment ago", http_status=401)
+            raise GatewayRefused(
+                f"the credentials{self._of()} were refused a moment ago", http_status=401
+            )
         self._token = None
         body = {"imp_key": self._credentials.key, "imp_secret": self._credentials.secret}
         headers = {**_HEADERS, "Content-Type": "application/json"}
@@ -98,10 +102,17 @@ class Account:
         if response.status == 401:
             self._refused_until = self.clock() + _REFUSED_FOR
             raise GatewayRefused(
-                "the gateway refuses the credentials: check IMP_KEY and IMP_SECRET", http_status=401
+                f"the gateway refuses the credentials{self._of()}: check {self._variables()}",
+                http_status=401,
             )
         self._token = token = _read_token(read_envelope(response), now, self._credentials.tier)
         return token
+
+    def _of(self) -> str:
+        return "" if self.name is None else f" of account {self.name!r}"
+
+    def _variables(self) -> str:
+        return "IMP_KEY and IMP_SECRET" if self.name is None else "key and secret"
 
     def _send(
         self,

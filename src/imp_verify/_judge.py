@@ -3,6 +3,7 @@ out."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from .errors import GatewayProtocolError
@@ -45,12 +46,18 @@ def judge_claim(payment: Payment, merchant_uid: str | None, *, test_mode: bool) 
     return None
 
 
-def judge(payment: Payment, expected: ExpectedPayment | None, receipt: Receipt | None) -> Judgement:
+def judge(
+    payment: Payment,
+    expected: ExpectedPayment | None,
+    receipt: Receipt | None,
+    account: str | None = None,
+) -> Judgement:
     """Judge a payment that passed `judge_claim`.
 
     Args:
         expected: What the shop asks for the order that the payment names, None where it knows none.
         receipt: What stands for the order where `stands_for_order` says so, else None.
+        account: The account that was asked, None where there is only one.
 
     Raises:
         GatewayProtocolError: Status and amounts contradict each other.
@@ -58,10 +65,12 @@ def judge(payment: Payment, expected: ExpectedPayment | None, receipt: Receipt |
     unpaid = _judge_unpaid(payment)
     if unpaid is not None:
         return unpaid
+    if receipt is not None and receipt.account is None and expected is not None:
+        receipt = replace(receipt, account=expected.account)  # from before there were several
     asked = receipt or expected
     if asked is None:
         return Judgement(Verdict.UNKNOWN_ORDER)
-    reason = judge_money(payment, asked)
+    reason = judge_money(payment, asked, account)
     if reason is not None:
         return Judgement(Verdict.FORGERY, reason)
     return Judgement(_judge_status(payment))
@@ -93,10 +102,19 @@ def stands_for_order(receipt: Receipt | None, payment: Payment) -> bool:
     )
 
 
-def judge_money(payment: Payment, asked: ExpectedPayment | Receipt) -> Reason | None:
-    """Compare what was paid with what is asked; None where all is equal. Needs no status."""
+def judge_money(
+    payment: Payment, asked: ExpectedPayment | Receipt, account: str | None = None
+) -> Reason | None:
+    """Compare what was paid with what is asked; None where all is equal. Needs no status.
+
+    Args:
+        account: The account that was asked, None where there is only one: whose it is says nothing
+            then.
+    """
     if payment.customer_uid_usage == "issue":
         return Reason.CARD_REGISTRATION
+    if account is not None and account != asked.account:
+        return Reason.ACCOUNT
     if payment.currency != asked.currency:
         return Reason.CURRENCY
     if payment.amount != asked.amount or payment.amount == 0:  # nothing was paid with nothing

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ._flow import Expect, Flow, Hold, Observe, Recall, Settle
-from ._gateway import Account, fetch_payment, find_payment
+from ._accounts import Accounts, Asked, expect, whom_to_ask
+from ._flow import Flow, Hold, Observe, Recall, Settle
+from ._gateway import fetch_payment, find_payment
 from ._judge import (
     Judgement,
     judge,
@@ -17,9 +18,7 @@ from ._judge import (
     stands_for_order,
 )
 from .errors import GatewayUnavailable, StoreError
-from .messages import is_merchant_uid
 from .models import ExpectedPayment, Notice, Outcome, Payment, Reason, Settled, Verdict
-from .stores import read_expected
 
 __all__ = ["CONFIRM_ANSWERS", "Refusal", "Rules", "approve", "find_imp_uid", "verify"]
 
@@ -32,10 +31,10 @@ CONFIRM_ANSWERS = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a verifier's flows need to know: its account, its limits and its clock
+    """What a verifier's flows need to know: its accounts, its limits and its clock
     (`time.monotonic`, seconds)."""
 
-    account: Account
+    accounts: Accounts
     timeout: float
     test_mode: bool
     confirm_lookup: bool
@@ -56,6 +55,7 @@ def verify(
             out.
 
     Raises:
+        InvalidRequest: There are several accounts, and the notice names no order.
         GatewayError: The gateway gave no usable answer.
         StoreError: The store broke its protocol, or answered STALE again and again.
     """
@@ -76,14 +76,21 @@ def verify(
 def _look(rules: Rules, notice: Notice, endpoint: str, deadline: float) -> Flow[Outcome]:
     """Fetch and judge: an outcome that no store has seen yet."""
     imp_uid = notice.imp_uid or ""
-    payment = yield from fetch_payment(rules.account, imp_uid, deadline)
+    asked = rules.accounts.only or (
+        yield from whom_to_ask(rules.accounts, imp_uid, notice.merchant_uid)
+    )
+    if asked is None:
+        return Outcome(Verdict.UNKNOWN_ORDER, imp_uid=imp_uid, endpoint=endpoint)
+    name = asked.account.name
+    payment = yield from fetch_payment(asked.account, imp_uid, deadline)
     if payment is None:
-        return Outcome(Verdict.UNKNOWN_PAYMENT, imp_uid=imp_uid, endpoint=endpoint)
+        return Outcome(Verdict.UNKNOWN_PAYMENT, imp_uid=imp_uid, endpoint=endpoint, asked=name)
     claim = judge_claim(payment, notice.merchant_uid, test_mode=rules.test_mode)
     expected = None
     if claim is None or claim.reason is not Reason.ORDER:
-        expected = yield from _expect(payment.merchant_uid)
-    verdict, reason = claim or (yield from _judge(payment, expected))
+        # An order that named the account is not asked a second time: the store compares again.
+        expected = asked.expected or (yield from expect(payment.merchant_uid))
+    verdict, reason = claim or (yield from _judge(payment, expected, name))
     return Outcome(
         verdict,
         reason,
@@ -92,23 +99,22 @@ def _look(rules: Rules, notice: Notice, endpoint: str, deadline: float) -> Flow[
         payment=payment,
         expected=expected,
         endpoint=endpoint,
+        asked=name,
     )
 
 
-def _judge(payment: Payment, expected: ExpectedPayment | None) -> Flow[Judgement]:
+def _judge(
+    payment: Payment, expected: ExpectedPayment | None, account: str | None
+) -> Flow[Judgement]:
     """Judge by the order, and where that refuses, by what was recorded of this payment before."""
-    judgement = judge(payment, expected, None)
+    judgement = judge(payment, expected, None, account)
     if not needs_receipt(judgement):
         return judgement
     receipts = yield from Recall((payment.imp_uid,))
     receipt = receipts.get(payment.imp_uid)
-    return judge(payment, expected, receipt) if stands_for_order(receipt, payment) else judgement
-
-
-def _expect(merchant_uid: str) -> Flow[ExpectedPayment | None]:
-    if not is_merchant_uid(merchant_uid):
-        return None  # no order can have it, and a database need not be asked with it
-    return read_expected(merchant_uid, (yield from Expect(merchant_uid)))
+    if not stands_for_order(receipt, payment):
+        return judgement
+    return judge(payment, expected, receipt, account)
 
 
 def _hand_over(outcome: Outcome) -> Flow[Settled | None]:
@@ -171,10 +177,12 @@ def find_imp_uid(rules: Rules, merchant_uid: str, deadline: float) -> Flow[str |
     """
     if merchant_uid in (".", ".."):
         return None  # a path segment that clients and servers take away
-    if (yield from _expect(merchant_uid)) is None:
+    expected = yield from expect(merchant_uid)
+    if expected is None:
         return None
+    account = rules.accounts.of(expected)
     for status in ("paid", "ready"):
-        payment = yield from find_payment(rules.account, merchant_uid, status, deadline)
+        payment = yield from find_payment(account, merchant_uid, status, deadline)
         if payment is not None:
             return payment.imp_uid
     return None
@@ -200,27 +208,40 @@ def approve(rules: Rules, notice: Notice, began: float) -> Flow[Refusal | None]:
         StoreError: The store broke its protocol.
     """
     imp_uid, merchant_uid = notice.imp_uid or "", notice.merchant_uid or ""
+    asked = rules.accounts.only or (yield from _of_order(rules.accounts, merchant_uid))
+    if asked is None:
+        return Refusal("unknown_order")
     payment = None
     if rules.confirm_lookup:
         deadline = min(began + _CONFIRM_LOOKUP, rules.clock() + rules.timeout)
-        payment = yield from fetch_payment(rules.account, imp_uid, deadline)
+        payment = yield from fetch_payment(asked.account, imp_uid, deadline)
         if payment is None:
             return Refusal("unknown_payment")
         if judge_claim(payment, merchant_uid, test_mode=rules.test_mode) is not None:
             return Refusal("mismatch")
-    expected = yield from _expect(merchant_uid)
+    expected = yield from expect(merchant_uid)
     if expected is None:
         return Refusal("unknown_order")
-    if notice.amount != expected.amount or (payment and judge_money(payment, expected)):
+    reason = None if payment is None else judge_money(payment, expected, asked.account.name)
+    if reason is not None or notice.amount != expected.amount:
         return Refusal("mismatch")
     if not expected.open:
         return Refusal("closed")
     if rules.clock() >= began + _HOLD_BEGINS:
         raise GatewayUnavailable("the look-up took too long to ask the shop for an approval")
-    reason = yield from Hold(
-        expected, imp_uid, began + CONFIRM_ANSWERS, begin_by=began + _HOLD_BEGINS
-    )
-    return None if reason is None else _refusal(reason)
+    until, begin_by = began + CONFIRM_ANSWERS, began + _HOLD_BEGINS
+    answer = yield from Hold(expected, imp_uid, until, begin_by)
+    return None if answer is None else _refusal(answer)
+
+
+def _of_order(accounts: Accounts, merchant_uid: str) -> Flow[Asked | None]:
+    """Choose the account of an order; None where there is no such order.
+
+    What is recorded is not asked: nothing stands for the order before money moves. The order is
+    read again after the look-up, because no store compares a `hold` again.
+    """
+    expected = yield from expect(merchant_uid)
+    return None if expected is None else Asked(accounts.of(expected))
 
 
 def _refusal(reason: object) -> Refusal:

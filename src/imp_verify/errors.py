@@ -51,7 +51,8 @@ class ConfigurationError(ImpVerifyError):
 
 
 class InvalidRequest(ImpVerifyError):
-    """The caller can mend it: an id or an amount is malformed. Nothing was asked of anybody."""
+    """The caller can mend it: an id, an amount or the name of an account is missing or malformed.
+    Nothing was asked of the gateway."""
 
 
 class StoreError(ImpVerifyError):

@@ -90,7 +90,8 @@ class ExpectedPayment:
         amount: An int, a Decimal or plain decimal text ("10.99"), above zero, in the
             currency's main unit.
         currency: ISO 4217.
-        account: Whose payment it is where the shop has several accounts.
+        account: With `accounts`, the name of the one that the order is paid to; without, it says
+            nothing.
         open: Whether the order may still be paid.
         pay_methods, pg_providers: Where given, the only ones that the order allows.
         metadata: Anything of the shop's own, handed on to its hooks.
@@ -201,6 +202,8 @@ class Outcome:
     part: str | None = field(default=None, repr=False)
     """What tells this change from others of the same verdict and reason: a refund's or a deposit's
     key."""
+    asked: str | None = field(default=None, repr=False, compare=False)
+    """The account that was asked, where there are several: for the log."""
 
     @property
     def paid(self) -> bool:
@@ -227,7 +230,8 @@ class Receipt:
 
     Attributes:
         state: waiting, paying, failed, cancelled, duplicate or late (`ReceiptState`).
-        account: The account it was looked up under, None where there is only one.
+        account: The account that it was looked up with and will be, whatever the order names
+            later; None where there was only one.
         test: Whether it went through a test channel.
     """
 

@@ -46,6 +46,7 @@ class Verifier(Base):
         transport: What sends the calls, `RequestsTransport(session)` for one; requests where
             left out.
         credentials: The account; from IMP_KEY, IMP_SECRET and IMP_TIER where left out.
+        accounts: Several by name instead; each order names its own (`ExpectedPayment.account`).
         base_url: The gateway's address, https, or http to this machine; else IMP_API_URL.
         test_mode: Whether payments of test channels count as money; else IMP_TEST_MODE.
         timeout: Seconds for all gateway calls of one verification together, 5 where left out.
@@ -84,11 +85,10 @@ class Verifier(Base):
 
         Args:
             merchant_uid: The order it should be for. None must be written out, by callers that
-                then use
-                `outcome.merchant_uid`, the number that the gateway gives.
+                then use `outcome.merchant_uid`, the number of the gateway; not with `accounts`.
 
         Raises:
-            InvalidRequest: A malformed id. Nothing was asked.
+            InvalidRequest: A malformed id, or none with `accounts`. Nothing was asked.
             GatewayError: No usable answer in time.
             StoreError: The store broke its protocol, or this is a hook. What store or hook
                 raise comes as it is.
@@ -99,14 +99,14 @@ class Verifier(Base):
         """Say why a payment may not be approved, None where it may. Raises like `verify`."""
         return self._words(run(self._approval(imp_uid, merchant_uid, amount), self._perform))
 
-    def payment(self, imp_uid: str) -> Payment | None:
-        """Fetch one payment, None where the gateway knows none. Records nothing, raises like
-        `verify`."""
-        return run(self._look_up(imp_uid), self._perform)
+    def payment(self, imp_uid: str, *, account: str | None = None) -> Payment | None:
+        """Fetch one payment, None where there is none. With `accounts` one must be named.
+        Records nothing, raises like `verify`."""
+        return run(self._look_up(imp_uid, account), self._perform)
 
-    def payments_of(self, merchant_uid: str) -> tuple[Payment, ...]:
-        """Fetch all payments of an order, newest first. Records nothing, raises like `verify`."""
-        return run(self._look_up_all(merchant_uid), self._perform)
+    def payments_of(self, merchant_uid: str, *, account: str | None = None) -> tuple[Payment, ...]:
+        """Fetch all payments of an order, newest first. Otherwise like `payment`."""
+        return run(self._look_up_all(merchant_uid, account), self._perform)
 
     def serve(self, endpoint: str, request: Request) -> Response:
         """Answer a request to complete, redirect, webhook or confirm. Raises nothing that a
@@ -225,9 +225,7 @@ class AsyncVerifier(Base):
         super().__init__(as_async(store), transport, arguments, plain=False)
 
     def _begin_process(self) -> None:
-        from ._loops import (
-            Loops,
-        )  # here, because it imports asyncio, which a plain shop need not pay for
+        from ._loops import Loops  # here, because of asyncio, which a plain shop need not pay for
 
         super()._begin_process()
         self._loops = Loops(self._settings.max_lookups)
@@ -243,13 +241,15 @@ class AsyncVerifier(Base):
         refusal = await run_async(self._approval(imp_uid, merchant_uid, amount), self._perform)
         return self._words(refusal)
 
-    async def payment(self, imp_uid: str) -> Payment | None:
+    async def payment(self, imp_uid: str, *, account: str | None = None) -> Payment | None:
         """See `Verifier.payment`."""
-        return await run_async(self._look_up(imp_uid), self._perform)
+        return await run_async(self._look_up(imp_uid, account), self._perform)
 
-    async def payments_of(self, merchant_uid: str) -> tuple[Payment, ...]:
+    async def payments_of(
+        self, merchant_uid: str, *, account: str | None = None
+    ) -> tuple[Payment, ...]:
         """See `Verifier.payments_of`."""
-        return await run_async(self._look_up_all(merchant_uid), self._perform)
+        return await run_async(self._look_up_all(merchant_uid, account), self._perform)
 
     async def serve(self, endpoint: str, request: Request) -> Response:
         """See `Verifier.serve`."""

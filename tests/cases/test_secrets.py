@@ -109,7 +109,7 @@ def test_X14_trouble_with_the_gateway_shows_nothing(
         gateway.lookups.clear()
         gateway.tokens.clear()
         verifier: Any = shop.driver.verifier
-        verifier._settings.account.forget()
+        verifier._rules.accounts.forget()
     assert "imp_verify" in watch.names
     watch.check()
 
@@ -196,7 +196,7 @@ def test_X14_reprs_show_nothing(shop: Shop, gateway: ScriptedGateway) -> None:
     shop.complete()
     verifier: Any = shop.driver.verifier
     read = read_payment(payment())
-    account = verifier._settings.account
+    account = verifier._rules.accounts.only.account
     shown: list[object] = [
         verifier,
         vars(verifier),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import pytest
 
-from tests.support.gateway import I2, PRICE, VBANK, Reply, ScriptedGateway
-from tests.support.servers import Server, Wire, head, read, serve
+from tests.support.gateway import PRICE, VBANK, Reply, ScriptedGateway
+from tests.support.servers import Server, Wire, serve
 
 KNOWN_HEADERS = {
     "content-type",
@@ -267,124 +265,6 @@ def test_form_text_under_a_json_label_and_other_labels_are_read(case: Case) -> N
     ):
         wire = case.server.ask("POST", "/pay/webhook", body, {"Content-Type": label})
         check(wire, 200, *SUCCESS)
-
-
-def test_64_kib_are_read_and_not_one_byte_more(case: Case) -> None:
-    case.has()
-    sent = json.dumps(case.body()).encode()
-    check(case.server.ask("POST", "/pay/webhook", sent.ljust(65536)), 200, *SUCCESS)
-    case.gateway.asked.clear()
-    check(case.server.ask("POST", "/pay/webhook", sent.ljust(65537)), 413, *INVALID)
-    assert case.gateway.asked == []
-
-
-def test_a_huge_length_is_answered_after_the_limit_not_after_the_body(case: Case) -> None:
-    fields = {"Host": "shop.test", "Content-Length": "52428800", "Connection": "close"}
-    wire = case.server.raw(head("POST", "/pay/webhook", fields), b"x" * 65537)
-    check(wire, 413, *INVALID)
-    assert case.gateway.asked == []
-
-
-CHUNKED = {"Host": "shop.test", "Transfer-Encoding": "chunked", "Connection": "close"}
-
-
-def chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
-def test_a_chunked_body_is_read_to_its_end(case: Case) -> None:
-    case.has()
-    sent = json.dumps(case.body()).encode()
-    pieces = [chunk(sent[n : n + 7]) for n in range(0, len(sent), 7)]
-    wire = case.server.raw(head("POST", "/pay/webhook", CHUNKED), *pieces, b"0\r\n\r\n")
-    check(wire, 200, *SUCCESS)
-
-
-def test_an_endless_chunked_body_is_answered_after_the_limit(case: Case) -> None:
-    pieces = [chunk(b"x" * 1024)] * 65
-    wire = case.server.raw(head("POST", "/pay/webhook", CHUNKED), *pieces)
-    check(wire, 413, *INVALID)
-    assert case.gateway.asked == []
-
-
-def test_a_broken_chunk_reaches_nobody(case: Case) -> None:
-    case.has()
-    sent = chunk(json.dumps(case.body()).encode()[:10]) + b"zz\r\n"
-    wire = case.server.raw(head("POST", "/pay/webhook", CHUNKED), sent, half_close=True)
-    assert wire.status in (0, 400)
-    assert case.gateway.asked == []
-
-
-def test_a_body_shorter_than_it_says_reaches_nobody(case: Case) -> None:
-    case.has()
-    sent = json.dumps(case.body()).encode()
-    fields = {"Host": "shop.test", "Content-Length": str(len(sent) + 10)}
-    wire = case.server.raw(head("POST", "/pay/webhook", fields), sent, half_close=True)
-    assert wire.status == 0 or (wire.status, wire.word) == (400, "invalid")
-    assert case.gateway.asked == []
-
-
-def test_a_body_longer_than_it_says_is_read_as_long_as_it_says(case: Case) -> None:
-    case.has()
-    sent = json.dumps(case.body()).encode()
-    fields = {"Host": "shop.test", "Content-Length": str(len(sent)), "Connection": "close"}
-    wire = case.server.raw(head("POST", "/pay/webhook", fields), sent + b"garbage\r\n\r\n")
-    check(wire, 200, *SUCCESS)
-
-
-@pytest.mark.parametrize("length", ["-1", "abc", "1, 2", "+5"])
-def test_a_length_that_is_none_reaches_nobody(case: Case, length: str) -> None:
-    case.has()
-    fields = {"Host": "shop.test", "Content-Length": length, "Connection": "close"}
-    wire = case.server.raw(head("POST", "/pay/webhook", fields), json.dumps(case.body()).encode())
-    assert 400 <= wire.status < 500
-    assert case.gateway.asked == []
-
-
-def test_a_length_and_chunks_together_are_no_second_request(case: Case) -> None:
-    case.has()
-    fields = {**CHUNKED, "Content-Length": "4"}
-    smuggled = head("POST", "/pay/complete", {"Host": "x", "Content-Length": "2"}) + b"{}"
-    wire = case.server.raw(head("POST", "/pay/webhook", fields), b"0\r\n\r\n" + smuggled)
-    assert 400 <= wire.status < 500
-    assert case.gateway.asked == []
-
-
-def test_a_slow_body_is_waited_for_but_not_for_ever(case: Case) -> None:
-    if case.server.name == "gunicorn":
-        return  # under WSGI the server's own limit holds
-    case.has()
-    sent = json.dumps(case.body()).encode()
-    fields = {"Host": "shop.test", "Content-Length": str(len(sent)), "Connection": "close"}
-    with closing(case.server.connect()) as sock:
-        sock.sendall(head("POST", "/pay/webhook", fields) + sent[:-1])
-        wire = read(sock)
-    check(wire, 400, *INVALID)
-    assert case.gateway.asked == []
-
-
-def test_a_body_in_single_bytes_is_put_together(case: Case) -> None:
-    case.has()
-    sent = json.dumps(case.body()).encode()
-    fields = {"Host": "shop.test", "Content-Length": str(len(sent)), "Connection": "close"}
-    pause = threading.Event()
-    with closing(case.server.connect()) as sock:
-        sock.sendall(head("POST", "/pay/complete", fields))
-        for n in range(len(sent)):
-            sock.sendall(sent[n : n + 1])
-            pause.wait(0.001)
-        check(read(sock), 200, *SUCCESS)
-
-
-def test_several_requests_on_one_connection_stay_apart(case: Case) -> None:
-    case.has()
-    other = {"imp_uid": I2, "merchant_uid": case.order}
-    with closing(case.server.connect()) as sock:
-        for content, status in ((case.body(), 200), (other, 400), (case.body(), 200)):
-            sent = json.dumps(content).encode()
-            fields = {"Host": "shop.test", "Content-Length": str(len(sent))}
-            sock.sendall(head("POST", "/pay/complete", fields) + sent)
-            assert read(sock).status == status
 
 
 def test_korean_in_a_query_is_read_the_same_way_by_both(case: Case) -> None:

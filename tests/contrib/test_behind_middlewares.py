@@ -11,10 +11,12 @@ import pytest
 
 from imp_verify.contrib import asgi, wsgi
 from tests.support import shop as support
+from tests.support.apps import patient
 from tests.support.gateway import I1, ORDER, ScriptedGateway
+from tests.support.remote import run
 from tests.support.shop import PREFIX, Shop
 
-OWN = b"the shop's own page"
+OWN = b"the shop's own"
 
 
 def bottle() -> Any:
@@ -72,8 +74,29 @@ def litestar() -> Any:
     return Litestar([own])
 
 
-PLAIN = {"bottle": bottle, "falcon_wsgi": falcon_wsgi, "pyramid": pyramid}
-ASYNC = {"falcon_asgi": falcon_asgi, "litestar": litestar}
+def django_wsgi() -> Any:
+    from django.core.handlers.wsgi import WSGIHandler
+
+    from tests.support import django_site  # noqa: F401  # it makes the settings
+
+    return WSGIHandler()
+
+
+def django_asgi() -> Any:
+    from django.core.handlers.asgi import ASGIHandler
+
+    from tests.support import django_site  # noqa: F401
+
+    return patient(ASGIHandler())
+
+
+PLAIN = {
+    "bottle": bottle,
+    "django_wsgi": django_wsgi,
+    "falcon_wsgi": falcon_wsgi,
+    "pyramid": pyramid,
+}
+ASYNC = {"django_asgi": django_asgi, "falcon_asgi": falcon_asgi, "litestar": litestar}
 
 
 @pytest.fixture(params=[*PLAIN, *ASYNC])
@@ -110,7 +133,7 @@ def shop(
     made.close()
 
 
-def test_payments_are_answered_and_the_rest_is_the_frameworks(
+def test_F01_payments_are_answered_and_the_rest_is_the_frameworks(  # noqa: N802
     shop: Shop, gateway: ScriptedGateway
 ) -> None:
     gateway.has()
@@ -118,6 +141,7 @@ def test_payments_are_answered_and_the_rest_is_the_frameworks(
     assert shop.post("/complete", claim).told == (200, "success")
     assert shop.post("/webhook/", claim).told == (200, "success")
     assert shop.redirect().lands == f"/thanks?o={ORDER}&s=success"
+    assert shop.confirm().told == (200, "approved")
     assert shop.ask("PUT", "/confirm").status == 405
     own = shop.driver.start("GET", "/own", "", [("Host", "shop.test")], b"").result(30)
     assert own.status == 200
@@ -125,26 +149,21 @@ def test_payments_are_answered_and_the_rest_is_the_frameworks(
     assert shop.hooks == ["on_paid"]
 
 
-@pytest.mark.parametrize("server", ["waitress", "hypercorn"])
-def test_another_server_serves_it_too(
-    server: str, gateway: ScriptedGateway, tmp_path: Path
-) -> None:
-    from tests.support.processes import ROOT, environment
-    from tests.support.servers import started
+OTHERS = [
+    *(f"waitress-{framework}" for framework in support.PLAIN),
+    *(f"hypercorn-{framework}" for framework in support.ASYNC),
+]
 
+
+@pytest.mark.parametrize("setup", OTHERS)
+def test_another_server_serves_it_too(setup: str, gateway: ScriptedGateway, tmp_path: Path) -> None:
     gateway.has()
-    commands = {
-        "waitress": (
-            "waitress",
-            "--listen=127.0.0.1:0",
-            "--call",
-            "tests.support.served:flask_app",
-        ),
-        "hypercorn": ("hypercorn", "-b", "127.0.0.1:0", "tests.support.served:starlette_app()"),
-    }
-    variables = environment(gateway, tmp_path / "shop.db")
-    with started(server, commands[server], variables, ROOT) as running:
-        claim = {"imp_uid": I1, "merchant_uid": ORDER}
-        assert running.ask("POST", "/pay/complete", claim).word == "success"
-        assert running.ask("POST", "/pay/webhook", claim).word == "success"
-        assert running.ask("HEAD", "/pay/webhook").status == 405
+    claim = {"imp_uid": I1, "merchant_uid": ORDER}
+    with run(setup, gateway, tmp_path) as remote:
+        assert remote.post("/complete", claim).told == (200, "success")
+        assert remote.post("/webhook/", claim).told == (200, "success")
+        assert remote.post("/webhook", b"a" * 65537).told == (413, "invalid")
+        assert remote.ask("GET", f"/redirect?imp_uid={I1}").lands == f"/thanks?o={ORDER}&s=success"
+        assert remote.ask("HEAD", "/webhook").status == 405
+        assert remote.ask("GET", "/unknown").status == 404
+        assert remote.shipped == [I1]

@@ -1,4 +1,5 @@
-"""One suite over every adapter: whatever the framework, the same request gets the core's answer."""
+"""One suite over every adapter, in-process and over sockets: whatever the framework and the server,
+the same request gets the core's answer."""
 
 from __future__ import annotations
 
@@ -11,17 +12,12 @@ import pytest
 
 from imp_verify import Request, Verifier
 from imp_verify.stores.memory import MemoryStore
+from tests.contrib.conftest import Client
 from tests.support.gateway import I1, ORDER, PRICE, VBANK, ScriptedGateway
-from tests.support.shop import ASYNC, LANDING, PLAIN, AsgiDriver, MakeShop, Shop, credentials
+from tests.support.remote import Remote
+from tests.support.shop import LANDING, AsgiDriver, Shop, credentials
 
-FRAMEWORKS = (*PLAIN, *ASYNC)
 NOT_COMPARED = {"content-length", "date", "server"}
-
-
-@pytest.fixture(params=[f"{framework}-memory" for framework in FRAMEWORKS])
-def kind(request: pytest.FixtureRequest) -> str:
-    """Every framework, in memory."""
-    return str(request.param)
 
 
 @pytest.fixture
@@ -59,9 +55,9 @@ class Asked:
         answer = core.serve(path.strip("/"), request)
         return answer.status, {k.lower(): v for k, v in answer.headers}, answer.body
 
-    def gets(self, shop: Shop) -> tuple[int, dict[str, str], bytes]:
+    def gets(self, client: Client) -> tuple[int, dict[str, str], bytes]:
         """Give what the framework answers."""
-        answer = shop.ask(
+        answer = client.ask(
             self.method, self.target, self.body, self.content_type, headers=self.headers
         )
         headers = {k: v for k, v in answer.headers.items() if k not in NOT_COMPARED}
@@ -88,9 +84,8 @@ RETURN = f"?imp_uid={I1}&merchant_uid={ORDER}&imp_success=true"
 
 @pytest.mark.parametrize("verdict", VERDICTS)
 def test_each_verdict_is_answered_as_by_the_core(
-    make_shop: MakeShop, core: Verifier, gateway: ScriptedGateway, verdict: str
+    client: Client, core: Verifier, gateway: ScriptedGateway, verdict: str
 ) -> None:
-    shop = make_shop()
     gateway.has(**VERDICTS[verdict])
     for asked in (
         Asked("POST", "/confirm", claim()),
@@ -100,13 +95,12 @@ def test_each_verdict_is_answered_as_by_the_core(
         Asked("GET", f"/complete{RETURN}"),
         Asked("POST", "/complete/", claim(merchant_uid="ORD-2")),
     ):
-        assert asked.gets(shop) == asked.expects(core), asked
+        assert asked.gets(client) == asked.expects(core), asked
 
 
 def test_what_nobody_knows_is_answered_as_by_the_core(
-    make_shop: MakeShop, core: Verifier, gateway: ScriptedGateway
+    client: Client, core: Verifier, gateway: ScriptedGateway
 ) -> None:
-    shop = make_shop()
     for asked in (
         Asked("POST", "/complete", claim()),
         Asked("POST", "/webhook", claim()),
@@ -114,11 +108,11 @@ def test_what_nobody_knows_is_answered_as_by_the_core(
         Asked("GET", f"/redirect{RETURN}"),
         Asked("GET", "/redirect?error_code=F&error_msg=%3Cb%3E"),
     ):
-        assert asked.gets(shop) == asked.expects(core), asked
+        assert asked.gets(client) == asked.expects(core), asked
     gateway.has(merchant_uid="ORD-404")
     for path in ("/complete", "/webhook"):
         asked = Asked("POST", path, claim(merchant_uid="ORD-404"))
-        assert asked.gets(shop) == asked.expects(core), asked
+        assert asked.gets(client) == asked.expects(core), asked
 
 
 BODIES: dict[str, tuple[bytes, str | None]] = {
@@ -147,23 +141,22 @@ BODIES: dict[str, tuple[bytes, str | None]] = {
 
 @pytest.mark.parametrize("which", BODIES)
 def test_each_body_is_read_as_by_the_core(
-    make_shop: MakeShop, core: Verifier, gateway: ScriptedGateway, which: str
+    client: Client, core: Verifier, gateway: ScriptedGateway, which: str
 ) -> None:
-    shop = make_shop()
     gateway.has()
     body, content_type = BODIES[which]
     for path in ("/complete", "/webhook/", "/confirm"):
         asked = Asked("POST", path, body, content_type)
-        assert asked.gets(shop) == asked.expects(core), asked
+        assert asked.gets(client) == asked.expects(core), asked
 
 
 @pytest.mark.parametrize("path", ["/complete", "/redirect", "/webhook", "/confirm/"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "POST"])
 def test_each_method_reaches_the_core(
-    make_shop: MakeShop, core: Verifier, method: str, path: str
+    client: Client, core: Verifier, method: str, path: str
 ) -> None:
     asked = Asked(method, path)
-    assert asked.gets(make_shop()) == asked.expects(core)
+    assert asked.gets(client) == asked.expects(core)
 
 
 QUERIES = (
@@ -180,55 +173,56 @@ QUERIES = (
 
 @pytest.mark.parametrize("query", QUERIES)
 def test_each_query_is_read_as_by_the_core(
-    make_shop: MakeShop, core: Verifier, gateway: ScriptedGateway, query: str
+    client: Client, core: Verifier, gateway: ScriptedGateway, query: str
 ) -> None:
     gateway.has()
     asked = Asked("GET", f"/redirect{query}")
-    assert asked.gets(make_shop()) == asked.expects(core)
+    answer = asked.gets(client)
+    if isinstance(client, Remote) and not query.isascii() and answer[0] == 400:
+        assert gateway.asked == []  # many a server itself refuses a line that is not ASCII
+        return
+    assert answer == asked.expects(core)
 
 
 def test_trouble_of_the_gateway_and_of_a_hook_is_503_everywhere(
-    make_shop: MakeShop, gateway: ScriptedGateway
+    client: Client, gateway: ScriptedGateway
 ) -> None:
-    shop = make_shop()
     gateway.has()
-
-    def fail(name: str, outcome: object) -> None:
-        raise KeyError("mail")
-
-    shop.on_hook = fail
+    client.fail_hooks(True)
     for path in ("/complete", "/webhook"):
-        assert shop.post(path, claim()).told == (503, "unavailable")
-    shop.on_hook = None
-    assert shop.post("/webhook", claim()).told == (200, "success")
-    assert [name for name, _ in shop.told] == ["on_paid"]
+        assert client.post(path, claim()).told == (503, "unavailable")
+    client.fail_hooks(False)
+    assert client.post("/webhook", claim()).told == (200, "success")
+    assert client.shipped == [I1]
 
 
 def test_the_sender_is_who_the_proxies_say_in_every_header_line(
-    make_shop: MakeShop, gateway: ScriptedGateway
+    client: Client, gateway: ScriptedGateway
 ) -> None:
-    shop = make_shop(webhook_sources=["198.51.100.0/24"], trusted_proxies=["203.0.113.0/24"])
     gateway.has()
     for sender, status in (("198.51.100.7", 200), ("192.0.2.1", 403)):
         forged = (("X-Forwarded-For", f"198.51.100.1, {sender}"),)
-        assert shop.ask("POST", "/webhook", claim(), headers=forged).status == status
+        assert client.ask("POST", "/webhook", claim(), headers=forged).status == status
 
 
-def test_an_unknown_path_under_the_prefix_is_not_ours(make_shop: MakeShop) -> None:
-    answer = make_shop().ask("GET", "/unknown")
+def test_an_unknown_path_under_the_prefix_is_not_ours(client: Client) -> None:
+    answer = client.ask("GET", "/unknown")
     assert answer.status == 404
     assert b'"status"' not in answer.body
 
 
-def test_a_mount_point_above_the_prefix_is_honoured(
-    make_shop: MakeShop, core: Verifier, gateway: ScriptedGateway
+def test_F04_a_mount_point_above_the_prefix_is_honoured(  # noqa: N802
+    client: Client, core: Verifier, gateway: ScriptedGateway
 ) -> None:
-    shop = make_shop()
     gateway.has()
-    asked = Asked("POST", "/complete", claim())
-    shop.driver.root = "/shop"
-    assert asked.gets(shop) == asked.expects(core)
-    if isinstance(shop.driver, AsgiDriver) and shop.framework not in ("starlette", "quart"):
-        # As servers did before the specification was clear; these two have left that behind.
-        shop.driver.path_has_root = False
-        assert asked.gets(shop) == asked.expects(core)
+    client.mount_at("/shop")
+    for asked in (
+        Asked("POST", "/complete", claim()),
+        Asked("GET", f"/redirect{RETURN}"),  # the shop's target is used as written
+    ):
+        assert asked.gets(client) == asked.expects(core)
+    if isinstance(client, Shop) and client.framework in ("asgi", "fastapi", "django_async"):
+        # As servers did before the specification was clear; the others have left that behind.
+        assert isinstance(client.driver, AsgiDriver)
+        client.driver.path_has_root = False
+        assert asked.gets(client) == asked.expects(core)

@@ -1,8 +1,11 @@
 """The endpoints in a Django project, behind what stands in front of Django's views."""
 
+# ruff: noqa: N802 - a case's id stands in the name as it is
+
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +19,7 @@ from django.core import checks
 from django.core.cache import cache
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signing import TimestampSigner
 from django.db import connection, connections, transaction
 from django.test import AsyncClient, Client, override_settings
 from django.test.client import FakePayload
@@ -26,6 +30,8 @@ from imp_verify import (
     AsyncOrderStore,
     AsyncVerifier,
     ConfigurationError,
+    Credentials,
+    ExpectedPayment,
     Landing,
     OrderStore,
     Outcome,
@@ -121,7 +127,7 @@ def client(**settings: Any) -> Client:
     return Client(enforce_csrf_checks=True, **settings)
 
 
-def test_no_csrf_check_and_no_slash_is_in_the_way_of_a_payment(
+def test_F01_F02_no_csrf_check_and_no_slash_is_in_the_way_of_a_payment(
     make: Make, gateway: ScriptedGateway
 ) -> None:
     shop = make(APPEND_SLASH=True)
@@ -134,9 +140,11 @@ def test_no_csrf_check_and_no_slash_is_in_the_way_of_a_payment(
         query = f"/redirect{slash}?imp_uid={I1}"
         assert shop.get(query).lands == f"/thanks?o={ORDER}&s=success"
     assert shop.hooks == ["on_paid"]
+    own = shop.driver.start("POST", "/own", "", [("Host", "shop.test")], b"").result(30)
+    assert own.status == 403  # the check is on
 
 
-def test_without_the_slash_setting_both_addresses_are_the_same(
+def test_F02_without_the_slash_setting_both_addresses_are_the_same(
     make: Make, gateway: ScriptedGateway
 ) -> None:
     shop = make(APPEND_SLASH=False)
@@ -145,7 +153,7 @@ def test_without_the_slash_setting_both_addresses_are_the_same(
     assert shop.post("/webhook/", CLAIM).told == (200, "success")
 
 
-def test_a_middleware_that_wants_a_log_in_everywhere_lets_them_pass(
+def test_F12_a_middleware_that_wants_a_log_in_everywhere_lets_them_pass(
     make: Make, gateway: ScriptedGateway
 ) -> None:
     login = [f"{site.HERE}.LoginEverywhere"]
@@ -164,8 +172,36 @@ def test_a_middleware_that_wants_a_log_in_everywhere_lets_them_pass(
     assert own.status == 302
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("cookie", ["none", "expired", "broken"])
+def test_F12_neither_a_lost_nor_an_expired_session_is_in_the_way(
+    gateway: ScriptedGateway, setting: dict[str, Any], asynchronous: bool, cookie: str
+) -> None:
+    gateway.has()
+    expired = TimestampSigner(salt="django.contrib.sessions.backends.signed_cookies")
+    expired.timestamp = lambda: "1"  # the first second of 1970
+    cookies = {"expired": expired.sign_object({"_auth_user_id": "1"}), "broken": "x.y.z"}
+    browser = client()
+    if cookie in cookies:
+        browser.cookies["sessionid"] = cookies[cookie]
+    middlewares = [
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        *MIDDLEWARE,
+        f"{site.HERE}.reads_session",
+        f"{site.HERE}.LoginEverywhere",
+    ]
+    given = {**setting, "STORE": memory(), "ASYNC": asynchronous}
+    with override_settings(IMP_VERIFY=given, MIDDLEWARE=middlewares):
+        assert browser.get("/own").status_code == 302
+        for path in ("redirect", "complete"):
+            answer = browser.get(f"{PREFIX}/{path}?imp_uid={I1}&merchant_uid={ORDER}")
+            assert (answer.status_code, answer["Location"]) == (303, "/thanks")
+        answer = browser.post(f"{PREFIX}/complete", CLAIM, "application/json")
+        assert (answer.status_code, answer.json()["status"]) == (200, "success")
+
+
 @pytest.mark.parametrize("debug", [False, True])
-def test_trouble_is_json_and_an_unknown_path_is_djangos_own(
+def test_F16_trouble_is_json_and_an_unknown_path_is_djangos_own(
     make: Make, gateway: ScriptedGateway, debug: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     shop = make(DEBUG=debug)
@@ -187,7 +223,7 @@ def test_trouble_is_json_and_an_unknown_path_is_djangos_own(
 
 
 @pytest.mark.parametrize("endpoint", ["complete", "redirect", "webhook", "confirm"])
-def test_every_method_is_answered_by_the_core(
+def test_F18_every_method_is_answered_by_the_core(
     make: Make, gateway: ScriptedGateway, endpoint: str
 ) -> None:
     shop = make()
@@ -208,7 +244,7 @@ def test_every_method_is_answered_by_the_core(
     assert gateway.looked == []
 
 
-def test_a_completion_by_get_with_json_for_a_query_has_failed(
+def test_F18_a_completion_by_get_with_json_for_a_query_has_failed(
     make: Make, gateway: ScriptedGateway
 ) -> None:
     shop = make()
@@ -219,7 +255,7 @@ def test_a_completion_by_get_with_json_for_a_query_has_failed(
 
 @pytest.mark.parametrize("body", BODIES)
 @pytest.mark.parametrize("reader", ["reads_post", "reads_body", "reads_body_twice"])
-def test_what_another_middleware_has_read_is_still_read(
+def test_E15_what_another_middleware_has_read_is_still_read(
     make: Make, gateway: ScriptedGateway, reader: str, body: str
 ) -> None:
     shop = make(f"{site.HERE}.{reader}")
@@ -229,13 +265,31 @@ def test_what_another_middleware_has_read_is_still_read(
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_of_a_stream_that_was_eaten_nothing_is_believed(
+def test_E15_of_a_stream_that_was_eaten_nothing_is_believed(
     make: Make, gateway: ScriptedGateway, body: str
 ) -> None:
     shop = make(f"{site.HERE}.reads_stream")
     gateway.has()
     assert shop.post("/webhook", *BODIES[body]).told == (400, "invalid")
     assert gateway.looked == []
+
+
+@pytest.mark.parametrize("reader", [None, "reads_post", "reads_body", "reads_body_afterwards"])
+@pytest.mark.parametrize("body", BODIES)
+def test_E15_chunks_are_read_whoever_looked_before(
+    gateway: ScriptedGateway, setting: dict[str, Any], reader: str | None, body: str
+) -> None:
+    gateway.has()
+    sent, content_type = BODIES[body]
+    environ = {
+        "wsgi.input": io.BytesIO(sent),
+        "wsgi.input_terminated": True,
+        "CONTENT_TYPE": content_type,
+    }
+    middlewares = [*MIDDLEWARE, *([f"{site.HERE}.{reader}"] if reader else [])]
+    with override_settings(IMP_VERIFY={**setting, "STORE": memory()}, MIDDLEWARE=middlewares):
+        answer = client().generic("POST", f"{PREFIX}/webhook", **environ)
+    assert (answer.status_code, answer.json()["status"]) == (200, "success")
 
 
 @pytest.mark.parametrize("length", [MAX_BODY, MAX_BODY + 1, 4 * 1024 * 1024])
@@ -246,16 +300,6 @@ def test_a_body_is_read_up_to_our_limit_whatever_djangos_is(
     gateway.has()
     answer = shop.post("/webhook", site.dumps(CLAIM).ljust(length))
     assert answer.told == ((200, "success") if length <= MAX_BODY else (413, "invalid"))
-
-
-def test_under_a_prefix_of_the_servers_the_routes_match_once(
-    make: Make, gateway: ScriptedGateway
-) -> None:
-    shop = make()
-    gateway.has()
-    shop.driver.root = "/shop"
-    assert shop.post("/webhook", CLAIM).told == (200, "success")
-    assert shop.redirect().lands == f"/thanks?o={ORDER}&s=success"
 
 
 def test_a_cache_of_the_whole_site_keeps_no_answer(make: Make, gateway: ScriptedGateway) -> None:
@@ -376,7 +420,7 @@ def ask(server: str) -> int:
 @pytest.mark.parametrize("server", ["wsgi", "asgi"])
 @pytest.mark.parametrize("asynchronous", [None, True, False])
 @pytest.mark.parametrize("store", [InDjango, Coroutines, memory])
-def test_stores_and_servers_of_either_colour_go_together(
+def test_F08_stores_and_servers_of_either_colour_go_together(
     gateway: ScriptedGateway,
     setting: dict[str, Any],
     server: str,
@@ -395,7 +439,7 @@ def test_stores_and_servers_of_either_colour_go_together(
         assert ask(server) == 200
 
 
-def test_a_plain_store_under_asgi_has_the_requests_own_connection(
+def test_F08_a_plain_store_under_asgi_has_the_requests_own_connection(
     gateway: ScriptedGateway, setting: dict[str, Any]
 ) -> None:
     gateway.has()
@@ -414,7 +458,7 @@ def test_a_plain_store_under_asgi_has_the_requests_own_connection(
     assert len(set(store.threads)) == 2  # one for each request
 
 
-def test_a_coroutine_as_a_hook_of_a_plain_store_is_refused() -> None:
+def test_F08_a_coroutine_as_a_hook_of_a_plain_store_is_refused() -> None:
     async def hook(*_: object) -> None: ...
 
     with pytest.raises(ConfigurationError, match="on_paid"):
@@ -448,10 +492,44 @@ def test_dotted_paths_objects_and_dictionaries_are_the_same(
             assert get_verifier() is made
 
 
+KR = {"KEY": markers.KEY, "SECRET": markers.SECRET}
+ACCOUNTS = {"kr": KR, "us": support.credentials()}
+SEVERAL = {"kr": Credentials(markers.KEY, markers.SECRET), "us": support.credentials()}
+
+
+def test_accounts_are_dictionaries_credentials_or_a_dotted_path_to_them(
+    setting: dict[str, Any],
+) -> None:
+    import sys
+
+    sys.modules.setdefault(__name__, sys.modules[memory.__module__])
+    del setting["CREDENTIALS"]
+    for given in (ACCOUNTS, SEVERAL, f"{__name__}.SEVERAL"):
+        with override_settings(IMP_VERIFY={**setting, "STORE": STORE, "ACCOUNTS": given}):
+            verifier: Any = get_verifier()
+            assert list(verifier._rules.accounts.named) == ["kr", "us"]
+
+
+def test_the_account_of_an_order_is_asked(
+    gateway: ScriptedGateway, setting: dict[str, Any]
+) -> None:
+    del setting["CREDENTIALS"]
+    gateway.has()
+    store = MemoryStore(expected=lambda number, _: ExpectedPayment(number, PRICE, account="kr"))
+    with override_settings(IMP_VERIFY={**setting, "STORE": store, "ACCOUNTS": ACCOUNTS}):
+        assert client().post(f"{PREFIX}/complete", {"imp_uid": I1}).status_code == 400
+        assert gateway.asked == []
+        assert client().post(f"{PREFIX}/complete", CLAIM).json()["status"] == "success"
+    assert store.receipts([I1])[I1].account == "kr"
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
         (None, "the setting IMP_VERIFY must be a dictionary"),
+        ({"STORE": STORE, "ACCOUNTS": ACCOUNTS}, "credentials and accounts are both given"),
+        ({"STORE": STORE, "ACCOUNTS": {"kr": {"KEY": "k"}}}, "IMP_VERIFY[\"ACCOUNTS\"]['kr']: "),
+        ({"STORE": STORE, "ACCOUNTS": {"kr": {**KR, "TIER": ""}}}, "['kr']: IMP_TIER is missing"),
         ({}, '"STORE" or "VERIFIER"'),
         ("shop.verifier", "must be a dictionary"),
         ({"VERIFIER": object()}, 'IMP_VERIFY["VERIFIER"] must be a Verifier'),
@@ -482,9 +560,10 @@ def test_a_setting_that_is_wrong_is_named(given: object, text: str, setting: Any
         )
 
 
-def test_what_may_be_a_secret_is_not_repeated(setting: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", ["CREDENTIALS", "ACCOUNTS"])
+def test_what_may_be_a_secret_is_not_repeated(setting: dict[str, Any], name: str) -> None:
     with (
-        override_settings(IMP_VERIFY={**setting, "STORE": STORE, "CREDENTIALS": markers.SECRET}),
+        override_settings(IMP_VERIFY={**setting, "STORE": STORE, name: markers.SECRET}),
         pytest.raises(ConfigurationError) as caught,
     ):
         get_verifier()
@@ -499,9 +578,11 @@ def test_the_urls_are_there_before_the_setting_is_read() -> None:
             resolve(f"{PREFIX}/webhook/")
 
 
-def ids(**settings: Any) -> list[str | None]:
+def ids(deploy: bool = False, **settings: Any) -> list[str | None]:
+    """Give the numbers of what the checks find; of Django's own only without `deploy`."""
     with override_settings(**settings):
-        return [found.id for found in checks.run_checks()]
+        found = [str(each.id) for each in checks.run_checks(include_deployment_checks=deploy)]
+    return [each for each in found if each.startswith("imp_verify.") or not deploy]
 
 
 def test_missing_credentials_have_a_check_of_their_own(
@@ -527,7 +608,7 @@ def test_a_store_in_memory_is_for_debugging(setting: dict[str, Any]) -> None:
 
 def test_a_proxy_that_nobody_named_would_send_every_webhook(setting: dict[str, Any]) -> None:
     given = {**setting, "STORE": InDjango(), "WEBHOOK_SOURCES": ["192.0.2.0/24"]}
-    proxy = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
+    proxy: Any = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}
     assert ids(IMP_VERIFY=given) == []
     assert ids(IMP_VERIFY=given, **proxy) == ["imp_verify.W004"]
     assert ids(IMP_VERIFY=given, USE_X_FORWARDED_HOST=True) == ["imp_verify.W004"]
@@ -538,3 +619,36 @@ def test_a_prefix_without_its_slash_is_found(setting: dict[str, Any]) -> None:
     given = {**setting, "STORE": InDjango()}
     assert ids(IMP_VERIFY=given, ROOT_URLCONF=site.no_slash) == ["imp_verify.E005"]
     assert ids(IMP_VERIFY=given, ROOT_URLCONF=site.nothing) == []
+
+
+def test_a_redirect_to_https_of_every_webhook_behind_a_proxy_is_found(
+    setting: dict[str, Any],
+) -> None:
+    given: Any = {"IMP_VERIFY": {**setting, "STORE": InDjango()}, "SECURE_SSL_REDIRECT": True}
+    proxy = ("HTTP_X_FORWARDED_PROTO", "https")
+    assert ids(**given) == []
+    assert ids(deploy=True, **given) == ["imp_verify.W006"]
+    assert ids(deploy=True, **given, SECURE_REDIRECT_EXEMPT=["^paid/"]) == ["imp_verify.W006"]
+    for harmless in (
+        {"SECURE_SSL_REDIRECT": False},
+        {"SECURE_PROXY_SSL_HEADER": proxy},
+        {"SECURE_REDIRECT_EXEMPT": [r"^own$", r"^pay/"]},
+        {"ROOT_URLCONF": site.nothing},
+    ):
+        assert ids(deploy=True, **{**given, **harmless}) == []
+
+
+@pytest.mark.parametrize("exempt", [[], ["^pay/"]])
+def test_djangos_own_redirect_spares_what_that_check_spares(
+    make: Make, gateway: ScriptedGateway, exempt: list[str]
+) -> None:
+    shop = make(
+        MIDDLEWARE=["django.middleware.security.SecurityMiddleware"],
+        SECURE_SSL_REDIRECT=True,
+        SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
+        SECURE_REDIRECT_EXEMPT=exempt,
+    )
+    gateway.has()
+    for scheme, status in (("https", 200), ("http", 200 if exempt else 301)):
+        headers = (("Host", "shop.test"), ("X-Forwarded-Proto", scheme))
+        assert shop.ask("POST", "/webhook", CLAIM, headers=headers).status == status

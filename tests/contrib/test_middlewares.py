@@ -1,5 +1,7 @@
 """What the middlewares do with requests that are not theirs: nothing, and without looking."""
 
+# ruff: noqa: N802 - a case's id stands in the name as it is
+
 from __future__ import annotations
 
 import asyncio
@@ -9,8 +11,11 @@ from typing import Any
 import pytest
 
 from imp_verify import AsyncVerifier, ConfigurationError, Credentials, Verifier
-from imp_verify.contrib import asgi, wsgi
+from imp_verify.contrib import _asgi, asgi, wsgi
 from imp_verify.stores.memory import MemoryStore
+from tests.support.apps import Apps
+from tests.support.gateway import I1, ORDER, ScriptedGateway
+from tests.support.shop import TIMEOUT, WsgiDriver
 
 KEYS = Credentials("key", "secret")
 
@@ -26,7 +31,7 @@ def asynchronous() -> AsyncVerifier:
 @pytest.mark.parametrize(
     "path", ["/", "/payments", "/payments/", "/payments/complete/x", "/paymentscomplete", ""]
 )
-def test_f06_a_wsgi_request_outside_goes_on_untouched_and_unread(path: str) -> None:
+def test_F06_a_wsgi_request_outside_goes_on_untouched_and_unread(path: str) -> None:
     environ: dict[str, Any] = {"PATH_INFO": path, "wsgi.input": io.BytesIO(b"x" * 100_000)}
     seen: list[Any] = []
 
@@ -43,7 +48,7 @@ def test_f06_a_wsgi_request_outside_goes_on_untouched_and_unread(path: str) -> N
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket", "lifespan"])
-def test_f06_whatever_asgi_scope_is_not_ours_goes_on_untouched(kind: str) -> None:
+def test_F06_whatever_asgi_scope_is_not_ours_goes_on_untouched(kind: str) -> None:
     scope: dict[str, Any] = {"type": kind, "path": "/payments/other", "root_path": ""}
     seen: list[object] = []
 
@@ -88,6 +93,62 @@ def test_a_prefix_may_end_in_a_slash_or_have_several_parts() -> None:
     environ["wsgi.input"] = io.BytesIO()  # type: ignore[assignment]
     app(environ, lambda status, headers, error=None: answered.append(status))  # type: ignore[arg-type]
     assert answered == ["204 No Content"]
+
+
+CLAIM = f"imp_uid={I1}&merchant_uid={ORDER}".encode()
+OUTER = [(True, (200, "success")), (False, (400, "invalid"))]
+
+
+@pytest.mark.parametrize(("replays", "told"), OUTER)
+def test_F06_what_an_outer_wsgi_middleware_has_read_is_read_where_it_replays_it(
+    gateway: ScriptedGateway, replays: bool, told: tuple[int, str]
+) -> None:
+    gateway.has()
+    apps = Apps(gateway)
+    verifier = apps.plain()
+    inner = wsgi.PaymentsMiddleware(lambda *_: [], verifier)
+
+    def outer(environ: Any, start_response: Any) -> Any:
+        read = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        if replays:
+            environ["wsgi.input"] = io.BytesIO(read)
+        return inner(environ, start_response)
+
+    driver = WsgiDriver(verifier, outer)
+    assert driver.start("POST", "/payments/complete", "", [], CLAIM).result(TIMEOUT).told == told
+    driver.close()
+    apps.close()
+
+
+@pytest.mark.parametrize(("replays", "told"), OUTER)
+def test_F06_what_an_outer_asgi_middleware_has_read_is_read_where_it_replays_it(
+    gateway: ScriptedGateway,
+    monkeypatch: pytest.MonkeyPatch,
+    replays: bool,
+    told: tuple[int, str],
+) -> None:
+    gateway.has()
+    if not replays:
+        monkeypatch.setattr("imp_verify.contrib._asgi._BODY_TIME", 0.01)
+    else:
+        assert _asgi._BODY_TIME == 10.0  # what is fixed, and shortened wherever it is waited for
+    apps = Apps(gateway)
+
+    async def nothing(*_: object) -> None: ...
+
+    inner = asgi.PaymentsMiddleware(nothing, apps.verifier)
+
+    async def outer(scope: Any, receive: Any, send: Any) -> None:
+        message = await receive()
+        read = [message] if replays else []
+
+        async def again() -> Any:
+            return read.pop() if read else await receive()
+
+        await inner(scope, again, send)
+
+    assert apps.ask(outer, "POST", "/payments/complete", CLAIM).told == told
+    apps.close()
 
 
 @pytest.mark.parametrize("length", ["100", "x", "-1", ""])

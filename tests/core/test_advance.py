@@ -247,6 +247,14 @@ def test_the_account_recorded_first_stays() -> None:
     assert change.receipt.account == "old"
 
 
+def test_what_was_recorded_without_an_account_gets_the_orders_once_it_moves_on() -> None:
+    for state in (ReceiptState.WAITING, ReceiptState.FAILED):
+        change = settle(OrderState(receipt(state), order(account="kr")), payment())
+        assert change.receipt == receipt(ReceiptState.PAYING, account="kr")
+    repeated = settle(OrderState(receipt(), order(account="kr"), I1, True), payment())
+    assert repeated == Change(Settled.REPEATED, receipt())
+
+
 @pytest.mark.parametrize("state", ["paying", "duplicate", "late", "waiting", "failed"])
 def test_what_was_refunded_is_never_lowered_by_a_reply_that_was_long_on_its_way(state: str) -> None:
     recorded = replace(receipt(ReceiptState(state)), cancel_amount=Decimal(9000))

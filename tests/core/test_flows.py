@@ -20,6 +20,7 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
+from imp_verify._accounts import Accounts
 from imp_verify._endpoints import Desk, serve
 from imp_verify._flow import Expect, Flow, Hold, Observe, Recall, Send, Settle
 from imp_verify._senders import Senders
@@ -36,7 +37,8 @@ LOOKUP = Send(lookup(f"/payments/{I1}"))
 def rules(
     *, clock: Callable[[], float] = never, test_mode: bool = False, confirm_lookup: bool = True
 ) -> Rules:
-    return Rules(account(clock, test_mode=test_mode), 5.0, test_mode, confirm_lookup, clock)
+    only = Accounts.of_one(account(clock, test_mode=test_mode))
+    return Rules(only, 5.0, test_mode, confirm_lookup, clock)
 
 
 def notice(imp_uid: str = I1, merchant_uid: str | None = ORDER) -> Notice:

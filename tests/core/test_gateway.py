@@ -175,6 +175,30 @@ def test_t06_refused_credentials_are_left_alone_for_ten_seconds() -> None:
     assert fetch(made, wire)
 
 
+def test_an_account_with_a_name_is_named_in_what_is_said_of_its_credentials() -> None:
+    wire, made = Wire(paid(), tokens=[REFUSED]), account(Clock(), name="kr", warm=False)
+    for words in ("refuses the credentials of account 'kr': check key and secret", "a moment ago"):
+        with pytest.raises(GatewayRefused, match=words) as refused:
+            _ = fetch(made, wire)
+        assert "'kr'" in str(refused.value)
+        assert "key-1" not in str(refused.value)
+        assert "IMP_KEY" not in str(refused.value)
+
+
+def test_accounts_share_neither_a_token_nor_a_refusal() -> None:
+    clock = Clock()
+    kr, us = (account(clock, name=name, warm=False) for name in ("kr", "us"))
+    with pytest.raises(GatewayRefused):
+        _ = fetch(kr, Wire(paid(), tokens=[REFUSED]))
+    wire = Wire(paid(), tokens=[token("token-us")])
+    assert fetch(us, wire)
+    clock.now += 11
+    again = Wire(paid(), tokens=[token("token-kr")])
+    assert fetch(kr, again)
+    used = [each.asked[-1].headers["Authorization"] for each in (wire, again)]
+    assert used == ["Bearer token-us", "Bearer token-kr"]
+
+
 def test_a_forked_child_may_try_refused_credentials_and_has_no_token() -> None:
     wire, made = Wire(paid(), tokens=[REFUSED, token()]), account(Clock(), warm=False)
     with pytest.raises(GatewayRefused):

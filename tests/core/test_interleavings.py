@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, OrderStore, Outcome, ReceiptState, Settled, Verdict
+from imp_verify._accounts import Accounts
 from imp_verify._flow import Expect, Observe, Recall, Send, Settle
 from imp_verify._verification import Rules, verify
 from imp_verify.models import Notice
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.ready import HookArguments
 from imp_verify.stores.sqlite import SqliteStore
-from tests.drivers.wire import account, never, paid
+from tests.drivers.wire import UNKNOWN, account, never, paid
 
 Actor = Generator[None, None, None]
 ENDPOINTS = ("complete", "webhook", "redirect")
@@ -35,17 +36,19 @@ class Shop:
         self.names: list[str] = []
         self.outcomes: list[Outcome] = []
         self.store = make(self)
-        self.rules = Rules(account(), 5.0, False, True, never)
+        self.rules = Rules(Accounts.of_one(account()), 5.0, False, True, never)
+        self.account: str | None = None
+        """What an order names when it is opened; the only account that knows the payments."""
         self._round = 0
 
     def open_order(self) -> None:
         self._round += 1
         self.order = f"ORD-{self._round}"
-        self.ask(39000)
+        self.ask(39000, account=self.account)
         self.says, self.told, self.names, self.outcomes = {}, [], [], []
 
-    def ask(self, amount: int, *, open: bool = True) -> None:
-        self.orders[self.order] = ExpectedPayment(self.order, amount, open=open)
+    def ask(self, amount: int, *, open: bool = True, account: str | None = None) -> None:
+        self.orders[self.order] = ExpectedPayment(self.order, amount, open=open, account=account)
 
     def imp_uid(self, number: int) -> str:
         return f"imp_{self._round}_{number}"
@@ -67,6 +70,8 @@ class Shop:
         match step:
             case Send(request):
                 imp_uid = request.url.rpartition("/")[2]
+                if request.headers["Authorization"] != f"Bearer token-{self.account or 1}":
+                    return UNKNOWN
                 return paid(imp_uid, merchant_uid=self.order, **self.says.get(imp_uid, {}))
             case Expect(merchant_uid):
                 return self.store.expected(merchant_uid)
@@ -291,6 +296,37 @@ def test_an_order_deleted_at_any_moment_is_paid_before_or_not_at_all(shop: Shop)
             assert shop.names == ["on_late"] * (Verdict.LATE in verdicts)
 
     assert every_schedule(shop, both(shop, lambda: shop.orders.pop(shop.order)), check) == 140
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_an_order_that_moves_to_another_account_is_paid_before_or_not_at_all(
+    shop: Shop, back: bool
+) -> None:
+    seen = set()
+    shop.account = "kr"
+    named = {name: account(name=name) for name in ("kr", "us")}
+    shop.rules = Rules(Accounts(named=named), 5.0, False, True, never)
+
+    def check() -> None:
+        verdicts = {outcome.verdict for outcome in shop.outcomes}
+        seen.update(verdicts)
+        if Verdict.PAID in verdicts:
+            assert shop.names == ["on_paid"]
+            assert shop.told[0].asked == "kr"
+            assert shop.told[0].expected == ExpectedPayment(shop.order, 39000, account="kr")
+            receipt = shop.store.receipts([shop.imp_uid(1)])[shop.imp_uid(1)]
+            assert receipt.account == "kr"
+        else:
+            assert shop.names == []
+
+    def actors() -> list[Actor]:
+        # Two deliveries and two moves would come to ten thousands of schedules.
+        endpoints = ENDPOINTS[: 2 if isinstance(shop.store, MemoryStore) and not back else 1]
+        moves = [partial(shop.ask, 39000, account=name) for name in ("us", *["kr"] * back)]
+        return [*(shop.delivery(1, endpoint) for endpoint in endpoints), event(*moves)]
+
+    assert every_schedule(shop, actors, check) > 4
+    assert seen == {Verdict.PAID, Verdict.UNKNOWN_PAYMENT}
 
 
 def test_two_payments_of_an_order_that_closes_pay_it_once_or_not_at_all(shop: Shop) -> None:

@@ -452,6 +452,50 @@ def test_money_is_compared_without_asking_for_a_status() -> None:
     assert judge_money(payment("ready", amount=1), order()) is Reason.AMOUNT
 
 
+# --- rule 10: the account that was asked ---------------------------------------------------------
+
+PAID, WRONG = Judgement(Verdict.PAID), Judgement(FORGERY, Reason.ACCOUNT)
+BY_ACCOUNT: list[tuple[str | None, str | None, str | None, Judgement]] = [
+    # asked, the order's, the receipt's where there is one, and what comes of it
+    ("kr", "kr", "none", PAID),
+    ("us", "kr", "none", WRONG),
+    ("kr", "KR", "none", WRONG),
+    ("kr", None, "none", WRONG),
+    ("kr", "us", "kr", PAID),
+    ("us", "us", "kr", WRONG),
+    ("kr", None, "kr", PAID),
+    ("us", "us", None, PAID),
+    ("kr", "us", None, WRONG),
+    (None, None, "none", PAID),
+    (None, "kr", "none", PAID),
+    (None, "kr", "us", PAID),
+]
+
+
+@pytest.mark.parametrize(("asked", "ordered", "recorded", "judgement"), BY_ACCOUNT)
+def test_the_account_asked_must_be_the_orders_or_the_one_recorded(
+    asked: str | None, ordered: str | None, recorded: str | None, judgement: Judgement
+) -> None:
+    kept = None if recorded == "none" else receipt(account=recorded)
+    assert judge(payment(), order(account=ordered), kept, asked) == judgement
+
+
+@pytest.mark.parametrize(("recorded", "judgement"), [("kr", PAID), ("us", WRONG), (None, WRONG)])
+def test_a_receipt_alone_says_which_account_it_was(
+    recorded: str | None, judgement: Judgement
+) -> None:
+    assert judge(payment(), None, receipt(account=recorded), "kr") == judgement
+
+
+def test_the_account_comes_after_card_registration_and_before_the_money() -> None:
+    other = order(50000, currency="USD", account="us")
+    assert judge(payment(**ISSUE), other, None, "kr") == (FORGERY, Reason.CARD_REGISTRATION)
+    assert judge(payment(), other, None, "kr") == WRONG
+    assert judge(payment(), other, None, "us") == (FORGERY, Reason.CURRENCY)
+    assert judge(payment("failed"), other, None, "kr") == Judgement(Verdict.FAILED)
+    assert judge(payment(), None, None, "kr") == Judgement(Verdict.UNKNOWN_ORDER)
+
+
 # --- rule 12: status and amounts -----------------------------------------------------------------
 
 BY_STATUS: list[tuple[str, str, Verdict | None]] = [

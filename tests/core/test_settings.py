@@ -89,7 +89,7 @@ def landing(name: str, target: object) -> Landing:
         *("/@evil.test", "/a:b", "/https://shop.test"),
     ],
 )
-def test_a_landing_begins_with_one_slash_or_https_and_is_kept_as_written(
+def test_F04_a_landing_begins_with_one_slash_or_https_and_is_kept_as_written(  # noqa: N802
     name: str, target: str
 ) -> None:
     assert getattr(landing(name, target), name) == target

@@ -6,11 +6,13 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from imp_verify.sandbox import SandboxServer
+from imp_verify.testing import OrderStoreContract, TrialShop
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.ko.md")
@@ -38,6 +40,22 @@ def test_both_readmes_show_the_same_shop_and_tables() -> None:
     ]
     assert rows[0] == rows[1]
     assert len(rows[0]) > 20
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_trial_of_the_readme_gives_all_that_a_trial_needs(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    [block] = re.findall(r"```python\n(from imp_verify\.testing.*?)```", text, re.DOTALL)
+    written: dict[str, Any] = {"pytest": pytest, "MyStore": SimpleNamespace}
+    exec(compile(block, readme, "exec"), written)
+    needed = {name for name in ("put", "delete", "shipped") if hasattr(TrialShop, name)}
+    assert needed == vars(written["MyShop"]).keys() & {"put", "delete", "shipped"}
+    assert len(needed) == 3
+    assert "self.half_done()" in block
+    assert hasattr(TrialShop, "half_done")
+    made = written["MyShop"]()
+    assert made.store.work == made.ship
+    assert issubclass(written["TestMyStore"], OrderStoreContract)
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -191,24 +191,26 @@ class Driver:
         arguments.setdefault("transport", transport(self.stage, self.gateway))
         return kind(self.store() if store is None else store, **arguments)
 
-    def begin(self, verifier: Any, method: str, *arguments: object) -> "Future[Any]":
+    def begin(
+        self, verifier: Any, method: str, *arguments: object, **named: object
+    ) -> "Future[Any]":
         """Begin a call; `cancel` of what this gives cancels an async one."""
         if self.is_async:
-            work: Coroutine[Any, Any, Any] = getattr(verifier, method)(*arguments)
+            work: Coroutine[Any, Any, Any] = getattr(verifier, method)(*arguments, **named)
             return asyncio.run_coroutine_threadsafe(work, self._loop)
         future: Future[Any] = Future()
 
         def run() -> None:
             try:
-                future.set_result(getattr(verifier, method)(*arguments))
+                future.set_result(getattr(verifier, method)(*arguments, **named))
             except BaseException as error:
                 future.set_exception(error)
 
         threading.Thread(target=run, daemon=True).start()
         return future
 
-    def call(self, verifier: Any, method: str, *arguments: object) -> Any:
-        return self.begin(verifier, method, *arguments).result(PATIENCE)
+    def call(self, verifier: Any, method: str, *arguments: object, **named: object) -> Any:
+        return self.begin(verifier, method, *arguments, **named).result(PATIENCE)
 
     def verify(self, verifier: Any, imp_uid: str, merchant_uid: str | None = ORDER) -> Outcome:
         outcome: Outcome = self.call(verifier, "verify", imp_uid, merchant_uid)

@@ -84,7 +84,7 @@ def test_a_token_that_does_not_come_in_time_is_given_up_by_those_who_wait(driver
     patient, hasty = driver.verifier(timeout=30), driver.verifier(timeout=0.05)
     hasty._settings = patient._settings  # one account, one lock
     hasty._rules = patient._rules.__class__(
-        patient._rules.account, 0.05, False, True, time.monotonic
+        patient._rules.accounts, 0.05, False, True, time.monotonic
     )
     for name in ("_locks", "_loops"):
         if hasattr(patient, name):

@@ -101,14 +101,17 @@ def account(
     clock: Callable[[], float] = never,
     *,
     credentials: Credentials = CREDENTIALS,
+    name: str | None = None,
     base_url: str = URL,
     test_mode: bool = False,
     warm: bool = True,
 ) -> Account:
-    """Make an account; a warm one holds a token already, so that flows begin with their look-up."""
-    made = Account(credentials, base_url=base_url, test_mode=test_mode, clock=clock)
+    """Make an account; a warm one holds a token already (`token-NAME` where it has a name), so that
+    flows begin with their look-up."""
+    made = Account(credentials, name=name, base_url=base_url, test_mode=test_mode, clock=clock)
     if warm:
-        _ = run(made.get("/", float("inf")), answering(lambda request: token()))
+        answer = token(f"token-{name or 1}")
+        _ = run(made.get("/", float("inf")), answering(lambda request: answer))
     return made
 
 

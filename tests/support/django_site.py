@@ -93,6 +93,7 @@ reads_post = _around(lambda request: request.POST.get("imp_uid"))
 reads_body = _around(lambda request: request.body)
 reads_body_twice = _around(lambda request: (request.body, request.read()))
 reads_stream = _around(lambda request: request.read())
+reads_session = _around(lambda request: dict(request.session.items()))
 reads_body_afterwards = _around(bool, lambda request: request.body)
 
 

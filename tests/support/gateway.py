@@ -173,6 +173,8 @@ class ScriptedGateway:
     address: str = ""
     payments: dict[str, object] = field(default_factory=dict)
     """By imp_uid: the envelope's response, or a whole Reply."""
+    others: dict[str, dict[str, object]] = field(default_factory=dict)
+    """By their keys: the payments of further accounts, each with a token of its own."""
     lookups: deque[Reply] = field(default_factory=deque)
     """What the next look-ups are answered, whatever they ask for."""
     tokens: deque[Reply] = field(default_factory=deque)
@@ -193,7 +195,7 @@ class ScriptedGateway:
     def reset(self) -> None:
         self.over.set()
         self.over = threading.Event()
-        self.payments, self.asked = {}, []
+        self.payments, self.others, self.asked = {}, {}, []
         self.lookups, self.tokens = deque(), deque()
         self.always = self.before = None
         self.hides_sandbox, self.life, self.now = False, 1800, 1735700000
@@ -231,13 +233,17 @@ class ScriptedGateway:
 
     def _token(self, asked: Asked) -> Reply:
         given = json.loads(asked.body)
-        if given != {"imp_key": KEY, "imp_secret": SECRET}:
+        key = given.get("imp_key")
+        if key not in (KEY, *self.others) or given != {"imp_key": key, "imp_secret": SECRET}:
             return UNAUTHORIZED
-        with self._lock:
-            if self.revoked:
-                self.issued += 1
-                self.revoked = False
-        token = {"access_token": self.token, "now": self.now, "expired_at": self.now + self.life}
+        text = f"{TOKEN}-{key}"
+        if key == KEY:
+            with self._lock:
+                if self.revoked:
+                    self.issued += 1
+                    self.revoked = False
+            text = self.token
+        token = {"access_token": text, "now": self.now, "expired_at": self.now + self.life}
         return Reply(200, envelope(token))
 
     @property
@@ -245,14 +251,15 @@ class ScriptedGateway:
         return f"{TOKEN}-{self.issued}"
 
     def _lookup(self, asked: Asked) -> Reply:
-        if asked.headers.get("Authorization") != f"Bearer {self.token}" or self.revoked:
+        payments = self._payments(asked.headers.get("Authorization", ""))
+        if payments is None:
             return UNAUTHORIZED
         parts = urlsplit(asked.path)
         words = [unquote(word) for word in parts.path.split("/")]
         if "find" in words:
-            known: object = self._find(*words[words.index("find") + 1 :])
+            known: object = self._find(payments, *words[words.index("find") + 1 :])
         else:
-            known = self.payments.get(words[-1])
+            known = payments.get(words[-1])
         if self.hides_sandbox and isinstance(known, dict) and known.get("sandbox"):
             asks = parse_qs(parts.query).get("include_sandbox") == ["true"]
             known = known if asks else None
@@ -260,8 +267,15 @@ class ScriptedGateway:
             return self.always or NOT_FOUND
         return known if isinstance(known, Reply) else Reply(200, envelope(known))
 
-    def _find(self, merchant_uid: str, status: str) -> object:
-        for known in reversed(list(self.payments.values())):
+    def _payments(self, authorization: str) -> dict[str, object] | None:
+        """The payments of the account whose token this is; None where it is nobody's."""
+        if authorization == f"Bearer {self.token}" and not self.revoked:
+            return self.payments
+        return self.others.get(authorization.removeprefix(f"Bearer {TOKEN}-"))
+
+    @staticmethod
+    def _find(payments: dict[str, object], merchant_uid: str, status: str) -> object:
+        for known in reversed(list(payments.values())):
             if not isinstance(known, dict):
                 continue
             if (known.get("merchant_uid"), known.get("status")) == (merchant_uid, status):

@@ -27,7 +27,7 @@ def environment(gateway: ScriptedGateway, database: Path) -> dict[str, str]:
         "IMP_API_URL": gateway.address,
         "IMP_TEST_MODE": "",
         "SHOP_DATABASE": str(database),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

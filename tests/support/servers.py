@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,9 @@ class Server:
 
     name: str
     port: int
+    pid: int = 0
+    said: list[bytes] = field(default_factory=list)
+    """The lines of its standard error up to now."""
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT)
@@ -108,7 +111,7 @@ COMMANDS = {
         *("--factory", "tests.support.served:starlette_app"),
     ],
 }
-_LISTENING = re.compile(rb"http://127\.0\.0\.1:(\d+)")
+_LISTENING = re.compile(rb"(?:at:|on) http://127\.0\.0\.1:(\d+)")
 
 
 @contextmanager
@@ -137,7 +140,7 @@ def started(
     try:
         port = _port(process, said)
         listening.start()
-        yield Server(name, port)
+        yield Server(name, port, process.pid, said)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -52,6 +52,7 @@ WORDS = {
     "forgery": (400, "위조된 결제시도"),
 }
 TIMEOUT = 30.0
+HOOK_FAILS = "the shop's hook fails"
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ class Driver(Protocol):
     def close(self) -> None: ...
 
 
-def _answer(status: int, pairs: Iterable[Header], body: bytes) -> Answer:
+def make_answer(status: int, pairs: Iterable[Header], body: bytes) -> Answer:
     headers = {name.lower(): value for name, value in pairs}
     answer = Answer(status, headers, body)
     assert found_in(f"{headers}{body.decode()}") == []
@@ -162,7 +163,7 @@ class WsgiDriver:
 
     def _call(self, environ: dict[str, Any]) -> Answer:
         app_iter, status, headers = run_wsgi_app(self.app, environ, buffered=True)
-        return _answer(int(status.split()[0]), headers.items(), b"".join(app_iter))
+        return make_answer(int(status.split()[0]), headers.items(), b"".join(app_iter))
 
     def close(self) -> None:
         self._pool.shutdown()
@@ -232,7 +233,7 @@ class AsgiDriver:
         body = b"".join(message.get("body", b"") for message in bodies)
         length = dict(pairs).get("content-length")
         assert length is None or int(length) == len(body)
-        return _answer(start["status"], pairs, body)
+        return make_answer(start["status"], pairs, body)
 
     def close(self) -> None:
         assert isinstance(self.verifier, AsyncVerifier)
@@ -284,11 +285,9 @@ def quart(verifier: AsyncVerifier) -> Any:
 
     from imp_verify.contrib.quart import payments
 
-    from .apps import patient
-
     app = Quart("shop")
     app.register_blueprint(payments(verifier), url_prefix=PREFIX)
-    return patient(app)
+    return app
 
 
 def django(verifier: Verifier) -> Any:
@@ -301,10 +300,8 @@ def django(verifier: Verifier) -> Any:
 def django_async(verifier: AsyncVerifier) -> Any:
     from django.core.handlers.asgi import ASGIHandler
 
-    from .django_site import connected
-
     _in_django(verifier)
-    return connected(ASGIHandler())
+    return ASGIHandler()
 
 
 def _in_django(verifier: Verifier | AsyncVerifier) -> None:
@@ -329,6 +326,8 @@ ASYNC: dict[str, Callable[[AsyncVerifier], Any]] = {
     "django_async": django_async,
 }
 """How a framework mounts the endpoints under `PREFIX`: a WSGI or an ASGI application."""
+LISTENS = ("quart", "django_async")
+"""These drop a request whose client leaves: in-process it stays until it has its answer."""
 
 
 @dataclass
@@ -365,8 +364,12 @@ class Shop:
             verifier = Verifier(store, **self.arguments)
             self.driver = WsgiDriver(verifier, PLAIN[self.framework](verifier))
         else:
+            from .apps import patient
+
             asynchronous = AsyncVerifier(store, **self.arguments)
-            self.driver = AsgiDriver(asynchronous, ASYNC[self.framework](asynchronous))
+            app = ASYNC[self.framework](asynchronous)
+            stays = self.framework in LISTENS
+            self.driver = AsgiDriver(asynchronous, patient(app) if stays else app)
 
     def close(self) -> None:
         self.driver.close()
@@ -428,6 +431,18 @@ class Shop:
 
     def get(self, path: str) -> Answer:
         return self.ask("GET", path)
+
+    def mount_at(self, root: str) -> None:
+        """Have the server mount the application there from now on: SCRIPT_NAME or root_path."""
+        self.driver.root = root
+
+    def fail_hooks(self, fail: bool) -> None:
+        """Have every hook fail from now on, or no longer."""
+
+        def failing(*_: object) -> None:
+            raise RuntimeError(HOOK_FAILS)
+
+        self.on_hook = failing if fail else None
 
     def complete(self, **changes: object) -> Answer:
         return self.post("/complete", body(**changes))

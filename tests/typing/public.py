@@ -5,10 +5,13 @@ from typing import assert_type
 
 from imp_verify import (
     AsyncVerifier,
+    Credentials,
     ExpectedPayment,
+    OrderStore,
     Outcome,
     Payment,
     Reason,
+    Receipt,
     Settled,
     Verdict,
     Verifier,
@@ -24,6 +27,20 @@ def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
 async def an_async_verifier_is_awaited_under_the_same_names(verifier: AsyncVerifier) -> None:
     assert_type(await verifier.verify("imp_123456789012", "ORD-1001"), Outcome)
     assert_type(await verifier.confirm("imp_123456789012", "ORD-1001", Decimal(1000)), str | None)
+
+
+def a_shop_may_have_several_accounts(store: OrderStore, one: Credentials) -> None:
+    verifier = Verifier(store, accounts={"kr": one, "us": one})
+    assert_type(verifier.payment("imp_123456789012", account="kr"), Payment | None)
+    assert_type(verifier.payments_of("ORD-1001", account="kr"), tuple[Payment, ...])
+    assert_type(ExpectedPayment("ORD-1001", 1000, account="kr").account, str | None)
+
+
+async def an_async_one_too(store: OrderStore, one: Credentials, receipt: Receipt) -> None:
+    verifier = AsyncVerifier(store, accounts={"kr": one})
+    assert_type(await verifier.payment("imp_123456789012", account="kr"), Payment | None)
+    assert_type(await verifier.payments_of("ORD-1001", account="kr"), tuple[Payment, ...])
+    assert_type(receipt.account, str | None)
 
 
 def an_outcome_says_what_may_be_missing(outcome: Outcome) -> None:

@@ -24,32 +24,33 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "status": {"type": "string", "description": "Not believed."},
     "cancellation_id": {"type": "string", "description": "Not believed."},
 }
+_TEXT = {"type": "string"}
 _EXAMPLES = {"imp_uid": "imp_123456789012", "merchant_uid": "ORD-1001", "amount": 39000}
 _FORMS = ("application/json", "application/x-www-form-urlencoded", "multipart/form-data")
 
 
-def operations(endpoint: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each documented method of an endpoint, with FastAPI's arguments for its description."""
+def operations(endpoint: str, order: bool) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give each documented method, with FastAPI's arguments; `order`: must a request name it?"""
     for method in METHODS[endpoint]:
         returns = method == "GET"
         described = {
             "summary": _RETURN if returns else _SUMMARIES[endpoint],
             "status_code": 303 if returns else 200,
             "responses": _describe(endpoint, returns),
-            "openapi_extra": {"parameters": _query()} if returns else _body(endpoint),
+            "openapi_extra": {"parameters": _query(order)} if returns else _body(endpoint, order),
         }
         yield method, described
 
 
-def _query() -> list[dict[str, Any]]:
-    text = {"type": "string"}
-    return [{"name": k, "in": "query", "schema": _FIELDS.get(k, text)} for k in RETURN_KEYS]
+def _query(order: bool) -> list[dict[str, Any]]:
+    found = [{"name": k, "in": "query", "schema": _FIELDS.get(k, _TEXT)} for k in RETURN_KEYS]
+    return [{**each, "required": order and each["name"] == "merchant_uid"} for each in found]
 
 
-def _body(endpoint: str) -> dict[str, Any]:
-    required = list(KEYS[endpoint]) if endpoint == "confirm" else ["imp_uid"]
+def _body(endpoint: str, order: bool) -> dict[str, Any]:
+    ids = KEYS[endpoint] if endpoint == "confirm" else KEYS[endpoint][: 2 if order else 1]
     fields = {key: _FIELDS[key] for key in KEYS[endpoint]}
-    schema = {"type": "object", "required": required, "properties": fields}
+    schema = {"type": "object", "required": [*ids], "properties": fields}
     example = {key: _EXAMPLES[key] for key in fields if key in _EXAMPLES}
     content = {form: {"schema": schema, "example": example} for form in _FORMS}
     return {"requestBody": {"required": True, "content": content}}
@@ -79,18 +80,18 @@ def _describe(endpoint: str, returns: bool) -> dict[int | str, dict[str, Any]]:
         headers = dict(answer.headers)
         about = described.setdefault(answer.status, {"description": "The built-in page"})
         for name in headers.keys() & {"Location", "Retry-After"}:
-            about["headers"] = {name: {"schema": {"type": "string"}}}
+            about["headers"] = {name: {"schema": _TEXT}}
         if not answer.body:
             about["description"] = "To the shop's own page"
         elif returns:
-            about["content"] = {"text/html": {"schema": {"type": "string"}}}
+            about["content"] = {"text/html": {"schema": _TEXT}}
         else:
             _add_example(about, json.loads(answer.body), json.loads(translated.body)["message"])
     return described
 
 
 def _add_example(about: dict[str, Any], body: dict[str, str], sentence: str) -> None:
-    texts = {key: {"type": "string"} for key in body}
+    texts = {key: {**_TEXT} for key in body}
     schema = {"type": "object", "required": [*body], "properties": texts}
     content = about.setdefault("content", {"application/json": {"schema": schema, "examples": {}}})
     kind = content["application/json"]

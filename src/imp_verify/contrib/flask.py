@@ -15,6 +15,7 @@ except ImportError as error:
 
 from .. import MAX_BODY, Request, Verifier
 from ._blueprint import add_rules
+from ._wsgi import BROKEN, read_body
 
 __all__ = ["payments"]
 
@@ -71,17 +72,10 @@ def _body() -> bytes:
     One over a limit of the shop's own counts as one over ours; of one that breaks off no id is
     read.
     """
-    chunks: list[bytes] = []
-    left = MAX_BODY + 1
     try:
-        while left > 0 and (chunk := request.stream.read(left)):
-            chunks.append(chunk)
-            left -= len(chunk)
+        body = read_body(request.stream.read, request.environ.get("CONTENT_LENGTH"))
     except RequestEntityTooLarge:
         return bytes(MAX_BODY + 1)
     except Exception:  # each server has errors of its own for a body that breaks off
-        return b"{"
-    body = b"".join(chunks)
-    if 0 < len(body) < min(request.content_length or 0, MAX_BODY):
-        return b"{"  # shorter than it says, and the server did not mind
+        return BROKEN
     return body or request.get_data(cache=False)

@@ -14,8 +14,9 @@ except ImportError as error:
         'imp_verify.contrib.wsgi needs Werkzeug: pip install "imp-verify[wsgi]"'
     ) from error
 
-from .. import MAX_BODY, Request, Verifier
+from .. import Request, Verifier
 from ._paths import routes
+from ._wsgi import BROKEN, read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -70,15 +71,8 @@ def _request(environ: WSGIEnvironment) -> Request:
 
 
 def _body(environ: WSGIEnvironment) -> bytes:
-    """Read the body, one byte over the limit at most. Of one that ends early, what has come: no id
-    can be read from half of it."""
-    stream = get_input_stream(environ)
-    chunks: list[bytes] = []
-    left = MAX_BODY + 1
+    """Read the body, one byte over the limit at most; of one that breaks off no id is read."""
     try:
-        while left > 0 and (chunk := stream.read(left)):
-            chunks.append(chunk)
-            left -= len(chunk)
+        return read_body(get_input_stream(environ).read, environ.get("CONTENT_LENGTH"))
     except (HTTPException, OSError):
-        return b"{"
-    return b"".join(chunks)
+        return BROKEN

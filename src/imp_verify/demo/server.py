@@ -7,7 +7,6 @@ import socket
 import tempfile
 import threading
 from contextlib import ExitStack
-from types import TracebackType
 from urllib.parse import urljoin
 
 from flask import Flask
@@ -98,12 +97,7 @@ class Demo:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

@@ -233,9 +233,9 @@ def _kept(receipt: Receipt | None, payment: Payment) -> Receipt | None:
 def _moved(order: OrderState, outcome: Outcome, payment: Payment, state: ReceiptState) -> Receipt:
     before = order.receipt
     expected = outcome.expected
-    account = (
-        before.account if before is not None else None if expected is None else expected.account
-    )
+    account = None if before is None else before.account
+    if account is None and expected is not None and (before is None or before.state is not state):
+        account = expected.account  # where none was recorded, the order's was asked
     cancelled = payment.cancel_amount
     if before is not None:
         cancelled = max(cancelled, before.cancel_amount)

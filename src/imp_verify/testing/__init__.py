@@ -4,6 +4,6 @@
 """
 
 from ._contract import OrderStoreContract
-from ._trial import TrialFailure, TrialShop
+from ._shop import TrialFailure, TrialShop
 
 __all__ = ["OrderStoreContract", "TrialFailure", "TrialShop"]

@@ -1,84 +1,31 @@
-"""A shop in which a store is tried, and a gateway that says what it is told: threads, processes, no
-network."""
+"""A verifier over a shop's store, and a gateway that says what it is told: threads, no network."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import multiprocessing
 import threading
-from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from ..models import ExpectedPayment, Outcome, Payment, Verdict
 from ..settings import Credentials
-from ..stores import AsyncOrderStore, OrderStore, store_is_async
+from ..stores import OrderStore, store_is_async
 from ..transports import GatewayRequest, GatewayResponse
 from ..verifier import AsyncVerifier, Verifier
+from ._checks import check
+from ._shop import TrialShop
 
-__all__ = [
-    "FIRST",
-    "ORDER",
-    "OTHER",
-    "PRICE",
-    "SECOND",
-    "Trial",
-    "TrialFailure",
-    "TrialShop",
-    "check",
-    "check_shipped",
-    "check_told",
-    "from_processes",
-    "paid_outcome",
-]
+__all__ = ["FIRST", "ORDER", "OTHER", "PATIENCE", "PRICE", "SECOND", "Trial", "paid_outcome"]
 
+T = TypeVar("T")
 ORDER, OTHER = "ORD-1001", "ORD-1002"
 FIRST, SECOND = "imp_100000000001", "imp_100000000002"
 PRICE = 39000
 PATIENCE = 60.0
 """Seconds after which a store that answers nothing has failed."""
-_PROCESSES = 3
-
-
-class TrialFailure(Exception):
-    """What a shop's work raises after `TrialShop.fail_next`."""
-
-
-class TrialShop:
-    """A small shop around the store to be tried: subclass it, and give a fresh one to each test.
-
-    Attributes:
-        store: The store, plain or async.
-        reopen: A picklable function that opens the same shop in another process; None where the
-            store lives in one process.
-    """
-
-    store: OrderStore | AsyncOrderStore
-    reopen: Callable[[], TrialShop] | None = None
-
-    def put(self, order: ExpectedPayment) -> None:
-        """Make an order, or change it; `open=False` closes it. It must ask for exactly this."""
-        raise NotImplementedError
-
-    def delete(self, merchant_uid: str) -> None:
-        """Delete an order."""
-        raise NotImplementedError
-
-    def shipped(self, merchant_uid: str) -> Sequence[str]:
-        """Give, once for each time that the order's goods were sent off, the imp_uid it was for."""
-        raise NotImplementedError
-
-    def fail_next(self) -> None:
-        """Let the work that sends the goods off raise `TrialFailure` once, when half done."""
-        raise NotImplementedError
-
-    def told(self) -> Sequence[tuple[str, str]] | None:
-        """Give each hook that was called and kept, with its `outcome.key`; None without hooks."""
-        return None
-
-    def close(self) -> None:
-        """Close what the shop opened."""
 
 
 class Trial:
@@ -127,32 +74,65 @@ class Trial:
             **changes,
         }
 
+    def refunds(self, imp_uid: str, amount: Decimal | int) -> None:
+        """Let the gateway give back a part of a payment, or all that is left."""
+        payment = self.says[imp_uid]
+        history = [*payment.get("cancel_history", ())]
+        number = len(history) + 1
+        entry = {"amount": f"{amount}", "cancellation_id": f"c{number}", "cancelled_at": number}
+        total = Decimal(str(payment["cancel_amount"])) + amount
+        changed = {"status": "cancelled", "cancel_amount": f"{total}"}
+        self.says[imp_uid] = {**payment, **changed, "cancel_history": [*history, entry]}
+
     def deliver(self, imp_uid: str, order: str | None = None) -> Outcome:
         """Deliver a payment once, as a webhook would."""
         return cast(Outcome, self._wait(self._verifier.verify(imp_uid, order)))
 
-    def at_once(self, *imp_uids: str) -> list[Outcome]:
-        """Deliver payments from as many threads at the same moment."""
-        gate = threading.Barrier(len(imp_uids))
-        outcomes: list[Outcome] = []
-        errors: list[BaseException] = []
+    def together(self, *work: Callable[[], T]) -> list[T | Exception]:
+        """Call functions in as many threads at the same moment; give what each gave or raised.
 
-        def work(imp_uid: str) -> None:
+        The threads are named "1 of 8" and so on.
+        """
+        gate = threading.Barrier(len(work))
+        found: dict[int, T | Exception] = {}
+
+        def call(number: int) -> None:
             try:
                 _ = gate.wait(PATIENCE)
-                outcomes.append(self.deliver(imp_uid))
-            except BaseException as error:
-                errors.append(error)
+                found[number] = work[number]()
+            except Exception as error:
+                found[number] = error
 
-        threads = [threading.Thread(target=work, args=(each,), daemon=True) for each in imp_uids]
+        threads = [
+            threading.Thread(
+                target=call, args=(number,), name=f"{number + 1} of {len(work)}", daemon=True
+            )
+            for number in range(len(work))
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(PATIENCE)
-        if errors:
-            raise AssertionError("a delivery failed among others at once") from errors[0]
-        check(len(outcomes) == len(threads), "deliveries at once wait for each other for ever")
-        return outcomes
+        check(
+            len(found) == len(work),
+            f"{len(work) - len(found)} of {len(work)} deliveries at once were never answered",
+            "all are answered, one after the other where they must wait",
+            "two transactions wait for each other: lock the order's row first, everywhere",
+        )
+        return [found[number] for number in range(len(work))]
+
+    def at_once(self, *imp_uids: str) -> list[Outcome]:
+        """Deliver payments from as many threads at the same moment; all must be answered."""
+        found = self.together(*(partial(self.deliver, each) for each in imp_uids))
+        for each in found:
+            if isinstance(each, Exception):
+                raise AssertionError(
+                    f"one of {len(imp_uids)} deliveries at once raised {each!r}\n"
+                    "  expected: being second is no error: it waits, and is REPEATED or DUPLICATE\n"
+                    "  usual cause: a unique key's violation, a deadlock or a busy database is not "
+                    "begun again; or a transaction is left open and blocks the others"
+                ) from each
+        return [each for each in found if isinstance(each, Outcome)]
 
     def ask(self, name: str, *arguments: object) -> Any:
         """Call a method of the store itself."""
@@ -178,7 +158,9 @@ class Trial:
 
 def paid_outcome(imp_uid: str, expected: ExpectedPayment) -> Outcome:
     """A payment as it is handed to a store after it was compared with this order."""
-    payment = Payment(imp_uid, expected.merchant_uid, "paid", expected.amount)
+    payment = Payment(
+        imp_uid, expected.merchant_uid, "paid", expected.amount, currency=expected.currency
+    )
     return Outcome(
         Verdict.PAID,
         imp_uid=imp_uid,
@@ -186,58 +168,3 @@ def paid_outcome(imp_uid: str, expected: ExpectedPayment) -> Outcome:
         payment=payment,
         expected=expected,
     )
-
-
-def check(good: bool, complaint: str) -> None:
-    if not good:
-        raise AssertionError(complaint)
-
-
-def check_shipped(shop: TrialShop, wanted: Sequence[str], after: str, order: str = ORDER) -> None:
-    """Compare what was sent off with what was paid; no hook may have been told anything twice."""
-    shipped = list(shop.shipped(order))
-    times = f"the goods went off {len(shipped)} times {shipped}, not {len(wanted)} {list(wanted)}"
-    check(shipped == list(wanted), f"{after}: {times}")
-    twice = [each for each, count in Counter(shop.told() or ()).items() if count > 1]
-    check(not twice, f"{after}: hooks were told the same more than once: {twice}")
-
-
-def check_told(shop: TrialShop, name: str, times: int, after: str) -> None:
-    told = shop.told()
-    count = times if told is None else sum(hook == name for hook, _ in told)
-    check(count == times, f"{after}: {name} was called {count} times, not {times}")
-
-
-def _elsewhere(
-    reopen: Callable[[], TrialShop], says: Mapping[str, Any], imp_uids: Sequence[str], ends: Any
-) -> None:
-    """Run in another process: open the shop there, wait for the others, deliver."""
-    gate, results = ends
-    shop = reopen()
-    try:
-        with Trial(shop, says) as trial:
-            _ = gate.wait(PATIENCE)
-            results.put([(each.imp_uid, each.verdict) for each in trial.at_once(*imp_uids)])
-    finally:
-        shop.close()
-
-
-def from_processes(
-    shop: TrialShop, says: Mapping[str, Any], *imp_uids: str
-) -> list[tuple[str, Verdict]]:
-    """Deliver payments from several processes at the same moment; give what they said."""
-    context = multiprocessing.get_context("spawn")  # a fork would carry this process's connections
-    gate, results = context.Barrier(_PROCESSES), context.SimpleQueue()
-    work = (shop.reopen, dict(says), imp_uids * 2, (gate, results))
-    started = [
-        context.Process(target=_elsewhere, args=work, daemon=True) for _ in range(_PROCESSES)
-    ]
-    for each in started:
-        each.start()
-    for each in started:
-        each.join(PATIENCE)
-    failed = [each.exitcode for each in started if each.exitcode != 0]
-    check(not failed, f"a delivery failed in another process (its exit status: {failed})")
-    found = [answer for _ in started for answer in results.get()]
-    results.close()
-    return found

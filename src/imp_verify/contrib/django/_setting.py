@@ -16,10 +16,10 @@ __all__ = ["make_verifier"]
 
 T = TypeVar("T")
 
-_PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "LANDING")
+_PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "ACCOUNTS", "LANDING")
 """What may be given as a dotted path; what turns out to be a class is called without arguments."""
 _VALUES: Mapping[str, Callable[..., object]] = {"CREDENTIALS": Credentials, "LANDING": Landing}
-"""What may be given as a dictionary of its arguments, in capitals or not."""
+"""What may be given as a dictionary of its arguments, in capitals or not; each of ACCOUNTS too."""
 _KEYS = {"STORE", "TRANSPORT", "ASYNC", *map(str.upper, VerifierArguments.__annotations__)}
 
 
@@ -73,13 +73,23 @@ def _read(name: str, value: Any) -> Any:
             value = import_string(value)
         except ImportError as error:
             text = f"IMP_VERIFY{where}: nothing can be imported from it"
-            if name == "CREDENTIALS":  # it may be a secret, and the error repeats it
+            if name in ("CREDENTIALS", "ACCOUNTS"):  # it may be a secret, and the error repeats it
                 raise ConfigurationError(text) from None
             raise ConfigurationError(f"{text}: {error}") from error
     if name in _VALUES and isinstance(value, Mapping):
-        arguments = {str(key).lower(): each for key, each in value.items()}
-        return _named(where, lambda: _VALUES[name](**arguments))
+        return _make(where, _VALUES[name], value)
+    if name == "ACCOUNTS" and isinstance(value, Mapping):
+        return {key: _account(f"{where}[{key!r}]", each) for key, each in value.items()}
     return _named(where, value) if isinstance(value, type) else value
+
+
+def _account(where: str, value: object) -> object:
+    return _make(where, Credentials, value) if isinstance(value, Mapping) else value
+
+
+def _make(where: str, make: Callable[..., T], value: Mapping[Any, object]) -> T:
+    arguments = {str(key).lower(): each for key, each in value.items()}
+    return _named(where, lambda: make(**arguments))
 
 
 def _named(where: str, make: Callable[..., T], *args: object) -> T:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
-from django.core.checks import register
+from django.core.checks import Tags, register
 
 __all__ = ["PaymentsConfig"]
 
@@ -18,6 +18,7 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from .checks import check_payments
+        from .checks import check_payments, check_redirect
 
         register(check_payments)
+        register(check_redirect, Tags.security, deploy=True)

@@ -1,8 +1,15 @@
-"""System checks: what is better known before the first payment."""
+"""System checks: what is better known before the first payment.
+
+Nothing is asked of APPEND_SLASH, as both forms of each address answer, nor of MIDDLEWARE and its
+order: the views are outside the checks for CSRF and log-in, transactions for each request and
+caches of a whole site, and read a body that others have read.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -12,9 +19,10 @@ from django.urls import NoReverseMatch, reverse
 from ... import ConfigurationError
 from .conf import get_verifier
 
-__all__ = ["check_payments"]
+__all__ = ["check_payments", "check_redirect"]
 
 _CREDENTIALS = ("IMP_KEY", "IMP_SECRET", "IMP_TIER")
+_PROXIES = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
 
 def check_payments(app_configs: object = None, **_: object) -> list[CheckMessage]:
@@ -29,7 +37,7 @@ def check_payments(app_configs: object = None, **_: object) -> list[CheckMessage
 def _unusable(text: str) -> CheckMessage:
     if not any(name in text for name in _CREDENTIALS):
         return Error(text, id="imp_verify.E001")
-    hint = 'Set IMP_KEY and IMP_SECRET in the environment, or IMP_VERIFY["CREDENTIALS"].'
+    hint = "Set IMP_KEY and IMP_SECRET in the environment, or CREDENTIALS or ACCOUNTS here."
     return Error(text, hint=hint, id="imp_verify.E002")
 
 
@@ -43,9 +51,7 @@ def _check_store(verifier: Any) -> Iterator[CheckMessage]:
 
 
 def _check_proxy() -> Iterator[CheckMessage]:
-    given = settings.IMP_VERIFY
-    names = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
-    proxies = [name for name in names if getattr(settings, name)]
+    given, proxies = settings.IMP_VERIFY, [each for each in _PROXIES if getattr(settings, each)]
     if proxies and given.get("WEBHOOK_SOURCES") is not None and not given.get("TRUSTED_PROXIES"):
         yield Warning(
             f"{proxies[0]} says that a proxy stands in front. IMP_VERIFY has WEBHOOK_SOURCES but "
@@ -56,15 +62,38 @@ def _check_proxy() -> Iterator[CheckMessage]:
 
 
 def _check_prefix() -> Iterator[CheckMessage]:
-    if not getattr(settings, "ROOT_URLCONF", None):
-        return
-    try:
-        address = reverse("imp_verify:webhook")
-    except NoReverseMatch:  # not included, or in a name space of the shop's
-        return
-    if not address.endswith("/webhook"):
+    address = _webhook()
+    if address is not None and not address.endswith("/webhook"):
         yield Error(
             f"The prefix of the payment endpoints has no slash at its end: {address}",
             hint='path("payments/", include("imp_verify.contrib.django.urls"))',
             id="imp_verify.E005",
         )
+
+
+def check_redirect(app_configs: object = None, **_: object) -> list[CheckMessage]:
+    """Check, for deployment, that no webhook is redirected: nothing says that the gateway follows.
+
+    Behind a proxy that ends TLS every request looks like http. Where the server takes the scheme
+    from the proxy by itself, or ends TLS, the warning may be silenced.
+    """
+    address = _webhook()
+    if not settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER or address is None:
+        return []
+    if any(re.search(each, address.lstrip("/")) for each in settings.SECURE_REDIRECT_EXEMPT):
+        return []
+    return [
+        Warning(
+            "SECURE_SSL_REDIRECT sends a webhook that comes over http on to https, also one that "
+            "came over https to a proxy: SECURE_PROXY_SSL_HEADER is not set.",
+            hint="Set it where a proxy ends TLS. Enter an https address in the gateway's console.",
+            id="imp_verify.W006",
+        )
+    ]
+
+
+def _webhook() -> str | None:
+    """Give the webhook's path; None where it is not included, or in a name space of the shop's."""
+    with suppress(NoReverseMatch):
+        return reverse("imp_verify:webhook") if getattr(settings, "ROOT_URLCONF", None) else None
+    return None

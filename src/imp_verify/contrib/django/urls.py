@@ -1,4 +1,8 @@
-"""The endpoints' addresses: `path("payments/", include("imp_verify.contrib.django.urls"))`."""
+"""The endpoints' addresses: `path("payments/", include("imp_verify.contrib.django.urls"))`.
+
+Under ASGI Django takes the whole body before any view, however long and slow it is: what stops it
+there is the server, or `imp_verify.contrib.asgi.PaymentsMiddleware` in front of Django.
+"""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 
 from ... import MAX_BODY, Request, Response
+from .._wsgi import BROKEN, read_body
 from .conf import get_verifier
 
 __all__ = ["serve", "serve_async"]
@@ -69,22 +70,20 @@ def _body(request: HttpRequest) -> bytes | None:
 
     Of one that breaks off no id is read.
     """
-    chunks: list[bytes] = []
-    left = MAX_BODY + 1
+    length = request.META.get("CONTENT_LENGTH")
+    # Of a body in chunks Django itself reads nothing: only the server knows where it ends.
+    chunked = not length and request.META.get("wsgi.input_terminated")
+    source = request.META["wsgi.input"] if chunked else request
     try:
-        while left > 0 and (chunk := request.read(left)):
-            chunks.append(chunk)
-            left -= len(chunk)
-        if not chunks:
+        body = read_body(source.read, length)
+        if not body:
             return bytes(request.body[: MAX_BODY + 1])
     except RawPostDataException:
         return None
     except Exception:  # each server has errors of its own for a body that breaks off
-        return b"{"
-    request._body = body = b"".join(chunks)  # for who logs request.body on the way out
-    length = request.META.get("CONTENT_LENGTH") or ""
-    short = length.isdecimal() and len(body) < min(int(length), MAX_BODY)
-    return b"{" if short else body  # shorter than it says, and the server did not mind
+        return BROKEN
+    request._body = body  # for who logs request.body on the way out
+    return body
 
 
 def _response(request: HttpRequest, answer: Response) -> HttpResponse:

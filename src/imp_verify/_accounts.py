@@ -1,0 +1,124 @@
+"""Which of a shop's accounts is asked about a payment, and what the shop says of an order. Flows,
+without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ._flow import Expect, Flow, Recall
+from ._gateway import Account
+from .errors import InvalidRequest, StoreError
+from .messages import is_merchant_uid
+from .models import ExpectedPayment, Receipt
+from .stores import read_expected
+
+__all__ = ["Accounts", "Asked", "expect", "whom_to_ask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The account to ask, and the order that names it, where it was an order that did."""
+
+    account: Account
+    expected: ExpectedPayment | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The accounts of a shop at the gateway: the only one, or several by name."""
+
+    only: Asked | None = None
+    named: Mapping[str, Account] = field(default_factory=dict)
+
+    @classmethod
+    def of_one(cls, account: Account) -> Accounts:
+        """Make them of a single account, which then needs no name."""
+        return cls(Asked(account))
+
+    def forget(self) -> None:
+        """Drop what only this process may know; see `Account.forget`."""
+        for account in self.named.values() if self.only is None else [self.only.account]:
+            account.forget()
+
+    def select(self, name: str | None) -> Account:
+        """Give the account that a caller names.
+
+        Raises:
+            InvalidRequest: It is not one of several, or it is named where there is only one.
+        """
+        if self.only is not None:
+            if name is not None:
+                raise InvalidRequest("account can be given only to a verifier with accounts")
+            return self.only.account
+        found = None if name is None else self.named.get(name)
+        if found is None:
+            raise InvalidRequest(f"account must be one of {self._names()}, not {name!r:.100}")
+        return found
+
+    def of(self, expected: ExpectedPayment) -> Account:
+        """Give the account of an order.
+
+        Raises:
+            StoreError: The order names none of several.
+        """
+        if self.only is not None:
+            return self.only.account
+        found = None if expected.account is None else self.named.get(expected.account)
+        if found is None:
+            raise StoreError(
+                f"order {expected.merchant_uid!r} must name an account, one of {self._names()}, "
+                f"not {expected.account!r:.100}"
+            )
+        return found
+
+    def recorded(self, receipt: Receipt) -> Account:
+        """Give the account that a payment was recorded with.
+
+        Raises:
+            StoreError: It is none of those that there are now.
+        """
+        found = None if receipt.account is None else self.named.get(receipt.account)
+        if found is None:
+            raise StoreError(
+                f"{receipt.imp_uid} is recorded with account {receipt.account!r:.100}, which is "
+                f"none of {self._names()}"
+            )
+        return found
+
+    def _names(self) -> str:
+        return ", ".join(map(repr, self.named))
+
+
+def expect(merchant_uid: str) -> Flow[ExpectedPayment | None]:
+    """Ask what the shop says of an order; None where it knows none."""
+    if not is_merchant_uid(merchant_uid):
+        return None  # no order can have it, and a database need not be asked with it
+    return read_expected(merchant_uid, (yield from Expect(merchant_uid)))
+
+
+def whom_to_ask(accounts: Accounts, imp_uid: str, merchant_uid: str | None) -> Flow[Asked | None]:
+    """Choose among several accounts the one to ask about a payment; None: there is no such order.
+
+    A payment that is recorded for this order is looked up with its own account for ever, whatever
+    the order names by now. One that is not must come from the order's. One that was recorded
+    without an account, before there were several, is looked for with the order's too.
+
+    Raises:
+        InvalidRequest: The request names no order. Nobody was asked.
+        StoreError: Order or receipt names no account that there is.
+    """
+    if merchant_uid is None:
+        raise InvalidRequest("merchant_uid is missing: with accounts it says which one to ask")
+    receipts = yield from Recall((imp_uid,))
+    receipt = receipts.get(imp_uid)
+    if receipt is not None and receipt.merchant_uid != merchant_uid:
+        receipt = None
+    if receipt is not None and receipt.account is not None:
+        return Asked(accounts.recorded(receipt))
+    expected = yield from expect(merchant_uid)
+    if expected is not None:
+        return Asked(accounts.of(expected), expected)
+    if receipt is not None:
+        raise StoreError(f"{imp_uid} is recorded without an account, and its order is gone")
+    return None

@@ -1,0 +1,508 @@
+/*
+ * The browser's half of a payment: opens the window and tells the server that it ended.
+ *
+ * It decides nothing. Whatever the SDK's callback says, the server looks the payment up and its
+ * answer is what the buyer is shown.
+ *
+ * One file, used as a classic script or as an ES module:
+ *
+ *     <script src="/payments/imp-verify.js" defer></script>
+ *     import "/payments/imp-verify.js";              // then the same window.ImpVerify
+ *
+ * It has no `export`, which a classic script may not hold. However often and in whatever way it is
+ * loaded, there is one `window.ImpVerify` on a page. To be served with `charset=utf-8`: as a classic
+ * script it would otherwise be read in the page's own encoding.
+ *
+ * Syntax is ES2017: Chrome 55, Edge 15, Firefox 52, Safari 10.1 (iOS 10.3), Samsung Internet 6.2;
+ * as a module Chrome 61, Edge 16, Firefox 60, Safari 10.1, Samsung Internet 8.2.
+ * Anything newer is looked for before it is used.
+ *
+ * A page holds a button, an element for what is said, and inert data that names the button:
+ *
+ *     <button type="button" id="pay" disabled>Pay</button>   (enabled once it works)
+ *     <p id="pay-status" role="status"></p>          (made after the button where there is none)
+ *     <script type="application/json" data-imp-verify="pay">{ ...CONFIG }</script>
+ *
+ * CONFIG, a JSON object:
+ *
+ *   complete  text, required. Where `{imp_uid, merchant_uid}` is POSTed: `{prefix}/complete`,
+ *             best without a host, so that it is of the page's own origin on every host.
+ *   params    object, required. What `IMP.request_pay` gets, as it is; keys that are null are left
+ *             out. Three of them are required here: `merchant_uid`, text; `amount`, a JSON number
+ *             in the currency's main unit; `m_redirect_url`, `{prefix}/redirect` as an absolute
+ *             address. `notice_url` and `confirm_url`, where given, are absolute too.
+ *   userCode  text. For `IMP.init`; left out where the page has called `IMP.init` by itself.
+ *   tier      text. A sub-store's code: `IMP.agency` takes the place of `IMP.init`.
+ *   sdk       text. The SDK's address; left out it is SDK below. A page that has `window.IMP`, or a
+ *             script tag with this address, is not given a second one.
+ *   jquery    text. Loaded before the SDK where there is no `window.jQuery`; for the SDK
+ *             `iamport.payment-{version}.js`, which needs it.
+ *   language  "ko" or "en". Left out it follows `<html lang>`.
+ *
+ * What happens is told by events on the pressed button (on `document` for `pay()`); they bubble:
+ *
+ *   imp-verify:change  the state or its sentence changed
+ *   imp-verify:result  it ended. A button then goes to `m_redirect_url` on `success` and
+ *                      `vbankIssued`, where the server looks again and lands on the shop's page;
+ *                      `event.preventDefault()` keeps the buyer here.
+ *
+ * `event.detail` is the Result of imp-verify.d.ts, which types all of this.
+ */
+(function (window, document) {
+  "use strict";
+
+  if (window.ImpVerify) {
+    window.ImpVerify.mount();
+    return;
+  }
+
+  const SDK = "https://cdn.iamport.kr/v1/iamport.js";
+  const WAITS = [1, 2, 4, 8, 16]; // seconds before each further question
+  const LONGEST_WAIT = 30; // seconds, whatever Retry-After says
+  const LONGEST_ANSWER = 20; // seconds for one answer; the server's own limits are shorter
+  const LONGEST_TEXT = 200; // characters of what the gateway says
+  const UNSEEN = 60; // seconds after which a window that was never seen counts as gone
+
+  // Korean, English, and the end of a sentence that several share.
+  const LOOK = ["다시 결제하지 말고 주문을 확인해 주세요.", "do not pay again but look at your order."];
+  const CONTACT = ["다시 결제하지 말고 판매자에게 문의해 주세요.", "do not pay again but contact the shop."];
+  const TEXTS = {
+    // Words of the server's table, all of them.
+    success: ["결제가 완료되었습니다.", "The payment is complete."],
+    vbankIssued: [
+      "발급된 가상계좌로 입금해 주세요.",
+      "Please transfer the money to the virtual account.",
+    ],
+    pending: ["결제가 아직 끝나지 않았습니다.", "The payment is not finished yet:", LOOK],
+    failed: [
+      "결제하지 못했습니다. 다시 시도할 수 있습니다.",
+      "The payment failed. You can try again.",
+    ],
+    cancelled: [
+      "취소된 결제입니다. 새로 주문해 주세요.",
+      "The payment was cancelled. Please order anew.",
+    ],
+    duplicatePayment: [
+      "이미 결제된 주문입니다. 두 번째 결제는 환불됩니다.",
+      "This order is paid already. The second payment will be refunded.",
+    ],
+    latePayment: [
+      "주문이 마감된 뒤에 결제되었습니다.",
+      "The order was closed before you paid:",
+      CONTACT,
+    ],
+    forgery: ["주문과 맞지 않는 결제입니다.", "The payment does not match the order:", CONTACT],
+    invalid: ["결제를 확인할 수 없습니다.", "The payment cannot be checked:", CONTACT],
+    unavailable: ["결제를 확인하고 있습니다.", "The payment is being checked:", LOOK],
+    // Our own.
+    open: ["결제창에서 결제해 주세요.", "Please pay in the payment window."],
+    refused: ["결제창을 열지 못했습니다.", "The payment window did not open."],
+    closed: [
+      "결제창이 닫혔습니다. 이미 결제했다면",
+      "The payment window is gone. If you have paid,",
+      LOOK,
+    ],
+    loading: [
+      "결제 모듈을 불러오는 중입니다. 잠시 뒤 다시 눌러 주세요.",
+      "The payment module is loading. Press again shortly.",
+    ],
+    notLoaded: [
+      "결제 모듈을 불러오지 못했습니다. 다시 눌러 주세요.",
+      "The payment module did not load. Press again.",
+    ],
+    busy: ["다른 결제창이 열려 있습니다.", "Another payment window is open."],
+  };
+  const ANSWERS = Object.keys(TEXTS).slice(0, 10);
+  const DONE = ANSWERS.slice(0, 2);
+  // After these no money is under way, so that the buyer may press again.
+  const AGAIN = ["failed", "refused", "closed"];
+
+  const script = document.currentScript; // null in a module
+  const orders = new Map(); // by merchant_uid
+  let views = []; // what is on the page: {button, said, config, order, loads}
+  let current = null; // the one attempt whose window is open
+  let loading = null;
+  let trouble = ""; // why no window can open: a key of TEXTS
+  let initialised = null; // the SDK object that was given a user code
+  let account;
+
+  const warn = (error) => window.console.error(error);
+  const sleep = (seconds) => new Promise((wake) => window.setTimeout(wake, seconds * 1000));
+  const list = (selector, root) => Array.from(root.querySelectorAll(selector));
+  const opened = (order) => current && current.order === order;
+  const locked = (order) =>
+    opened(order) || order.checks || (order.result && !AGAIN.includes(order.result.status));
+
+  function say(status, config) {
+    const text = TEXTS[status];
+    const n = /^en/i.test(config.language || document.documentElement.lang) ? 1 : 0;
+    return text[2] ? text[n] + " " + text[2][n] : text[n];
+  }
+
+  function checked(config) {
+    const params = config.params;
+    const optional = [params.notice_url, params.confirm_url].filter(Boolean);
+    const addresses = [params.m_redirect_url].concat(...optional);
+    const wrong = (what) => {
+      throw new TypeError("imp-verify: wrong " + what);
+    };
+    // The gateway refuses other types since 2024-03-15, and a return address that is relative or
+    // missing loses the result on phones.
+    if (typeof params.merchant_uid !== "string") wrong("merchant_uid");
+    if (typeof params.amount !== "number") wrong("amount");
+    if (!addresses.every((address) => /^https?:\/\//.test(address))) wrong("address");
+    if (!config.complete) wrong("complete");
+    return config;
+  }
+
+  function orderOf(config) {
+    const number = checked(config).params.merchant_uid;
+    const order = orders.get(number) || { number, checks: 0, asked: new Set(), last: {} };
+    orders.set(number, order);
+    order.config = config;
+    return order;
+  }
+
+  // A buyer who reloads while nothing is known must not be offered the payment again.
+  function remembered(order, impUid) {
+    const key = "imp-verify:" + order.number;
+    try {
+      if (impUid) window.sessionStorage.setItem(key, impUid);
+      else if (impUid === "") window.sessionStorage.removeItem(key);
+      return window.sessionStorage.getItem(key);
+    } catch (blocked) {
+      // Storage is switched off: only this convenience is lost.
+      return null;
+    }
+  }
+
+  // ---- What is shown and told
+
+  function draw(view) {
+    const order = view.order;
+    const message = order.last.message || (trouble && say(trouble, order.config));
+    view.button.disabled = Boolean(view.loads || locked(order));
+    view.button.setAttribute("aria-busy", String(Boolean(opened(order) || order.checks)));
+    // Written only when it is news, or a screen reader says it again.
+    if (view.said.textContent !== message) view.said.textContent = message;
+  }
+
+  const result = (order, status, message) => ({
+    status,
+    message: message || say(status, order.config),
+    imp_uid: order.impUid || null,
+    merchant_uid: order.number,
+  });
+
+  function tell(order, kind, status, message) {
+    order.last = result(order, status, message);
+    views.filter((view) => view.order === order).forEach(draw);
+    const detail = order.last;
+    return (order.button || document).dispatchEvent(
+      new window.CustomEvent("imp-verify:" + kind, { bubbles: true, cancelable: true, detail })
+    );
+  }
+
+  function end(order, status, message) {
+    const resolve = order.resolve;
+    order.promise = null;
+    order.result = { status };
+    const go = tell(order, "result", status, message);
+    order.result = order.last;
+    resolve(order.last);
+    if (go && order.button && DONE.includes(status)) {
+      // The same way that a buyer on a phone comes back, with the same landing.
+      const [address, ...fragment] = order.config.params.m_redirect_url.split("#");
+      const query = (address.includes("?") ? "&imp_uid=" : "?imp_uid=") +
+        encodeURIComponent(order.impUid) + "&merchant_uid=" + encodeURIComponent(order.number);
+      window.location.assign([address + query, ...fragment].join("#"));
+    }
+  }
+
+  function begin(order) {
+    order.promise = order.promise || new Promise((resolve) => (order.resolve = resolve));
+    return order.promise;
+  }
+
+  // ---- Asking the server
+
+  async function post(order, impUid, signal) {
+    const answer = await window.fetch(order.config.complete, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ imp_uid: impUid, merchant_uid: order.number }),
+      credentials: "same-origin",
+      keepalive: true, // it arrives though the buyer closes the page
+      signal,
+    });
+    const wait = Number(answer.headers.get("Retry-After")) || 0;
+    const word = answer.status < 500 && (await answer.json()).status;
+    // A success counts with its own code only: what stands between may answer in our place.
+    const known = ANSWERS.includes(word) && (answer.ok || !DONE.includes(word));
+    return { word: known ? word : "unavailable", wait };
+  }
+
+  function ask(order, impUid) {
+    const stop = window.AbortController && new window.AbortController();
+    const unknown = { word: "unavailable", wait: 0 };
+    return Promise.race([
+      post(order, impUid, stop ? stop.signal : undefined).catch(() => unknown),
+      sleep(LONGEST_ANSWER).then(() => {
+        if (stop) stop.abort();
+        return unknown;
+      }),
+    ]);
+  }
+
+  /*
+   * Ask until the answer is final. A payment that is still `ready` may be on its way, also where
+   * the callback complained: the PG's notice and the browser race. One more question is enough
+   * there, for mostly the buyer just closed the window and waits for the button.
+   */
+  async function check(order, impUid, complaint) {
+    for (let asked = 0; ; asked += 1) {
+      const { word, wait } = await ask(order, impUid);
+      const status = word === "pending" && complaint && asked ? "closed" : word;
+      const again = status === "unavailable" || status === "pending";
+      order.impUid = impUid;
+      if (!again || asked === WAITS.length) {
+        order.checks -= 1;
+        if (!again) remembered(order, "");
+        return end(order, status, AGAIN.includes(status) && complaint);
+      }
+      tell(order, "change", word);
+      await sleep(Math.min(LONGEST_WAIT, Math.max(WAITS[asked], wait)));
+    }
+  }
+
+  // Never twice for one id, and one question at a time: a second imp_uid waits for the first.
+  function complete(order, impUid, complaint) {
+    begin(order);
+    order.checks += 1;
+    order.impUid = impUid;
+    order.asked.add(impUid);
+    remembered(order, impUid);
+    tell(order, "change", "unavailable");
+    order.work = Promise.resolve(order.work).then(() => check(order, impUid, complaint));
+  }
+
+  // ---- The payment window
+
+  function answered(attempt, reply) {
+    const order = attempt.order;
+    const said = reply || {};
+    const impUid = said.imp_uid;
+    const message = String(said.error_msg || "").slice(0, LONGEST_TEXT);
+    const wrong = said.error_code || said.success === false || said.imp_success === false;
+    const waited = current === attempt;
+    if (waited) current = null;
+    if (impUid) {
+      // Also where the window was given up before.
+      const complaint = message || (wrong && say("failed", order.config));
+      if (!order.asked.has(impUid)) complete(order, impUid, complaint);
+    } else if (waited) {
+      end(order, "refused", message);
+    }
+  }
+
+  const frames = () => list("iframe", document).filter((frame) => frame.getClientRects().length);
+
+  /*
+   * Some windows go without a callback. It is gone when it was seen (a frame of it, or the buyer's
+   * eyes elsewhere), and for three seconds the buyer has been back on a page without it. A callback
+   * that comes later is still heard.
+   */
+  function watch(attempt) {
+    const before = frames();
+    let seen = false;
+    let age = 0;
+    let quiet = 0;
+    const away = () => (seen = true);
+    window.addEventListener("blur", away);
+    (function look() {
+      const shown = frames().some((frame) => !before.includes(frame));
+      if (shown || document.hidden || ++age > UNSEEN) seen = true;
+      quiet = seen && !shown && !document.hidden && document.hasFocus() ? quiet + 1 : 0;
+      if (current === attempt && quiet > 3) gone();
+      if (current === attempt) window.setTimeout(look, 1000);
+      else window.removeEventListener("blur", away);
+    })();
+  }
+
+  function gone() {
+    const order = current.order;
+    current = null;
+    end(order, "closed");
+  }
+
+  function request(order) {
+    const attempt = { order };
+    const params = Object.assign({}, order.config.params);
+    Object.keys(params).forEach((name) => {
+      if (params[name] === null) delete params[name];
+    });
+    const promise = begin(order);
+    current = attempt;
+    order.impUid = null;
+    tell(order, "change", "open");
+    watch(attempt);
+    try {
+      window.IMP.request_pay(params, (reply) => answered(attempt, reply));
+    } catch (error) {
+      warn(error);
+      answered(attempt);
+    }
+    return promise;
+  }
+
+  /*
+   * Everything up to request_pay happens in the caller's turn: a browser blocks a window that opens
+   * later than the click.
+   */
+  function press(config, button) {
+    const order = orderOf(config);
+    if (order.promise) return order.promise;
+    if (locked(order)) return order.result;
+    order.button = button;
+    if (!current && window.IMP) {
+      initialise(config);
+      return request(order);
+    }
+    if (current) return result(order, "busy");
+    trouble = "loading";
+    order.last = {};
+    views.forEach(draw);
+    load(config).catch(warn);
+    return result(order, "loading");
+  }
+
+  // ---- The SDK
+
+  function bring(address, name) {
+    return new Promise((resolve, reject) => {
+      const tag = document.createElement("script");
+      tag.src = address;
+      tag.onerror = reject;
+      tag.onload = () => (window[name] ? resolve() : tag.onerror(new Error(address)));
+      const insert = () => {
+        if (window[name]) return resolve();
+        // A policy with nonces asks for it. Browsers hide the attribute, older ones have only that.
+        const trusted = script && script.nonce ? script : document.querySelector("script[nonce]");
+        if (trusted) tag.setAttribute("nonce", trusted.nonce || trusted.getAttribute("nonce"));
+        document.head.appendChild(tag);
+      };
+      // A second copy would put an uninitialised object into the place of the page's own.
+      const own = list("script", document).find((there) => there.src === tag.src);
+      if (!own || document.readyState === "complete") return insert();
+      own.addEventListener("load", insert);
+      window.addEventListener("load", insert);
+    });
+  }
+
+  async function fetchSdk(config) {
+    if (config.jquery) await bring(config.jquery, "jQuery");
+    await bring(config.sdk || SDK, "IMP");
+  }
+
+  async function load(config) {
+    loading = loading || (window.IMP ? Promise.resolve() : fetchSdk(config));
+    try {
+      await loading;
+      initialise(config);
+      trouble = "";
+    } catch (error) {
+      loading = null; // the next press tries again
+      trouble = "notLoaded";
+      throw error;
+    } finally {
+      views.forEach((view) => {
+        view.loads = false;
+        draw(view);
+      });
+    }
+  }
+
+  function initialise(config) {
+    const wanted = config.userCode + " " + (config.tier || "");
+    if (!config.userCode) return;
+    if (initialised !== window.IMP) {
+      initialised = window.IMP;
+      account = wanted;
+      try {
+        if (config.tier) window.IMP.agency(config.userCode, config.tier);
+        else window.IMP.init(config.userCode);
+      } catch (error) {
+        warn(error); // the page did it: once is enough, and request_pay says if not
+      }
+    } else if (account !== wanted) {
+      throw new Error("imp-verify: two user codes on one page");
+    }
+  }
+
+  // ---- Buttons
+
+  function attach(button, config) {
+    const order = orderOf(config);
+    let view = views.find((there) => there.button === button);
+    if (!view) {
+      view = { button, loads: !window.IMP, said: document.getElementById(button.id + "-status") };
+      if (!view.said) {
+        view.said = document.createElement("p");
+        button.parentNode.insertBefore(view.said, button.nextSibling);
+      }
+      view.said.setAttribute("role", "status");
+      view.said.setAttribute("aria-live", "polite");
+      views.push(view);
+      button.addEventListener("click", (event) => {
+        event.preventDefault(); // it may stand in a form
+        press(view.config, button);
+      });
+    }
+    view.config = config;
+    view.order = order;
+    const impUid = remembered(order);
+    if (impUid && !order.asked.has(impUid)) {
+      order.button = button;
+      complete(order, impUid);
+    }
+    draw(view);
+    load(config).catch(warn);
+  }
+
+  function mount(root, config) {
+    // Buttons that a page has thrown away are forgotten.
+    views = views.filter((view) => document.contains(view.button));
+    if (config) return attach(root, config);
+    const found = root && root.dataset && root.dataset.impVerify
+      ? [root]
+      : list("script[data-imp-verify]", root || document);
+    found.forEach((data) => {
+      try {
+        attach(document.getElementById(data.dataset.impVerify), JSON.parse(data.textContent));
+      } catch (error) {
+        warn(error); // the other buttons work
+      }
+    });
+  }
+
+  // The browser brought the page back as it was left for the window.
+  window.addEventListener("pageshow", (event) => {
+    if (event.persisted && current) gone();
+    orders.forEach((order) => {
+      const unknown = order.result && order.result.status === "unavailable";
+      if (event.persisted && unknown && !order.checks) complete(order, order.impUid);
+    });
+  });
+
+  window.ImpVerify = {
+    load: async (config) => load(checked(config)),
+    mount,
+    pay: async (config) => press(config),
+  };
+
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", () => mount());
+  } else {
+    mount();
+  }
+})(window, document);

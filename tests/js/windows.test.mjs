@@ -1,0 +1,307 @@
+/* What becomes of a payment when the window, the page or the SDK goes its own way. */
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { config, FILES, IMP_UID, markup, Page } from "./page.mjs";
+
+const OTHER = "imp_100000000002";
+
+for (const file of FILES) {
+  const open = (options) => Page.open({ file, ...options });
+
+  const frame = (page) => {
+    const made = page.document.createElement("iframe");
+    page.document.body.append(made);
+    return made;
+  };
+
+  describe(file, () => {
+    test("a window whose frame is gone without a callback gives the button back", async () => {
+      const page = await open();
+      await page.click();
+      const shown = frame(page);
+      await page.tick(60);
+      assert.equal(page.button.disabled, true, "as long as it is there");
+      shown.remove();
+      await page.tick(5);
+      assert.match(page.said, /결제창이 닫혔습니다\. 이미 결제했다면 다시 결제하지 말고/);
+      assert.deepEqual(page.events.at(-1), ["result", "closed"]);
+      await page.click();
+      assert.equal(page.opened.length, 2);
+    });
+
+    test("a frame that is only hidden is gone too", async () => {
+      const page = await open();
+      await page.click();
+      const shown = frame(page);
+      await page.tick(2);
+      shown.hidden = true;
+      await page.tick(5);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("a frame of the shop's own is no window", async () => {
+      const page = await open({ body: markup() + "<iframe></iframe>" });
+      await page.click();
+      const shown = frame(page);
+      await page.tick(2);
+      shown.remove();
+      await page.tick(5);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("a popup: the button comes back when the buyer does, not before", async () => {
+      const page = await open();
+      await page.click();
+      page.window.dispatchEvent(new page.window.Event("blur"));
+      page.focused = false;
+      await page.tick(100);
+      assert.equal(page.button.disabled, true);
+      page.focused = true;
+      await page.tick(2);
+      assert.equal(page.button.disabled, true, "a glance is not enough");
+      page.focused = false;
+      await page.tick(10);
+      page.focused = true;
+      await page.tick(5);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("a window that is slow to open is waited for", async () => {
+      const page = await open();
+      await page.click();
+      await page.tick(55);
+      assert.equal(page.button.disabled, true);
+      await page.tick(15);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("a callback that comes after all goes to the server, once", async () => {
+      const page = await open();
+      await page.click();
+      await page.tick(100);
+      assert.deepEqual(page.events.at(-1), ["result", "closed"]);
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal(page.posts.length, 1);
+      assert.deepEqual(page.events.at(-1), ["result", "success"]);
+      assert.equal(page.went.length, 1);
+    });
+
+    test("a late complaint of the first window does not end the second", async () => {
+      const page = await open();
+      await page.click();
+      await page.tick(100);
+      await page.click();
+      await page.reply({ error_msg: "first" }, page.opened[0]);
+      assert.equal(page.said, "결제창에서 결제해 주세요.");
+      assert.equal(page.button.disabled, true);
+      await page.reply({ error_msg: "second" });
+      assert.equal(page.said, "second");
+    });
+
+    test("two payments of one order are asked about one after the other", async () => {
+      const page = await open();
+      await page.click();
+      await page.tick(100);
+      await page.click();
+      const answers = [[200, { status: "success" }], [409, { status: "duplicatePayment" }]];
+      page.answers.push("fault", ...answers);
+      await page.reply({ imp_uid: IMP_UID }, page.opened[0]);
+      await page.reply({ imp_uid: OTHER }, page.opened[1]);
+      assert.equal(page.posts.length, 1, "one in flight");
+      await page.tick(1);
+      assert.deepEqual(page.posts.map((post) => post.body.imp_uid), [IMP_UID, IMP_UID, OTHER]);
+      assert.deepEqual(page.events.at(-1), ["result", "duplicatePayment"]);
+      assert.equal(page.button.disabled, true);
+    });
+
+    test("J03 back from the payment page without a result the button works again", async () => {
+      const page = await open();
+      await page.click();
+      await page.pageshow(true);
+      assert.match(page.said, /이미 결제했다면 다시 결제하지 말고/);
+      assert.equal(page.button.disabled, false);
+      await page.click();
+      assert.equal(page.opened.length, 2);
+    });
+
+    test("a page that is shown for the first time forgets nothing", async () => {
+      const page = await open();
+      await page.click();
+      await page.pageshow(false);
+      assert.equal(page.button.disabled, true);
+      assert.equal(page.opened.length, 1);
+    });
+
+    test("back on the page after paying nothing can be paid again", async () => {
+      const page = await open();
+      await page.pay();
+      await page.pageshow(true);
+      assert.equal(page.button.disabled, true);
+      assert.equal(page.said, "결제가 완료되었습니다.");
+      const again = await page.window.ImpVerify.pay(config());
+      assert.equal(again.status, "success");
+      assert.equal(page.opened.length, 1);
+    });
+
+    test("back on a page where nothing was known the server is asked again", async () => {
+      const page = await open();
+      await page.pay(Array(6).fill("fault"));
+      await page.tick(100);
+      assert.deepEqual(page.events.at(-1), ["result", "unavailable"]);
+      await page.pageshow(true);
+      assert.equal(page.posts.length, 7);
+      assert.deepEqual(page.events.at(-1), ["result", "success"]);
+    });
+
+    test("a reload while nothing is known asks on, and does not offer the payment", async () => {
+      const first = await open();
+      await first.pay(Array(6).fill("fault"));
+      const kept = { ...first.window.sessionStorage };
+      assert.deepEqual(kept, { "imp-verify:ORD-1001": IMP_UID });
+      const page = await open({ storage: kept, before: (made) => made.answers.push("fault") });
+      assert.equal(page.button.disabled, true);
+      assert.match(page.said, /다시 결제하지 말고/);
+      assert.deepEqual(page.posts[0].body, { imp_uid: IMP_UID, merchant_uid: "ORD-1001" });
+      page.window.ImpVerify.mount();
+      await page.tick(1);
+      assert.equal(page.went.length, 1);
+      await page.tick(100);
+      assert.equal(page.posts.length, 2, "mounted again it asks no more than it did");
+      assert.equal(page.window.sessionStorage.length, 0);
+    });
+
+    test("another order's unfinished payment is none of this button's business", async () => {
+      const page = await open({ storage: { "imp-verify:ORD-2": OTHER } });
+      assert.equal(page.posts.length, 0);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("where storage is blocked a payment goes on as ever", async () => {
+      const page = await open({
+        before: ({ window }) =>
+          Object.defineProperty(window, "sessionStorage", {
+            get() {
+              throw new Error("blocked");
+            },
+          }),
+      });
+      await page.pay();
+      assert.equal(page.went.length, 1);
+      assert.deepEqual(page.errors, []);
+    });
+
+    test("without AbortController a slow answer is given up all the same", async () => {
+      const page = await open({
+        before: ({ window }) => {
+          const plain = window.fetch;
+          window.AbortController = undefined;
+          window.fetch = (address, options) =>
+            plain(address, { ...options, signal: { addEventListener() {} } });
+        },
+      });
+      await page.pay(["silence"]);
+      await page.tick(21);
+      assert.equal(page.went.length, 1);
+    });
+  });
+
+  describe(`${file}, by promise`, () => {
+    const shop = async (settings = config(), options = {}) => {
+      const page = await open({ body: "<div></div>", ...options });
+      const { ImpVerify } = page.window;
+      return { page, pay: () => ImpVerify.pay(settings), ImpVerify };
+    };
+
+    test("pay resolves with the server's verdict and leaves the page to the shop", async () => {
+      const { page, pay } = await shop();
+      const promise = pay();
+      assert.equal(page.opened.length, 1, "in the caller's turn");
+      await page.reply({ imp_uid: IMP_UID });
+      assert.deepEqual({ ...(await promise) }, {
+        status: "success",
+        message: "결제가 완료되었습니다.",
+        imp_uid: IMP_UID,
+        merchant_uid: "ORD-1001",
+      });
+      assert.deepEqual(page.went, []);
+      assert.deepEqual(page.events, [
+        ["change", "open"],
+        ["change", "unavailable"],
+        ["result", "success"],
+      ]);
+    });
+
+    test("a second call while one is open gets the same result", async () => {
+      const { page, pay } = await shop();
+      const both = Promise.all([pay(), pay()]);
+      await page.reply({ imp_uid: null, error_msg: "닫힘" });
+      const [first, second] = await both;
+      assert.equal(first, second);
+      assert.equal(first.status, "refused");
+      assert.equal(page.opened.length, 1);
+    });
+
+    test("another order waits its turn", async () => {
+      const { page, pay, ImpVerify } = await shop();
+      pay();
+      const other = await ImpVerify.pay(config({ params: { merchant_uid: "ORD-2" } }));
+      assert.equal(other.status, "busy");
+      assert.equal(other.merchant_uid, "ORD-2");
+      assert.equal(page.opened.length, 1);
+    });
+
+    test("a payment that failed can be tried again and succeed", async () => {
+      const { page, pay } = await shop();
+      page.answers.push([400, { status: "failed" }]);
+      const first = pay();
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal((await first).status, "failed");
+      const second = pay();
+      await page.reply({ imp_uid: OTHER });
+      const { status, imp_uid } = await second;
+      assert.deepEqual([status, imp_uid], ["success", OTHER]);
+    });
+
+    test("a window that did not open carries no id of an earlier attempt", async () => {
+      const { page, pay } = await shop();
+      page.answers.push([400, { status: "failed" }]);
+      const first = pay();
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal((await first).imp_uid, IMP_UID);
+      const second = pay();
+      await page.reply({ error_msg: "닫힘" });
+      assert.equal((await second).imp_uid, null);
+    });
+
+    test("pay before the SDK is there says so and opens nothing", async () => {
+      const { page, pay, ImpVerify } = await shop(config(), { ready: false });
+      assert.equal((await pay()).status, "loading");
+      assert.equal(page.sdkTags.length, 1);
+      page.giveSdk();
+      await page.arrive();
+      await ImpVerify.load(config());
+      pay();
+      assert.equal(page.opened.length, 1);
+    });
+
+    for (const [what, wrong] of Object.entries({
+      "a number as order number": { params: { merchant_uid: 1001 } },
+      "text as amount": { params: { amount: "39000" } },
+      "D02 a relative return address": { params: { m_redirect_url: "/payments/redirect" } },
+      "D02 no return address": { params: { m_redirect_url: undefined } },
+      "D02 a relative notice address": { params: { notice_url: "/payments/webhook" } },
+      "D02 a relative one of several": {
+        params: { notice_url: ["https://shop.test/w", "/payments/webhook"] },
+      },
+      "D02 a relative confirm address": { params: { confirm_url: "//shop.test/c" } },
+      "nowhere to ask": { complete: undefined },
+    })) {
+      test(`a config that would fail later fails at once: ${what}`, async () => {
+        const { page, pay, ImpVerify } = await shop(config(wrong));
+        await assert.rejects(pay(), (error) => /^imp-verify: wrong /.test(error.message));
+        await assert.rejects(ImpVerify.load(config(wrong)), (e) => e.name === "TypeError");
+        assert.equal(page.opened.length, 0);
+      });
+    }
+  });
+}

@@ -1,0 +1,454 @@
+"""Stores that lose money in the ways that were seen: each fails exactly the tests that are about
+its fault, with words that a shop can act on. Where the fault is a race, all threads meet in it."""
+
+import re
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imp_verify import ExpectedPayment, Outcome, Settled, Verdict
+from imp_verify.stores.sqlite import SqliteStore
+from imp_verify.testing import OrderStoreContract, TrialFailure, TrialShop
+from tests.storage.by_hand import HandShop, HandStore
+from tests.storage.shops import SqliteShop
+
+Database = sqlite3.Connection
+TESTS = sorted(name for name in dir(OrderStoreContract) if name.startswith("test_"))
+
+
+class TestStoreByHand(OrderStoreContract):
+    """The one that all of them are made from is good."""
+
+    @pytest.fixture
+    def shop(self, tmp_path: Path) -> TrialShop:
+        return HandShop(tmp_path / "shop.db")
+
+
+class NoLock(HandStore):
+    """Every statement commits by itself."""
+
+    races = True
+
+    def settle(self, outcome: Outcome) -> Settled:
+        with closing(self.connect()) as db:
+            return self.decide(db, outcome, self.find(db, outcome.merchant_uid or ""))
+
+    def payer(self, db: Database, outcome: Outcome) -> object:
+        found = super().payer(db, outcome)
+        self.meeting.wait()
+        return found
+
+
+class LockAfterTheRead(HandStore):
+    """It locks, but decides by what it read before."""
+
+    races = True
+
+    def settle(self, outcome: Outcome) -> Settled:
+        with closing(self.connect()) as db:
+            read = (
+                self.find(db, outcome.merchant_uid or ""),
+                self.kept(db, outcome),
+                self.payer(db, outcome),
+            )
+            self.meeting.wait()
+            db.execute("BEGIN IMMEDIATE")
+            settled = self.decide_by(*read[1:]).decide(db, outcome, read[0])
+            if settled is not Settled.STALE:
+                db.execute("COMMIT")
+            return settled
+
+    def decide_by(self, *read: Any) -> HandStore:
+        return _Decided(self, *read)
+
+
+class InsertsBlindly(LockAfterTheRead):
+    """A unique key saves it, but who comes second is answered with an error."""
+
+    def decide_by(self, *read: Any) -> "HandStore":
+        return _Inserting(self, *read)
+
+
+class _Decided(HandStore):
+    def __init__(self, store: HandStore, kept: Any, payer: object) -> None:
+        self._read = kept, payer
+        self.work = store.work
+
+    def kept(self, db: Database, outcome: Outcome) -> Any:
+        return self._read[0]
+
+    def payer(self, db: Database, outcome: Outcome) -> object:
+        return self._read[1]
+
+
+class _Inserting(_Decided):
+    def keep(self, db: Database, outcome: Outcome, settled: Settled) -> Settled:
+        state = "paying" if settled is Settled.NEW else str(settled)
+        values = (outcome.imp_uid, outcome.merchant_uid, state)
+        if self._read[0] == (None, None):
+            db.execute("INSERT INTO payments VALUES (?, ?, ?)", values)
+            return settled
+        return super().keep(db, outcome, settled)
+
+
+class MarksBeforeItsWork(HandStore):
+    def pay(self, db: Database, outcome: Outcome) -> Settled:
+        _ = self.keep(db, outcome, Settled.NEW)
+        db.execute("COMMIT")
+        db.execute("BEGIN IMMEDIATE")
+        self.work(outcome, db)
+        return Settled.NEW
+
+
+class WorksBeforeItsMark(HandStore):
+    def pay(self, db: Database, outcome: Outcome) -> Settled:
+        self.work(outcome, db)
+        db.execute("COMMIT")
+        db.execute("BEGIN IMMEDIATE")
+        return self.keep(db, outcome, Settled.NEW)
+
+
+class RemembersInOneProcess(HandStore):
+    """It locks well, and keeps what it knows in a dictionary."""
+
+    def __init__(self, path: Path, work: Callable[[Outcome, Database], None]) -> None:
+        super().__init__(path, work)
+        self.known: dict[str, tuple[str, str]] = {}
+
+    def kept(self, db: Database, outcome: Outcome) -> tuple[str | None, str | None]:
+        return self.known.get(outcome.imp_uid or "", (None, None))
+
+    def payer(self, db: Database, outcome: Outcome) -> object:
+        return (outcome.merchant_uid, "paying") in self.known.values() or None
+
+    def pay(self, db: Database, outcome: Outcome) -> Settled:
+        self.work(outcome, db)
+        return self.keep(db, outcome, Settled.NEW)
+
+    def keep(self, db: Database, outcome: Outcome, settled: Settled) -> Settled:
+        state = "paying" if settled is Settled.NEW else str(settled)
+        self.known[outcome.imp_uid or ""] = (outcome.merchant_uid or "", state)
+        return settled
+
+
+class FoldsCase(HandStore):
+    collation = "COLLATE NOCASE"
+
+
+class PadsWithSpaces(HandStore):
+    collation = "COLLATE RTRIM"
+
+
+class WorksOnEveryRepeat(HandStore):
+    def repeat(self, db: Database, outcome: Outcome) -> Settled:
+        self.work(outcome, db)
+        return Settled.REPEATED
+
+
+class CallsRepeatsNew(HandStore):
+    def repeat(self, db: Database, outcome: Outcome) -> Settled:
+        return Settled.NEW
+
+
+class SwallowsFailures(HandStore):
+    def pay(self, db: Database, outcome: Outcome) -> Settled:
+        _ = self.keep(db, outcome, Settled.NEW)
+        with suppress(TrialFailure):
+            self.work(outcome, db)
+        return Settled.NEW
+
+
+class PaysClosedOrders(HandStore):
+    def find(self, db: Database, merchant_uid: str) -> ExpectedPayment | None:
+        order = super().find(db, merchant_uid)
+        return order and ExpectedPayment(merchant_uid, order.amount, order.currency)
+
+
+class ShipsDuplicates(HandStore):
+    def payer(self, db: Database, outcome: Outcome) -> None:
+        return None
+
+
+class BelievesWhatWasAskedThen(HandStore):
+    """It compares with what the order asked before the lock, that is with itself."""
+
+    def decide(self, db: Database, outcome: Outcome, order: ExpectedPayment | None) -> Settled:
+        return super().decide(db, outcome, outcome.expected)
+
+
+class KnowsPaymentsByTheirOrder(HandStore):
+    def kept(self, db: Database, outcome: Outcome) -> tuple[str | None, str | None]:
+        of, state = super().kept(db, outcome)
+        return (of, state) if of == outcome.merchant_uid else (None, None)
+
+
+class ForgetsRefundedOrders(HandStore):
+    def observe(self, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.CANCELLED:
+            with closing(self.connect()) as db:
+                db.execute("DELETE FROM payments WHERE imp_uid = ?", (outcome.imp_uid,))
+
+
+class CountsInFloats(HandStore):
+    def find(self, db: Database, merchant_uid: str) -> ExpectedPayment | None:
+        order = super().find(db, merchant_uid)
+        if order is None:
+            return None
+        amount = f"{min(float(order.amount), 1e17):.8f}"
+        return ExpectedPayment(merchant_uid, amount, order.currency, open=order.open)
+
+
+class ForgetsTheCurrency(HandStore):
+    def find(self, db: Database, merchant_uid: str) -> ExpectedPayment | None:
+        order = super().find(db, merchant_uid)
+        return order and ExpectedPayment(merchant_uid, order.amount, open=order.open)
+
+
+class LeavesItsTransactionOpen(HandStore):
+    """Where the order has changed it returns, and neither commits nor rolls back."""
+
+    patience = 0.1
+
+    def __init__(self, path: Path, work: Callable[[Outcome, Database], None]) -> None:
+        super().__init__(path, work)
+        self.open: list[Database] = []
+
+    def settle(self, outcome: Outcome) -> Settled:
+        db = sqlite3.connect(
+            self.path, timeout=self.patience, isolation_level=None, check_same_thread=False
+        )
+        self.open.append(db)
+        db.execute("BEGIN IMMEDIATE")
+        settled = self.decide(db, outcome, self.find(db, outcome.merchant_uid or ""))
+        if settled is not Settled.STALE:
+            db.execute("COMMIT")
+        return settled
+
+
+CHANGES = "test_an_order_may_change_while_its_payment_is_delivered"
+FAILS = "test_work_that_fails_leaves_nothing_and_the_next_delivery_does_it"
+FAILS_AT_ONCE = "test_work_that_fails_among_deliveries_at_once_is_done_by_another"
+THREADS = "test_deliveries_from_many_threads_at_once_pay_once"
+PROCESSES = "test_deliveries_from_many_processes_at_once_pay_once"
+TWO = "test_two_payments_of_one_order_pay_it_once"
+REPEATS = "test_a_payment_pays_its_order_once_however_often_it_is_delivered"
+STATES = "test_a_payment_may_arrive_in_any_order_of_its_states"
+DEPOSIT = "test_a_virtual_account_is_paid_by_its_deposit"
+ATTEMPTS = "test_a_second_attempt_pays_where_the_first_failed"
+PARTS = "test_refunds_in_parts_are_told_once_each"
+REFUNDED = "test_a_refunded_order_is_not_paid_again"
+AMOUNTS = "test_amounts_are_compared_to_the_last_digit"
+CURRENCY = "test_another_currency_is_other_money"
+NUMBERS = "test_numbers_that_look_alike_are_different_orders"
+SPACES = "test_a_number_that_ends_in_a_space_is_another_one"
+PAYMENTS = "test_payments_that_look_alike_are_different_payments"
+DIES = "test_a_process_that_dies_in_its_work_leaves_nothing_half_done"
+DIES_ANYWHERE = "test_a_process_may_die_between_any_two_lines"
+
+RACES = {
+    THREADS: "went off 8 times.*before it has the lock",
+    TWO: r"shipped for imp_\d+ and imp_\d+.*lock the order's row",
+    CHANGES: "went off 2 times",
+    FAILS_AT_ONCE: "went off [34] times",
+    PARTS: "went off 4 times",
+}
+FAULTS: dict[type[HandStore], dict[str, str]] = {
+    NoLock: RACES | {FAILS: "failed when half done: the goods of 'ORD-1001' went off 1 times"},
+    LockAfterTheRead: RACES,
+    InsertsBlindly: {
+        THREADS: "one of 8 deliveries at once raised IntegrityError.*is not begun again",
+        TWO: "raised IntegrityError",
+        CHANGES: "IntegrityError.*each waits for the other",
+        PARTS: "raised IntegrityError",
+        FAILS_AT_ONCE: r"[123] of them raised",
+    },
+    SwallowsFailures: {
+        FAILS: "the work failed, and the delivery was answered PAID.*settle catches",
+        FAILS_AT_ONCE: "0 of them raised.*swallowed",
+    },
+    FoldsCase: {
+        NUMBERS: "there is an order 'ORD-case', and 'ord-case' was paid.*answered PAID.*folds case",
+        PAYMENTS: "IMP_LOOK was answered StoreError.*folds case",
+    },
+    PadsWithSpaces: {SPACES: "'ORD-1001 ' was paid.*went off for.*trailing spaces"},
+    WorksOnEveryRepeat: {
+        REPEATS: "delivered three times: .* went off 3 times.*a repeat does the work again",
+        THREADS: "went off 8 times",
+        TWO: "went off [2-8] times",
+        STATES: "went off 2 times",
+        DEPOSIT: "went off 2 times",
+        ATTEMPTS: "went off 2 times",
+        PARTS: "went off 12 times",
+        AMOUNTS: "went off 2 times",
+        FAILS_AT_ONCE: "went off 4 times",
+        "test_an_order_changed_closed_or_deleted_after_it_was_paid_stays_paid": "went off 2 times",
+    },
+    CallsRepeatsNew: {
+        REPEATS: r"a repeat: .* PAID \(the store said NEW\).*look first whether this imp_uid",
+        THREADS: "the store said NEW 8 times",
+        DEPOSIT: "the store said NEW",
+        ATTEMPTS: "the store said NEW",
+        AMOUNTS: "the store said NEW",
+        FAILS_AT_ONCE: "the store said NEW",
+    },
+    PaysClosedOrders: {
+        "test_money_for_a_closed_order_is_late_until_the_shop_opens_it": "closed: .* answered PAID",
+        "test_an_order_closed_under_way_is_not_paid": "settle said .*read again inside the lock",
+        "test_a_deposit_for_an_order_changed_or_closed_meanwhile_does_not_pay_it": "expected: LATE",
+    },
+    ShipsDuplicates: {
+        TWO: "shipped for imp_.* and imp_",
+        "test_two_accounts_of_one_order_pay_it_once": "both paid: .*answered PAID",
+        REFUNDED: "paid again: .*answered PAID",
+    },
+    BelievesWhatWasAskedThen: {
+        "test_an_amount_changed_under_way_is_stale": "asks for more.*expected: STALE",
+        "test_an_order_closed_under_way_is_not_paid": "settle said",
+        "test_an_order_deleted_under_way_is_not_paid": "settle said",
+        AMOUNTS: "0.00000002 paid for an order of 0.00000001: settle said",
+        CURRENCY: "paid for an order of 39000 USD: settle said",
+        NUMBERS: "went off for",
+        SPACES: "went off for",
+    },
+    KnowsPaymentsByTheirOrder: {
+        "test_one_payment_pays_one_order_only": "paid ORD-1001, and then came for ORD-1002: PAID"
+    },
+    ForgetsRefundedOrders: {
+        REFUNDED: "answered PAID.*the refund deleted the record",
+        STATES: "went off 2 times",
+    },
+    CountsInFloats: {AMOUNTS: "an order of 999999999999999999: expected said.*a float"},
+    ForgetsTheCurrency: {CURRENCY: "for an order of 39000 USD: .*answered PAID.*names no currency"},
+}
+AMONG_PROCESSES: dict[type[HandStore], dict[str, str]] = {
+    MarksBeforeItsWork: {
+        FAILS: "went off 0 times.*marked as done before the work",
+        FAILS_AT_ONCE: "went off 0 times",
+        DIES: "died when its work was half done, .*again: .*went off 0 times",
+        DIES_ANYWHERE: r"died before line \d+ of \d+ that settle runs, .*went off 0 times",
+    },
+    WorksBeforeItsMark: {
+        DIES_ANYWHERE: r"died before line \d+ of \d+ that settle runs, .*the store said NEW",
+    },
+    RemembersInOneProcess: {
+        PROCESSES: "delivered by 3 processes at once: (the goods .* went off|it was shipped for)",
+        DIES_ANYWHERE: "died when settle had returned, .*the store said NEW",
+    },
+}
+MAY_SHOW_TOO: dict[type[HandStore], set[str]] = {WorksOnEveryRepeat: {CHANGES}}
+"""What depends on who comes first."""
+
+
+def failures(
+    make: Callable[[Path], TrialShop], directory: Path, tests: Sequence[str] = TESTS
+) -> dict[str, str]:
+    """Run tests of the contract; give those that fail and what they say."""
+    found: dict[str, str] = {}
+    for number, name in enumerate(tests):
+        shop = make(directory / f"{number}.db")
+        try:
+            getattr(OrderStoreContract(), name)(shop)
+        except AssertionError as error:
+            found[name] = str(error)
+        finally:
+            shop.close()
+    return found
+
+
+def check(found: dict[str, str], wanted: dict[str, str]) -> None:
+    assert found.keys() == wanted.keys()
+    for name, words in wanted.items():
+        assert re.search(words, found[name], re.DOTALL), found[name]
+        assert "\n  expected: " in found[name]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_a_fault_fails_the_tests_that_are_about_it(fault: type[HandStore], tmp_path: Path) -> None:
+    found = failures(partial(HandShop, make=fault, alone=True), tmp_path)
+    for name in MAY_SHOW_TOO.get(fault, ()):
+        _ = found.pop(name, None)
+    check(found, FAULTS[fault])
+
+
+@pytest.mark.parametrize("fault", AMONG_PROCESSES, ids=lambda fault: fault.__name__)
+def test_a_fault_among_processes_fails_the_tests_that_are_about_it(
+    fault: type[HandStore], tmp_path: Path
+) -> None:
+    check(failures(partial(HandShop, make=fault), tmp_path), AMONG_PROCESSES[fault])
+
+
+class OpenShop(HandShop):
+    def close(self) -> None:
+        assert isinstance(self.store, LeavesItsTransactionOpen)
+        for db in self.store.open:
+            db.close()
+
+
+def test_a_transaction_left_open_is_found(tmp_path: Path) -> None:
+    """The others wait for a tenth of a second only, so that waiting tests cannot be tried here."""
+    make = partial(OpenShop, make=LeavesItsTransactionOpen, alone=True)
+    test = "test_no_transaction_is_left_open"
+    found = failures(make, tmp_path, [test])
+    check(found, {test: "found the order changed, another thread could not pay .* is locked"})
+
+
+class LosesRefunds(SqliteStore):
+    """Ready-made, but for a refund in full, which it does not keep."""
+
+    def observe(self, outcome: Outcome) -> Settled | None:
+        return None if outcome.verdict is Verdict.CANCELLED else super().observe(outcome)
+
+
+class RefundlessShop(SqliteShop):
+    kind = LosesRefunds
+
+
+def test_a_refund_that_is_not_handed_on_is_found(tmp_path: Path) -> None:
+    check(failures(RefundlessShop, tmp_path, [PARTS]), {PARTS: "on_cancelled was called 0 times"})
+
+
+class SilentShop(HandShop):
+    """Its work does not say when it is half done."""
+
+    def half_done(self) -> None:
+        pass
+
+
+def test_a_shop_whose_work_cannot_be_made_to_die_is_told_so(tmp_path: Path) -> None:
+    def make(path: Path) -> TrialShop:
+        shop = SilentShop(path, alone=True)
+        shop.reopen = partial(SilentShop, path)
+        return shop
+
+    check(failures(make, tmp_path, [DIES]), {DIES: "does not call TrialShop.half_done"})
+
+
+def test_a_shop_that_cannot_be_opened_elsewhere_is_told_so(tmp_path: Path) -> None:
+    def cannot_be_imported() -> TrialShop:
+        raise AssertionError("nobody finds it")
+
+    def make(path: Path) -> TrialShop:
+        shop = HandShop(path)
+        shop.reopen = cannot_be_imported
+        return shop
+
+    check(failures(make, tmp_path, [DIES]), {DIES: "`reopen` is picklable"})
+
+
+def _cannot_be_opened() -> TrialShop:
+    raise ConnectionError("no such database")
+
+
+def test_what_goes_wrong_elsewhere_is_told(tmp_path: Path) -> None:
+    def make(path: Path) -> TrialShop:
+        shop = HandShop(path)
+        shop.reopen = _cannot_be_opened
+        return shop
+
+    words = {DIES: "ConnectionError: no such database", PROCESSES: "no such database"}
+    check(failures(make, tmp_path, [DIES, PROCESSES]), words)

@@ -1,0 +1,50 @@
+"""The processes of a trial: what becomes of one that hangs, and of the one that starts them."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from imp_verify.testing._elsewhere import Ended, Meeting, _nurseries, run_elsewhere
+
+
+def answer(meeting: Meeting) -> None:
+    meeting.wait_for_the_others()
+    meeting.answer(os.getppid())
+
+
+def hang(meeting: Meeting) -> None:
+    _ = threading.Event().wait()
+
+
+def kill_the_parent(meeting: Meeting) -> None:
+    os.kill(os.getppid(), signal.SIGKILL)
+
+
+def test_processes_meet_and_answer_and_have_one_parent() -> None:
+    one, other = run_elsewhere(answer, answer)
+    assert one.status == other.status == 0
+    assert one.answers == other.answers
+    assert one.answers != (os.getpid(),)
+
+
+def test_a_process_that_hangs_is_killed() -> None:
+    assert run_elsewhere(hang, patience=0) == [Ended(-signal.SIGKILL, ())]
+
+
+def test_another_is_started_where_the_one_that_starts_them_died() -> None:
+    [before] = run_elsewhere(answer)
+    with pytest.raises(AssertionError, match="has died"):
+        _ = run_elsewhere(kill_the_parent)
+    [after] = run_elsewhere(answer)
+    assert after.status == 0
+    assert after.answers != before.answers
+
+
+def test_another_is_started_where_it_died_between_two_trials() -> None:
+    [before] = run_elsewhere(answer)
+    os.kill(before.answers[0], signal.SIGKILL)
+    _nurseries[os.getpid()].process.join()
+    [after] = run_elsewhere(answer)
+    assert after.answers != before.answers
