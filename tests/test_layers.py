@@ -18,6 +18,7 @@ LAYERS = (
     (
         *("messages", "_senders", "transports/__init__", "_judge", "_flow"),
         *("stores/__init__", "stores/refunds", "stores/orders", "stores/changes", "stores/ready"),
+        "stores/ready_async",
         "stores/_sqlite_connections",
     ),
     ("_wire", "_gateway", "transports/*"),
@@ -40,7 +41,8 @@ MODULE_LINES = {"contrib/browser/*": 300, "contrib/*": 100, "*": 300}
 FUNCTION_LINES = 30
 LEFT_ALONE_BY_IMPORT = (
     *("requests", "urllib3", "httpx", "httpx2", "aiohttp"),
-    *("flask", "werkzeug", "quart", "starlette", "fastapi", "django", "asyncio", "sqlite3"),
+    *("flask", "werkzeug", "quart", "starlette", "fastapi", "django", "sqlalchemy", "asyncio"),
+    "sqlite3",
 )
 
 

@@ -107,6 +107,11 @@ class Functions(Generic[T]):
             )
         return answer
 
+    async def tell_async(self, name: str, outcome: Outcome, transaction: T) -> object:
+        """Await an async store's hook, where the shop gave one, and give what it returned."""
+        hook = self._hooks.get(name)
+        return None if hook is None else await hook(outcome, transaction)
+
 
 def _check_function(name: str, function: object, asynchronous: bool) -> None:
     if not callable(function):

@@ -1,0 +1,211 @@
+"""The store for plain callers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any, TypeVar, Unpack, overload
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from ..._flow import run
+from ...errors import ConfigurationError, StoreError
+from ...models import ExpectedPayment, Outcome, Receipt, Settled, Verdict
+from .. import Expected, OrderStore, outside_transactions, transaction_is_open
+from ..ready import (
+    ALREADY_PAID,
+    Ask,
+    Expectation,
+    Functions,
+    Holder,
+    HookArguments,
+    Load,
+    Recorded,
+    Save,
+    Tell,
+    check_time_to_begin,
+    check_time_to_hold,
+    record,
+    run_afterwards,
+)
+from ._dialects import prepare
+from ._transaction import Attempts, Transaction, begun, create_tables, guarded, receipts_of
+
+__all__ = ["SqlAlchemyStore"]
+
+S = TypeVar("S", bound=Session)
+T = TypeVar("T")
+
+
+class SqlAlchemyStore(OrderStore):
+    """Keeps orders and receipts in the shop's own database (PostgreSQL, MySQL, MariaDB or SQLite),
+    in the three tables of `metadata`.
+
+    Any number of processes on any number of machines may share it. What a hook writes through its
+    connection or session commits together with the record, or not at all.
+
+    Args:
+        source: An `Engine`, then the functions get a `Connection`; or a `sessionmaker`, then they
+            get a `Session` of the store's own. A verification takes one connection at a time from
+            the pool, and none while the gateway is asked.
+        expected: `expected(merchant_uid, transaction)` says what an order asks for.
+        hold: `hold(expected, imp_uid, transaction)` says why a payment may not be approved; what it
+            did is then undone.
+        hooks: `on_paid` and the others, each `hook(outcome, transaction)`, inside the transaction.
+            What a hook returns, if it is a function, is called after the commit, when the
+            connection is back in its pool.
+
+    Raises:
+        ConfigurationError: A function is missing, a coroutine, or of an unknown name; or the source
+            is of another kind, for another database, or without connections of its own.
+    """
+
+    @overload
+    def __init__(
+        self,
+        source: Engine,
+        *,
+        expected: Expectation[Connection],
+        hold: Holder[Connection] | None = None,
+        **hooks: Unpack[HookArguments[Connection]],
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        source: sessionmaker[S],
+        *,
+        expected: Expectation[S],
+        hold: Holder[S] | None = None,
+        **hooks: Unpack[HookArguments[S]],
+    ) -> None: ...
+
+    def __init__(
+        self,
+        source: Any,
+        *,
+        expected: Expectation[Any],
+        hold: Holder[Any] | None = None,
+        **hooks: Any,
+    ) -> None:
+        self._functions: Functions[Any] = Functions(expected, hold, hooks)
+        self._lend: Callable[[], AbstractContextManager[Any]]
+        self._engine: Engine | None = None
+        if isinstance(source, Engine):
+            prepare(source)
+            self._engine, self._lend = source, source.connect
+        elif isinstance(source, sessionmaker):
+            if source.kw.get("bind") is not None:
+                prepare(source.kw["bind"])
+            self._lend = source
+        else:
+            raise ConfigurationError(
+                "SqlAlchemyStore takes an Engine or a sessionmaker, "
+                f"not {type(source).__name__}{_hint(source)}"
+            )
+
+    def create_all(self) -> None:
+        """Make the tables that are missing; any number of processes may do so at once."""
+        outside_transactions()
+        with self._borrow() as given:
+            create_tables(given)
+
+    def expected(self, merchant_uid: str) -> Expected:
+        """See `OrderStore.expected`: a plain read."""
+        with transaction_is_open(), self._borrow() as given, guarded(begun(given)):
+            return self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
+
+    def settle(self, outcome: Outcome) -> Settled:
+        """See `OrderStore.settle`."""
+        settled = self._record(outcome)
+        if settled is None:
+            raise StoreError("a settled outcome left nothing to keep")
+        return settled
+
+    def observe(self, outcome: Outcome) -> Settled | None:
+        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
+        return outcome.settled if outcome.settled is not None else self._record(outcome)
+
+    def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+        """See `OrderStore.receipts`."""
+        outside_transactions()
+        with self._borrow() as given:
+            return receipts_of(given, imp_uids)
+
+    def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        """See `OrderStore.hold`."""
+
+        def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
+            before = transaction.load(Load(imp_uid, expected.merchant_uid, True))
+            if before.was_paid and str(Verdict.PAID) not in (before.known or {}):
+                return False, ALREADY_PAID
+            if self._functions.hold is None:
+                return False, None
+            check_time_to_begin()
+            with transaction.guarded():
+                reason: str | None = self._functions.hold(expected, imp_uid, given)
+            check_time_to_hold()
+            return reason is None, reason
+
+        return self._in_transaction(hold)
+
+    def _record(self, outcome: Outcome) -> Settled | None:
+        def work(given: Any, transaction: Transaction) -> tuple[bool, Recorded]:
+            recorded = run(record(outcome), partial(self._perform, given, transaction))
+            return transaction.has_written, recorded
+
+        recorded = self._in_transaction(work)
+        run_afterwards(recorded.afterwards, outcome)
+        return recorded.settled
+
+    def _perform(
+        self, given: Any, transaction: Transaction, step: Load | Ask | Save | Tell
+    ) -> object:
+        match step:
+            case Load():
+                return transaction.load(step)
+            case Ask(merchant_uid):
+                with transaction.guarded():
+                    return self._functions.expected(merchant_uid, given)
+            case Save():
+                transaction.save(step)
+                return None
+            case Tell(name, told):
+                with transaction.guarded():
+                    return self._functions.tell(name, told, given)
+
+    def _borrow(self) -> AbstractContextManager[Any]:
+        if self._engine is not None:
+            prepare(self._engine)
+        return self._lend()
+
+    def _in_transaction(self, work: Callable[[Any, Transaction], tuple[bool, T]]) -> T:
+        """Run `work` in a transaction; commit where it says so. It is begun again where others were
+        in the way, from the start and on a connection borrowed anew."""
+        outside_transactions()
+        attempts = Attempts()
+        while True:
+            try:
+                with self._borrow() as given, transaction_is_open():
+                    transaction = Transaction(given)
+                    keep, answer = work(given, transaction)
+                    if keep:
+                        transaction.commit()
+                    return answer
+            except Exception as error:
+                if not attempts.again(error):
+                    raise
+            time.sleep(attempts.pause)
+
+
+def _hint(source: object) -> str:
+    if hasattr(source, "sync_engine") or hasattr(
+        getattr(source, "class_", None), "sync_session_class"
+    ):
+        return "; AsyncSqlAlchemyStore takes that"
+    if hasattr(source, "session_factory"):
+        return ", which shares its sessions with the shop: give its session_factory"
+    return ""

@@ -1,0 +1,233 @@
+"""One transaction of the store, without a colour: begun, guarded while the shop's functions run,
+checked, and tried again where others were in its way."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.schema import ExecutableDDLElement
+from sqlalchemy.sql.elements import TextClause
+
+from ...errors import StoreError
+from ...models import Receipt
+from ..ready import Load, Loaded, Save
+from ._dialects import SAVEPOINT, begin, create_all, is_conflict, prepare
+from ._statements import Taken, load, read_receipts, save
+from ._tables import orders
+
+__all__ = ["Attempts", "Taken", "Transaction", "begun", "create_tables", "guarded", "receipts_of"]
+
+T = TypeVar("T")
+_MOST_CONFLICTS = 5
+_ENDED = (
+    "a hook ended the store's transaction, or it was rolled back under the hook: what the hook "
+    "writes is committed together with the record"
+)
+_COMMENT = r"(?:\s|;|\(|--[^\n]*\n|\#[^\n]*\n|/\*.*?\*/)*"
+_ENDS = re.compile(
+    _COMMENT
+    + r"(?:commit|end|abort|begin|start\s+(?:transaction|slave|replica)|prepare\s+transaction"
+    r"|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b)|set\s+(?:session\s+|@@(?:session\.)?)?autocommit)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_ENDS_ON_MYSQL = re.compile(
+    _COMMENT
+    + r"(?:(?:create|drop)(?!\s+temporary\b)|alter|truncate|rename|grant|revoke|(?:un)?lock"
+    r"|analyze|optimize|repair|check|flush|install|uninstall|load\s+index|cache|reset)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class Attempts:
+    """How often one piece of work is begun again."""
+
+    def __init__(self) -> None:
+        self._conflicts = 0
+        self._taken = 0
+
+    @property
+    def pause(self) -> float:
+        """Seconds to wait first, so that those who met do not meet again."""
+        return random.uniform(0.001, 0.02) * self._conflicts
+
+    def again(self, error: Exception) -> bool:
+        """Whether to begin again after this error. A hook's own error is never tried again, but for
+        one that says that the database chose this transaction to give way.
+
+        Raises:
+            StoreError: It was recorded by others twice in a row.
+        """
+        if isinstance(error, Taken):
+            self._taken += 1
+            if self._taken > 1:
+                raise StoreError("the payment is being recorded elsewhere") from error.__cause__
+            return True
+        self._conflicts += 1
+        return is_conflict(error) and self._conflicts < _MOST_CONFLICTS
+
+
+def _engine(session: Session) -> Engine:
+    """Give the engine that this session takes for the store's tables, checked."""
+    bind = session.get_bind(clause=orders)
+    prepare(bind)
+    return cast(Engine, bind)
+
+
+def _connect(given: Connection | Session) -> Connection:
+    if not isinstance(given, Session):
+        return given
+    if not given.in_transaction():
+        _ = _engine(given)
+        _ = given.begin()
+    return given.connection(bind_arguments={"clause": orders})
+
+
+def begun(given: Connection | Session) -> Connection | Session:
+    """Give it back with its connection taken, so that nothing has to wait for that later."""
+    _ = _connect(given)
+    return given
+
+
+def create_tables(given: Connection | Session) -> None:
+    """Make the tables that are missing."""
+    if isinstance(given, Session):
+        with _engine(given).connect() as connection:
+            create_all(connection)
+    else:
+        create_all(given)
+
+
+def receipts_of(given: Connection | Session, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+    """Read what is recorded of these payments."""
+    return read_receipts(_connect(given), imp_uids)
+
+
+class Transaction:
+    """A transaction that is open from here on, on a connection or a session.
+
+    Whoever lends the connection takes it back, which rolls back what was not committed.
+
+    Attributes:
+        has_written: Whether there is anything to commit: a repeat writes nothing.
+    """
+
+    def __init__(self, given: Connection | Session) -> None:
+        self._given = given
+        self.connection = connection = _connect(given)
+        if connection is given:
+            _ = connection.begin()
+        self._root = connection.get_transaction()
+        self.has_written = False
+        with _hidden():
+            begin(connection)
+
+    def load(self, step: Load) -> Loaded:
+        """Lock and read; see `Load`."""
+        with _hidden():
+            return load(self.connection, step)
+
+    def save(self, step: Save) -> None:
+        """Write; see `Save`.
+
+        Raises:
+            Taken: Another transaction was first.
+        """
+        try:
+            with _hidden():
+                self.has_written = save(self.connection, step)
+        except IntegrityError as error:
+            raise Taken from error
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Run a shop's function in it."""
+        return guarded(self._given)
+
+    def commit(self) -> None:
+        """Commit what the store and the shop's functions wrote, if it is one transaction still.
+
+        Raises:
+            StoreError: It is not: nothing more is kept.
+        """
+        if isinstance(self._given, Session):
+            with self.guarded():
+                self._given.flush()
+        self._check()
+        self._given.commit()
+
+    def _check(self) -> None:
+        """A savepoint goes with its transaction, in whatever way that ends: by a hook's own
+        statements, by a deadlock that it swallowed, by a table that a procedure made on MySQL."""
+        root = self._root
+        if root is None or not root.is_active or self.connection.get_transaction() is not root:
+            raise StoreError(_ENDED)
+        try:
+            _ = self.connection.exec_driver_sql(f"RELEASE SAVEPOINT {SAVEPOINT}")
+        except DBAPIError as error:
+            if is_conflict(error):
+                raise
+            raise StoreError(_ENDED) from error
+
+
+@contextmanager
+def _hidden() -> Iterator[None]:
+    """Keep values out of the text of an error, which is logged."""
+    try:
+        yield
+    except DBAPIError as error:
+        error.hide_parameters = True
+        raise
+
+
+@contextmanager
+def guarded(given: Connection | Session) -> Iterator[None]:
+    """Run a shop's function: it may read and write, but neither end nor leave the transaction."""
+    connection = _connect(given)
+    tied: list[tuple[Any, str]] = []
+
+    def tie(target: Any, name: str, function: Callable[..., object]) -> None:
+        setattr(target, name, function)
+        tied.append((target, name))
+
+    for target in {id(each): each for each in (given, connection)}.values():
+        for name in ("commit", "rollback", "close", "invalidate"):
+            tie(target, name, _refuse(f"{name}()"))
+    tie(connection, "detach", _refuse("detach()"))
+    for name in ("execute", "scalar", "exec_driver_sql"):
+        tie(connection, name, _reading(connection, getattr(connection, name)))
+    try:
+        yield
+    finally:
+        for target, name in tied:
+            delattr(target, name)
+
+
+def _refuse(what: str) -> Callable[..., object]:
+    def refused(*_: object, **__: object) -> object:
+        raise StoreError(
+            f"{what} is not for a hook: the store commits its work together with the record"
+        )
+
+    return refused
+
+
+def _reading(connection: Connection, execute: Callable[..., T]) -> Callable[..., T]:
+    """Read statements that were written as text, before they run."""
+    mysql = connection.dialect.name in ("mysql", "mariadb")
+
+    def executed(statement: Any, *arguments: Any, **options: Any) -> T:
+        written = statement.text if isinstance(statement, TextClause) else statement
+        if isinstance(written, str):
+            if _ENDS.match(written) or (mysql and _ENDS_ON_MYSQL.match(written)):
+                _ = _refuse(written.strip().partition(" ")[0])()
+        elif mysql and isinstance(written, ExecutableDDLElement):
+            _ = _refuse("making or changing a table, which commits here,")()
+        return execute(statement, *arguments, **options)
+
+    return executed

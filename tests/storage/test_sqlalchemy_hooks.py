@@ -1,0 +1,323 @@
+"""What a hook of the stores on SQLAlchemy may do, what it may not, and that its work and the record
+are one."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Session
+
+from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
+from imp_verify.testing._trial import FIRST, ORDER, PRICE, Trial, paid_outcome
+from tests.storage.sqlalchemy_shops import (
+    Make,
+    SqlShop,
+    Variant,
+    done,
+    making,
+    tell,
+    told,
+    variants,
+)
+
+
+@pytest.fixture(params=variants(), ids=str)
+def variant(request: pytest.FixtureRequest) -> Variant:
+    variant: Variant = request.param
+    return variant
+
+
+@pytest.fixture
+def make(variant: Variant, place: Callable[[str], Any]) -> Iterator[Make]:
+    """Make a shop with one order and these hooks."""
+    for making_shop in making(variant, place(variant.kind)):
+
+        def make(making_shop: Make = making_shop, **arguments: Any) -> SqlShop:
+            shop = making_shop(**arguments)
+            shop.put(ExpectedPayment(ORDER, PRICE))
+            return shop
+
+        yield make
+
+
+def deliver(shop: SqlShop, **changes: object) -> Outcome:
+    with Trial(shop) as trial:
+        trial.pays(FIRST, **changes)
+        return trial.deliver(FIRST)
+
+
+async def run(transaction: Any, sql: str) -> Any:
+    return await done(transaction.execute(text(sql)))
+
+
+METHODS = ("commit", "rollback", "close", "invalidate")
+STATEMENTS = ("COMMIT", " /* all */ commit -- x", "-- x\nROLLBACK", "BEGIN", "(END)", "end work")
+ON_MYSQL = (
+    "CREATE TABLE x (y INT)",
+    "DROP TABLE x",
+    "TRUNCATE TABLE told",
+    "SET autocommit = 1",
+    "SET @@autocommit=1",
+    "LOCK TABLES told WRITE",
+)
+
+
+async def end(transaction: Any, ending: str) -> None:
+    if ending in METHODS:
+        await done(getattr(transaction, ending)())
+    else:
+        await run(transaction, ending)
+
+
+def endings(variant: Variant) -> list[str]:
+    return [*METHODS, *STATEMENTS, *(ON_MYSQL if variant.kind == "mysql" else ())]
+
+
+def test_a_hook_that_ends_the_transaction_fails_and_nothing_is_kept(
+    make: Make, variant: Variant
+) -> None:
+    left = endings(variant)
+
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        await tell("before", outcome, transaction)
+        await end(transaction, left[0])
+        await tell("after", outcome, transaction)
+
+    shop = make(on_paid=hook)
+    while left:
+        with pytest.raises(StoreError, match="not for a hook"):
+            _ = deliver(shop)
+        assert shop.kept() == (0, 0, 0, 0), left[0]
+        del left[0]
+
+
+def test_a_hook_that_goes_on_after_it_was_refused_is_kept_whole(
+    make: Make, variant: Variant
+) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        await tell("before", outcome, transaction)
+        for ending in endings(variant):
+            with contextlib.suppress(StoreError):
+                await end(transaction, ending)
+        await tell("after", outcome, transaction)
+
+    shop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert shop.kept() == (2, 1, 1, 1)
+
+
+def _behind_its_back(given: Any, ending: str) -> None:
+    connection = given.connection() if isinstance(given, Session) else given
+    getattr(connection.connection.dbapi_connection, ending)()
+
+
+@pytest.mark.parametrize("ending", ["commit", "rollback"])
+def test_a_transaction_that_was_ended_behind_the_stores_back_keeps_nothing_more(
+    make: Make, variant: Variant, ending: str
+) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        if variant.asynchronous:
+            await transaction.run_sync(_behind_its_back, ending)
+        else:
+            _behind_its_back(transaction, ending)
+        await tell("after", outcome, transaction)
+
+    shop = make(on_paid=hook)
+    with pytest.raises(StoreError, match="ended the store's transaction"):
+        _ = deliver(shop)
+    assert shop.kept()[0] == 0
+
+
+def test_a_second_hook_that_fails_takes_the_first_ones_work_with_it(make: Make) -> None:
+    async def fail(outcome: Outcome, transaction: Any) -> None:
+        await tell("half", outcome, transaction)
+        raise RuntimeError("no stock")
+
+    shop = make(on_partly_cancelled=fail)
+    with pytest.raises(RuntimeError, match="no stock"):
+        _ = deliver(shop, cancel_amount=1000)
+    assert shop.kept() == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("variant", variants(asynchronous=False, threaded=False), ids=str)
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, GeneratorExit])
+def test_a_hook_that_ends_the_process_keeps_nothing(make: Make, error: type) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        await tell("half", outcome, transaction)
+        raise error
+
+    shop = make(on_paid=hook)
+    with pytest.raises(error):
+        _ = deliver(shop)
+    assert shop.kept() == (0, 0, 0, 0)
+
+
+def test_a_part_of_a_hook_is_undone_alone(make: Make, variant: Variant) -> None:
+    async def part(outcome: Outcome, transaction: Any, name: str, fails: bool) -> None:
+        nested = await done(transaction.begin_nested())
+        await tell(name, outcome, transaction)
+        await done(nested.rollback() if fails else nested.commit())
+
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        await part(outcome, transaction, "undone", True)
+        await part(outcome, transaction, "kept", False)
+
+    shop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert [name for name, _ in shop.told()] == ["kept"]
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Told(Base):
+    __table__ = told
+
+
+@pytest.mark.parametrize("variant", variants(source="session"), ids=str)
+def test_what_a_hook_adds_to_its_session_is_flushed_with_the_record(make: Make) -> None:
+    async def hook(outcome: Outcome, session: Any) -> None:
+        session.add(Told(hook="orm", change=outcome.key, number=outcome.merchant_uid))
+
+    shop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert [name for name, _ in shop.told()] == ["orm"]
+
+
+@pytest.mark.parametrize("variant", variants(source="session"), ids=str)
+def test_a_session_whose_last_flush_fails_keeps_nothing(make: Make) -> None:
+    async def hook(outcome: Outcome, session: Any) -> None:
+        session.add(Told(id=1, hook="first", change=outcome.key))
+        session.add(Told(id=1, hook="second", change=outcome.key))
+
+    shop = make(on_paid=hook)
+    with pytest.raises(IntegrityError):
+        _ = deliver(shop)
+    assert shop.kept() == (0, 0, 0, 0)
+
+
+# What a hook returns
+
+
+def test_a_returned_function_is_called_once_after_the_commit(make: Make) -> None:
+    seen: list[object] = []
+
+    async def hook(outcome: Outcome, transaction: Any) -> Callable[[], object]:
+        await tell("on_paid", outcome, transaction)
+
+        def after() -> None:
+            seen.append(shop.kept())
+
+        async def after_later() -> None:
+            seen.append(shop.kept())
+
+        return after_later if shop.variant.asynchronous else after
+
+    shop: SqlShop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert deliver(shop).settled is Settled.REPEATED
+    assert seen == [(1, 1, 1, 1)]
+
+
+def test_a_returned_function_that_fails_is_logged_and_one_of_another_colour_ignored(
+    make: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    seen: list[str] = []
+
+    def fail() -> None:
+        seen.append("plain")
+        raise RuntimeError("no mail today")
+
+    async def fail_later() -> None:
+        seen.append("async")
+        raise RuntimeError("no mail today")
+
+    async def hook(outcome: Outcome, transaction: Any) -> object:
+        return fail
+
+    async def other(outcome: Outcome, transaction: Any) -> object:
+        return fail_later
+
+    shop = make(on_paid=hook, on_partly_cancelled=other)
+    assert deliver(shop, cancel_amount=1000).settled is Settled.NEW
+    assert seen == ["async" if shop.variant.asynchronous else "plain"]
+    assert "no mail today" in caplog.text
+    assert FIRST in caplog.records[-1].getMessage()
+
+
+def test_a_store_called_inside_its_own_hook_is_a_store_error(make: Make) -> None:
+    calls = ("settle", "expected", "receipts", "create_all")
+    refused: list[str] = []
+
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        arguments = {"settle": (outcome,), "expected": (ORDER,), "receipts": ([FIRST],)}
+        for name in calls:
+            with pytest.raises(StoreError, match="inside a hook"):
+                await done(getattr(shop.sql, name)(*arguments.get(name, ())))
+            refused.append(name)
+
+    shop: SqlShop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert refused == list(calls)
+
+
+# Conflicts
+
+CONFLICT = {
+    "postgresql": "DO $$ BEGIN RAISE EXCEPTION 'busy' USING ERRCODE = '40001'; END $$",
+    "mysql": "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213",
+}
+
+
+@pytest.mark.parametrize("variant", variants(kind=("postgresql", "mysql")), ids=str)
+@pytest.mark.parametrize("times", [1, 4, 5])
+def test_what_the_database_gave_up_is_tried_again_a_few_times(
+    make: Make, variant: Variant, times: int
+) -> None:
+    calls: list[str] = []
+
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        calls.append("call")
+        await tell("on_paid", outcome, transaction)
+        if len(calls) <= times:
+            await run(transaction, CONFLICT[variant.kind])
+
+    shop = make(on_paid=hook)
+    if times < 5:
+        assert deliver(shop).settled is Settled.NEW
+        assert shop.kept() == (1, 1, 1, 1)
+    else:
+        with pytest.raises(DBAPIError):
+            _ = deliver(shop)
+        assert shop.kept() == (0, 0, 0, 0)
+    assert len(calls) == min(times + 1, 5)
+
+
+def test_an_error_of_the_hooks_own_is_not_tried_again(make: Make) -> None:
+    calls: list[str] = []
+
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        calls.append("call")
+        row = {"id": 1, "hook": "twice"}
+        await done(transaction.execute(insert(told), row))
+        await done(transaction.execute(insert(told), row))
+
+    shop = make(on_paid=hook)
+    with pytest.raises(IntegrityError):
+        _ = deliver(shop)
+    assert calls == ["call"]
+    assert shop.kept() == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("variant", variants(kind=("postgresql", "mysql")), ids=str)
+def test_a_record_that_cannot_be_written_names_no_values(make: Make) -> None:
+    shop = make()
+    outcome = paid_outcome("imp_" + "9" * 200, ExpectedPayment(ORDER, PRICE))
+    with Trial(shop) as trial, pytest.raises(DBAPIError) as caught:
+        _ = trial.ask("settle", outcome)
+    assert "9999" not in str(caught.value).replace(str(caught.value.orig), "")
+    assert shop.kept() == (0, 0, 0, 0)
