@@ -19,6 +19,8 @@ import psycopg
 from tests.support.servers import Server, Wire, started
 
 CALLERS = 40
+EVERY_KILL, EVERY_CUT = 70, 25
+"""In deliveries that have ended, well or not."""
 COMMANDS = {
     "gunicorn": [
         *("gunicorn", "-k", "gthread", "--threads", "8", "--workers", "2"),
@@ -64,41 +66,32 @@ def _serves(pid: int) -> bool:
 
 @dataclass
 class Havoc:
-    """Kills workers and cuts connections until it is told to stop."""
+    """Kills a worker, and cuts some connections, each time that so many deliveries have ended."""
 
     seed: int
     database: str
     schema: str
     killed: int = 0
     cut: int = 0
-    _over: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __enter__(self) -> Havoc:
-        self._threads = [
-            threading.Thread(target=self._every, args=(work, seconds, number), daemon=True)
-            for number, (work, seconds) in enumerate(((self._kill, 2.5), (self._cut, 0.7)))
-        ]
-        for each in self._threads:
-            each.start()
-        return self
+    def __post_init__(self) -> None:
+        self._draw = random.Random(self.seed)
 
-    def __exit__(self, *error: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join()
+    def __call__(self, ended: int) -> None:
+        with self._lock:
+            if ended % EVERY_KILL == 0:
+                self._kill()
+            if ended % EVERY_CUT == 0:
+                self._cut()
 
-    def _every(self, work: Callable[[random.Random], int], seconds: float, number: int) -> None:
-        draw = random.Random(self.seed + number)
-        while not self._over.wait(draw.uniform(0.5, 1.5) * seconds):
-            work(draw)
-
-    def _kill(self, draw: random.Random) -> None:
+    def _kill(self) -> None:
         if found := workers():
             with suppress(ProcessLookupError):
-                os.kill(draw.choice(found), signal.SIGKILL)
+                os.kill(self._draw.choice(found), signal.SIGKILL)
                 self.killed += 1
 
-    def _cut(self, draw: random.Random) -> None:
+    def _cut(self) -> None:
         """Cut some of the shops' connections, whatever they are doing."""
         query = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
             WHERE application_name = %s AND random() < 0.3"""
@@ -133,6 +126,8 @@ class Sender:
 
     servers: list[Server]
     seed: int
+    ended: Callable[[int], object] = lambda _: None
+    """Called after each delivery with how many there were."""
     counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -149,3 +144,5 @@ class Sender:
         what = "lost" if answer is None else str(answer.status)
         with self._lock:
             self.counts[f"{delivery.endpoint} {what}"] += 1
+            number = self.counts.total()
+        self.ended(number)

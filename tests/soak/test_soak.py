@@ -163,10 +163,10 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_breaks(
     world = World(SEED, ORDERS)
     with schema(world) as (name, db), gateway_of(world) as gateway:
         with servers(variables(gateway, name)) as running:
-            first = Sender(running, SEED)
+            havoc = Havoc(SEED, f"postgresql://{ADDRESS}", name)
+            first = Sender(running, SEED, havoc)
             gateway.faults = FAULTS
-            with Havoc(SEED, f"postgresql://{ADDRESS}", name) as havoc:
-                first.send(everything(world))
+            first.send(everything(world))
             gateway.faults = 0.0
             between = Books(db)
             check_nothing_wrong(world, between)
