@@ -15,12 +15,33 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Update,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    select,
+    update,
+)
+
 from imp_verify import ExpectedPayment, Outcome, Payment, Verdict
+from imp_verify.stores.sqlalchemy import SqlAlchemyStore, _dialects, _statements, metadata
+from imp_verify.stores.sqlalchemy._tables import changes, orders, receipts
 from imp_verify.stores.sqlite import SqliteStore
 
 PRICE = 39000
@@ -169,6 +190,137 @@ def sqlite() -> Iterator[Side]:
             db.close()
 
 
+def on_postgresql() -> AbstractContextManager[Side]:
+    """PostgreSQL through SQLAlchemy and psycopg."""
+    return sqlalchemy("PostgreSQL, SQLAlchemy", address("PG", "postgresql+psycopg", "5432"))
+
+
+def on_mariadb() -> AbstractContextManager[Side]:
+    """MariaDB through SQLAlchemy and mysqlclient."""
+    return sqlalchemy("MariaDB, SQLAlchemy", address("MYSQL_", "mysql+mysqldb", "3306"))
+
+
+def on_sqlite_too() -> AbstractContextManager[Side]:
+    """SQLite through SQLAlchemy, in the shop's own engine."""
+    folder = tempfile.mkdtemp()
+    return sqlalchemy("SQLite, SQLAlchemy", f"sqlite:///{folder}/shop.db")
+
+
+def address(prefix: str, driver: str, port: str) -> str:
+    """Give the database that the environment names, or the usual one on this machine."""
+    said = {
+        name: os.environ.get(prefix + name, usual)
+        for name, usual in (("HOST", "127.0.0.1"), ("PORT", port), ("USER", "root"))
+    }
+    database = os.environ.get(f"{prefix}DATABASE", "test")
+    return f"{driver}://{said['USER']}@{said['HOST']}:{said['PORT']}/{database}"
+
+
+@contextmanager
+def sqlalchemy(name: str, url: str) -> Iterator[Side]:
+    """A database through SQLAlchemy; its tables are dropped again."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+    metadata.drop_all(engine)
+    shop = Table(
+        "shop_orders",
+        MetaData(),
+        Column("number", String(64), primary_key=True),
+        Column("total", Integer),
+        Column("state", String(9)),
+    )
+    shop.drop(engine, checkfirst=True)
+    shop.create(engine)
+    ask = select(shop.c.total).where(shop.c.number == bindparam("key"))
+    ship = update(shop).where(shop.c.number == bindparam("key")).values(state="paid")
+    hand = by_hand_with(engine, ask, ship)
+
+    def expected(order: str, db: Connection) -> int | None:
+        return db.execute(ask, {"key": order}).scalar_one_or_none()
+
+    def on_paid(paid: Outcome, db: Connection) -> None:
+        db.execute(ship, {"key": paid.merchant_uid})
+
+    store = SqlAlchemyStore(engine, expected=expected, on_paid=on_paid)
+    store.create_all()
+
+    def add_orders(first: int, last: int) -> None:
+        rows = [{"number": f"ORD-{n}", "total": PRICE, "state": "new"} for n in range(first, last)]
+        with engine.begin() as db:
+            db.execute(insert(shop), rows)
+
+    def fill(first: int, last: int) -> None:
+        for start in range(first, last, 10_000):
+            numbers = range(start, min(last, start + 10_000))
+            with engine.begin() as db:
+                for table, row in ((orders, _order), (receipts, _receipt), (changes, _change)):
+                    db.execute(insert(table), [row(outcome(number)) for number in numbers])
+        if engine.dialect.name == "postgresql" and last > first:
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+                db.exec_driver_sql("VACUUM ANALYZE imp_orders, imp_receipts, imp_changes")
+
+    budget = 0.8 if engine.dialect.name == "sqlite" else 0.9
+    try:
+        yield Side(name, budget, store.settle, hand, fill, add_orders)
+    finally:
+        metadata.drop_all(engine)
+        shop.drop(engine)
+        engine.dispose()
+
+
+def by_hand_with(engine: Engine, ask: Select[tuple[int]], ship: Update) -> Settle:
+    """Give what a shop would write that knows all of the store's statements."""
+    immediate = engine.dialect.name == "sqlite"
+    lock = _dialects._KINDS[engine.dialect.name].lock_order
+    read, put = _statements._READ, _statements._PUT
+    pay, tell = _statements._PAID, _statements._TOLD
+
+    def by_hand(paid: Outcome) -> None:
+        order, imp_uid = paid.merchant_uid, paid.imp_uid
+        with engine.begin() as db:
+            if immediate:
+                db.exec_driver_sql("BEGIN IMMEDIATE")
+            db.execute(lock, {"merchant_uid": order})
+            rows = db.execute(read, {"key": imp_uid, "number": order}).all()
+            assert len(rows) == 1
+            assert db.execute(ask, {"key": order}).scalar_one() == PRICE
+            db.execute(put, _receipt(paid))
+            db.execute(pay, {"number": order, "paid_by": imp_uid})
+            db.execute(tell, _change(paid))
+            db.execute(ship, {"key": order})
+
+    return by_hand
+
+
+def _set_up_sqlite(db: sqlite3.Connection, _: object) -> None:
+    db.isolation_level = None
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+
+
+def _order(paid: Outcome) -> dict[str, object]:
+    return {"merchant_uid": paid.merchant_uid, "paid_by": paid.imp_uid, "was_paid": True}
+
+
+def _receipt(paid: Outcome) -> dict[str, object]:
+    now = datetime.now(UTC)
+    return {
+        **dict.fromkeys(("account", "vbank_name", "vbank_num", "vbank_due", "paid_at")),
+        **{"imp_uid": paid.imp_uid, "merchant_uid": paid.merchant_uid, "state": "paying"},
+        **{"amount": Decimal(PRICE), "cancel_amount": Decimal(0), "currency": "KRW"},
+        **{"test": False, "pay_method": "card", "created_at": now, "updated_at": now},
+    }
+
+
+def _change(paid: Outcome) -> dict[str, object]:
+    return {
+        **{"imp_uid": paid.imp_uid, "change": "paid", "merchant_uid": paid.merchant_uid},
+        **{"verdict": "paid", "reason": None, "amount": Decimal(PRICE)},
+        **{"endpoint": "webhook", "at": datetime.now(UTC)},
+    }
+
+
 def seconds(settle: Settle, numbers: range) -> float:
     """Give the seconds that one payment took."""
     outcomes = [outcome(number) for number in numbers]
@@ -210,7 +362,12 @@ def measure(side: Side, receipts: list[int], turns: int, size: int) -> bool:
     return good
 
 
-SIDES = {"sqlite": sqlite}
+SIDES: dict[str, Callable[[], AbstractContextManager[Side]]] = {
+    "sqlite": sqlite,
+    "sqlalchemy-sqlite": on_sqlite_too,
+    "postgresql": on_postgresql,
+    "mariadb": on_mariadb,
+}
 
 
 def main() -> int:
