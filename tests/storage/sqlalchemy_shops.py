@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     NullPool,
     Numeric,
+    QueuePool,
     String,
     Table,
     create_engine,
@@ -191,7 +192,7 @@ class SqlShop(TrialShop):
     ) -> None:
         self.variant = variant
         self.place = place
-        self.engine = plain_engine(place)
+        self.engine = plain_engine(place, poolclass=QueuePool)
         self.source = make_source(variant, place, **(options or {})) if source is None else source
         usual: dict[str, Any] = {name: partial(self._hook, name) for name in HOOKS}
         given = {"expected": expected, **usual, **functions}
