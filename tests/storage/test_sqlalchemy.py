@@ -4,10 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import QueuePool
 
 from imp_verify.testing import OrderStoreContract, TrialShop
-from tests.storage.sqlalchemy_shops import Variant, making, variants
+from tests.storage.sqlalchemy_shops import POOLED, Variant, making, variants
 from tests.support.databases import ALL
 
 THREADED = [Variant("pysqlite", "engine", threaded=True), Variant("psycopg", threaded=True)]
@@ -25,7 +24,7 @@ class TestSqlAlchemyStore(OrderStoreContract):
         variant: Variant = request.param
         for make in making(variant, place(variant.kind)):
             # An async pool belongs to one event loop, and each trial has its own.
-            yield make(options=None if variant.asynchronous else {"poolclass": QueuePool})
+            yield make(options=None if variant.asynchronous else POOLED)
 
     @pytest.mark.parametrize("shop", EVERY if ALL else DIES_ANYWHERE, ids=str, indirect=True)
     def test_a_process_may_die_between_any_two_lines(self, shop: TrialShop) -> None:
