@@ -1,7 +1,8 @@
 """Delivers payments in processes that die at one point after another; prints what was left and what
 became of it.
 
-Run as `python -m tests.crashes.dying STORE PLACE`, because it forks: each point is a child of its
+Run as `python -m tests.crashes.dying STORE PLACE` (a file, or the name of a database in which the
+tables are made), because it forks: each point is a child of its
 own, killed right before or right after one step. A step is an effect of the verification (a call to
 the gateway or to the store), a statement or commit of the database's driver, or a hook.
 """
@@ -15,6 +16,7 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,8 +24,12 @@ from typing import Any
 import psycopg
 
 from imp_verify import ExpectedPayment, Verifier
-from imp_verify.testing._trial import PRICE, Trial, TrialShop
-from tests.storage.shops import SqliteShop, tell
+from imp_verify.testing import TrialShop
+from imp_verify.testing._trial import PRICE, Trial
+from tests.storage import shops, sqlalchemy_shops
+from tests.storage.shops import SqliteShop
+from tests.storage.sqlalchemy_shops import SqlShop, Variant
+from tests.support.databases import SERVERS
 
 SCENES: Mapping[str, dict[str, object]] = {
     "paid": {},
@@ -36,7 +42,8 @@ PYTHON = {
     Verifier._perform.__code__,
     psycopg.Cursor.execute.__code__,
     psycopg.Connection.commit.__code__,
-    tell.__code__,
+    shops.tell.__code__,
+    sqlalchemy_shops.tell.__code__,
 }
 C = ("execute", "commit", "rollback")
 
@@ -86,12 +93,18 @@ def in_child(make: Callable[[], TrialShop], scene: str, point: int) -> bool:
 
 
 def left(shop: TrialShop, scene: str, point: int) -> dict[str, list[str]]:
-    """What the database holds of one payment: its hooks' rows, and its records."""
+    """What the database holds of one payment: its hooks' rows, and the store's records."""
     _, imp_uid = names(scene, point)
-    told = [hook for hook, key in shop.told() or () if key.startswith(f"{imp_uid}:")]
-    store: Any = shop.store
-    receipt = store.receipts([imp_uid]).get(imp_uid)
-    return {"told": told, "states": [] if receipt is None else [str(receipt.state)]}
+    any_shop: Any = shop
+    receipt = any_shop.store.receipts([imp_uid]).get(imp_uid)
+    told = [each for each in any_shop.told() if each[1].startswith(f"{imp_uid}:")]
+    changes = any_shop.read("SELECT imp_uid, change FROM imp_changes")
+    return {
+        "told": [hook for hook, _ in told],
+        "keys": sorted(key for _, key in told),
+        "changes": sorted(f"{uid}:{change}" for uid, change in changes if uid == imp_uid),
+        "states": [] if receipt is None else [str(receipt.state)],
+    }
 
 
 def run(make: Callable[[], TrialShop]) -> None:
@@ -114,7 +127,11 @@ def run(make: Callable[[], TrialShop]) -> None:
 
 def main(store: str, place: str) -> None:
     logging.disable()
-    makers: dict[str, Callable[[], TrialShop]] = {"sqlite": lambda: SqliteShop(Path(place))}
+    makers: dict[str, Callable[[], TrialShop]] = {
+        "sqlite": lambda: SqliteShop(Path(place)),
+        "postgresql": lambda: SqlShop(Variant("psycopg"), on_server),
+    }
+    on_server = replace(SERVERS["postgresql"], name=place)
     run(makers[store])
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
+from tests.storage.sqlalchemy_shops import cleared
+from tests.support.databases import own_database
 
 ROOT = Path(__file__).parents[2]
 WANTED = {
@@ -26,14 +27,25 @@ FEWEST = 20
 """Points of a scene at least: five effects with their two sides, and the driver's statements."""
 
 
+class Books(NamedTuple):
+    """What a database holds of one payment."""
+
+    told: list[str]
+    keys: list[str]
+    """Of what the hooks were told, as they wrote it down."""
+    changes: list[str]
+    """The same as the store has recorded it."""
+    states: list[str]
+
+
 class Point(NamedTuple):
     """What one death left behind, and what is there after one more delivery."""
 
     scene: str
     number: int
     died: bool
-    before: tuple[list[str], list[str]]
-    after: tuple[list[str], list[str]]
+    before: Books
+    after: Books
 
 
 def die_everywhere(store: str, place: str) -> list[Point]:
@@ -48,8 +60,7 @@ def die_everywhere(store: str, place: str) -> list[Point]:
 def _read(
     scene: str, number: int, died: bool, before: dict[str, list[str]], after: dict[str, list[str]]
 ) -> Point:
-    both = ((each["told"], each["states"]) for each in (before, after))
-    return Point(scene, number, died, *both)
+    return Point(scene, number, died, Books(**before), Books(**after))
 
 
 def check(points: Iterable[Point]) -> None:
@@ -59,15 +70,27 @@ def check(points: Iterable[Point]) -> None:
         deaths = [each for each in here if each.died]
         assert len(deaths) == len(here) - 1 >= FEWEST  # the last one came to no such point
         for each in here:
-            assert (each, each.before) in ((each, NOTHING), (each, wanted))
-            assert (each, each.after) == (each, wanted)
-        left = [each.before for each in deaths]
+            for books in (each.before, each.after):
+                assert (each, books.keys) == (each, books.changes)
+                assert len(books.keys) == len(books.told)
+            assert (each, _facts(each.before)) in ((each, NOTHING), (each, wanted))
+            assert (each, _facts(each.after)) == (each, wanted)
+        left = [_facts(each.before) for each in deaths]
         assert NOTHING in left  # some died before the commit,
         assert wanted in left  # and some after it
 
 
-@pytest.mark.parametrize("store", ["sqlite"])
+def _facts(books: Books) -> tuple[list[str], list[str]]:
+    return books.told, books.states
+
+
 def test_r11_a_death_at_any_step_leaves_all_or_nothing_and_the_next_delivery_does_the_rest(
-    store: str, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    check(die_everywhere(store, str(tmp_path / "shop.db")))
+    check(die_everywhere("sqlite", str(tmp_path / "shop.db")))
+
+
+def test_r11_a_death_at_any_step_leaves_all_or_nothing_on_postgresql_too() -> None:
+    with own_database("postgresql") as place:
+        cleared(place)
+        check(die_everywhere("postgresql", place.name))
