@@ -1,5 +1,5 @@
 """Shops and a gateway for this directory."""
 
-from tests.support.fixtures import gateway, kind, make_shop, one_gateway, shop
+from tests.support.fixtures import gateway, kind, make_shop, one_gateway, postgresql, shop
 
-__all__ = ["gateway", "kind", "make_shop", "one_gateway", "shop"]
+__all__ = ["gateway", "kind", "make_shop", "one_gateway", "postgresql", "shop"]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from imp_verify import Credentials, ExpectedPayment, StoreError, Verdict, Verifier
+from tests.support.fixtures import KINDS, ON_POSTGRESQL
 from tests.support.gateway import I1, I2, ORDER, PRICE, VBANK, ScriptedGateway, payment
 from tests.support.markers import KEY, SECRET, TOKEN
 from tests.support.shop import MakeShop, Shop
@@ -20,6 +21,8 @@ SUCCESS, TROUBLE, INVALID = (200, "success"), (503, "unavailable"), (400, "inval
 UNKNOWN = (400, "unknownPayment")
 FORGERY = (400, "forgery")
 REFUND: dict[str, object] = {"status": "cancelled", "cancel_amount": PRICE}
+
+ON_EVERY_STORE = pytest.mark.parametrize("kind", [*KINDS, *ON_POSTGRESQL])
 
 
 @pytest.fixture
@@ -47,6 +50,7 @@ def asked_of(gateway: ScriptedGateway) -> list[str]:
     return ["us" if token == f"Bearer {TOKEN}-{KEY_US}" else "kr" for token in tokens]
 
 
+@ON_EVERY_STORE
 @pytest.mark.parametrize("first", ["complete", "webhook", "redirect"])
 def test_T09_a_payment_is_looked_up_with_the_keys_of_its_orders_account(
     shop: Shop, gateway: ScriptedGateway, first: str
@@ -172,6 +176,7 @@ def test_a_payment_that_was_used_is_not_replayed_against_an_order_of_another_acc
     assert asked_of(gateway) == ["kr", "us", "us"]
 
 
+@ON_EVERY_STORE
 def test_the_same_number_in_two_accounts_pays_one_order_once(
     shop: Shop, gateway: ScriptedGateway
 ) -> None:
@@ -199,6 +204,7 @@ def test_money_that_is_less_is_forgery_with_any_account(
 # Shops change their orders
 
 
+@ON_EVERY_STORE
 @pytest.mark.parametrize("now", ["moved", "dearer", "gone"])
 def test_a_refund_arrives_with_the_account_it_was_paid_to_whatever_became_of_the_order(
     shop: Shop, gateway: ScriptedGateway, now: str
@@ -218,6 +224,7 @@ def test_a_refund_arrives_with_the_account_it_was_paid_to_whatever_became_of_the
     assert (receipt.state, receipt.account) == ("cancelled", "us")
 
 
+@ON_EVERY_STORE
 def test_a_deposit_for_an_order_that_moved_meanwhile_is_told_and_does_not_pay(
     shop: Shop, gateway: ScriptedGateway
 ) -> None:
@@ -234,6 +241,7 @@ def test_a_deposit_for_an_order_that_moved_meanwhile_is_told_and_does_not_pay(
     shop.assert_paid_once()
 
 
+@ON_EVERY_STORE
 def test_an_order_that_moves_between_look_up_and_record_is_looked_up_again(
     shop: Shop, gateway: ScriptedGateway
 ) -> None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 
 from imp_verify import ExpectedPayment
+from tests.support.fixtures import kind_or_postgresql  # noqa: F401  # `kind` of this module
 from tests.support.gateway import I1, I2, I3, ORDER, PRICE, VBANK, ScriptedGateway
 from tests.support.shop import Shop
 

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import pytest
 from hypothesis import Phase, settings
@@ -22,6 +23,7 @@ from imp_verify.testing import TrialShop
 from imp_verify.testing._trial import PRICE, Trial
 from tests.core.test_advance_model import EVENTS, MONEY, Ledger
 from tests.storage.shops import MemoryShop, SqliteShop
+from tests.storage.sqlalchemy_shops import POOLED, SqlShop, Variant, cleared
 
 Factory: TypeAlias = Callable[[], AbstractContextManager[TrialShop]]
 """Opens a fresh shop with hooks (`told`) and receipts, and closes it."""
@@ -199,17 +201,38 @@ def sqlite_shop() -> Iterator[TrialShop]:
         shop.close()
 
 
+@contextmanager
+def postgresql_shop(place: Any, variant: Variant) -> Iterator[TrialShop]:
+    """A shop in emptied tables. An async one has no pool: each history has its own event loop."""
+    cleared(place)
+    shop = SqlShop(variant, place, options=None if variant.asynchronous else POOLED)
+    yield shop
+    shop.close()
+
+
 STORES: dict[str, tuple[Factory, int]] = {"memory": (memory_shop, 150), "sqlite": (sqlite_shop, 20)}
 """A factory each, and how many histories to try."""
+ON_POSTGRESQL = {"psycopg": 15, "asyncpg": 5}
+"""How many histories to try with each driver."""
+
+
+def try_histories(make: Factory, number: int) -> None:
+    run_state_machine_as_test(
+        histories_of(make), settings=settings(max_examples=number, stateful_step_count=40)
+    )
 
 
 @pytest.mark.parametrize("name", STORES)
 def test_in_the_end_the_store_says_what_the_gateway_says(name: str) -> None:
-    make, histories = STORES[name]
-    run_state_machine_as_test(
-        histories_of(make),
-        settings=settings(max_examples=histories, stateful_step_count=40),
-    )
+    try_histories(*STORES[name])
+
+
+@pytest.mark.parametrize("driver", ON_POSTGRESQL)
+def test_in_the_end_a_store_on_postgresql_says_what_the_gateway_says(
+    driver: str, place: Callable[[str], Any]
+) -> None:
+    make = partial(postgresql_shop, place("postgresql"), Variant(driver))
+    try_histories(make, ON_POSTGRESQL[driver])
 
 
 class LosesRefunds(MemoryStore):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import pytest
 
@@ -13,7 +13,11 @@ from imp_verify._configuration import VerifierArguments
 from .gateway import ScriptedGateway, start
 from .shop import LANDING, MakeShop, Shop, credentials
 
+if TYPE_CHECKING:
+    from .postgresql_shop import Postgresql
+
 KINDS = ("flask-memory", "flask-sqlite", "starlette-memory", "starlette-sqlite")
+ON_POSTGRESQL = ("flask-postgresql", "starlette-postgresql")
 
 
 @pytest.fixture(scope="session")
@@ -36,10 +40,31 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(name="kind", params=[*KINDS, *ON_POSTGRESQL])
+def kind_or_postgresql(request: pytest.FixtureRequest) -> str:
+    """For test modules that import it: the stores on PostgreSQL too."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """This test process's database, made when it is first asked for."""
+    from .postgresql_shop import postgresql_made  # not everywhere is SQLAlchemy installed
+
+    with postgresql_made() as made:
+        yield made
+
+
 @pytest.fixture
-def make_shop(gateway: ScriptedGateway, kind: str, tmp_path: Path) -> Iterator[MakeShop]:
-    """Make shops of this kind; in memory they are in test mode, on SQLite live."""
+def make_shop(
+    request: pytest.FixtureRequest, gateway: ScriptedGateway, kind: str, tmp_path: Path
+) -> Iterator[MakeShop]:
+    """Make shops of this kind; in memory they are in test mode, in a database live."""
     shops: list[Shop] = []
+    database: Postgresql | None = None
+    if kind in ON_POSTGRESQL:
+        database = request.getfixturevalue("postgresql")
+        database.clear()
 
     def make(**arguments: Unpack[VerifierArguments]) -> Shop:
         framework, _, keeps = kind.partition("-")
@@ -51,7 +76,10 @@ def make_shop(gateway: ScriptedGateway, kind: str, tmp_path: Path) -> Iterator[M
             **arguments,
         }
         path = tmp_path / f"shop-{len(shops)}.db"
-        shops.append(Shop(gateway, framework, keeps, path, given))
+        if database is None:
+            shops.append(Shop(gateway, framework, keeps, path, given))
+        else:
+            shops.append(database.shop(gateway, framework, keeps, path, given))
         return shops[-1]
 
     yield make

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from .markers import BUYER, KEY, SECRET, TOKEN
@@ -283,10 +283,18 @@ class ScriptedGateway:
         return None
 
 
+G = TypeVar("G", bound=ScriptedGateway)
+
+
 def start() -> tuple[ScriptedGateway, Callable[[], None]]:
     """Start a gateway on a port of its own; call what comes second to stop it."""
+    return start_as(ScriptedGateway)
+
+
+def start_as(kind: Callable[[str], G]) -> tuple[G, Callable[[], None]]:
+    """The same for a gateway of a kind of its own."""
     server = _Server(("127.0.0.1", 0), Connection)
-    gateway = ScriptedGateway(f"http://127.0.0.1:{server.server_port}")
+    gateway = kind(f"http://127.0.0.1:{server.server_port}")
     server.script = gateway
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()

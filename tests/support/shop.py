@@ -351,14 +351,8 @@ class Shop:
 
     def __post_init__(self) -> None:
         hooks: dict[str, Any] = {name: self._hook(name) for name in HOOKS}
-        store: Any
-        if self.keeps == "memory":
-            store = MemoryStore(expected=self._expected, hold=self._hold, **hooks)
-        else:
-            with closing(sqlite3.connect(self.path)) as db:
-                db.execute("CREATE TABLE shipments (merchant_uid TEXT, imp_uid TEXT)")
-            store = SqliteStore(self.path, expected=self._expected, hold=self._hold, **hooks)
-        self.store = store
+        functions = {"expected": self._expected, "hold": self._hold, **hooks}
+        self.store = store = self._open(functions)
         self.driver: Driver
         if self.framework in PLAIN:
             verifier = Verifier(store, **self.arguments)
@@ -371,6 +365,13 @@ class Shop:
             stays = self.framework in LISTENS
             self.driver = AsgiDriver(asynchronous, patient(app) if stays else app)
 
+    def _open(self, functions: dict[str, Any]) -> Any:
+        if self.keeps == "memory":
+            return MemoryStore(**functions)
+        with closing(sqlite3.connect(self.path)) as db:
+            db.execute("CREATE TABLE shipments (merchant_uid TEXT, imp_uid TEXT)")
+        return SqliteStore(self.path, **functions)
+
     def close(self) -> None:
         self.driver.close()
         while UNDO:
@@ -381,7 +382,7 @@ class Shop:
     @property
     def may_block(self) -> bool:
         """Whether the shop's functions run in threads: on the event loop nobody may wait."""
-        return self.framework in PLAIN or self.keeps != "memory"
+        return self.framework in PLAIN or self.keeps == "sqlite"
 
     @property
     def test_mode(self) -> bool:
@@ -399,8 +400,7 @@ class Shop:
     def _hook(self, name: str) -> Callable[[Outcome, Any], None]:
         def hook(outcome: Outcome, transaction: Any) -> None:
             if name == "on_paid" and transaction is not None:
-                row = (outcome.merchant_uid, outcome.imp_uid)
-                transaction.execute("INSERT INTO shipments VALUES (?, ?)", row)
+                self._ship(outcome, transaction)
             if self.on_hook is not None:
                 self.on_hook(name, outcome)
             if name == "on_paid" and transaction is None:
@@ -408,6 +408,10 @@ class Shop:
             self.told.append((name, outcome))
 
         return hook
+
+    def _ship(self, outcome: Outcome, transaction: Any) -> None:
+        row = (outcome.merchant_uid, outcome.imp_uid)
+        transaction.execute("INSERT INTO shipments VALUES (?, ?)", row)
 
     def start(
         self,
@@ -494,7 +498,7 @@ class Shop:
             assert self.state(imp_uid) is None
         assert self.hooks == []
         assert self.shipped == []
-        if self.keeps == "sqlite":
+        if self.keeps != "memory":
             assert self.rows("imp_receipts") == self.rows("imp_changes") == 0
 
     def assert_not_paid(self) -> None:
