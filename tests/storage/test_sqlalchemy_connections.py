@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,7 +44,6 @@ from tests.support.databases import Address
 ROOT = Path(__file__).parents[2]
 ASKED = ExpectedPayment(ORDER, PRICE)
 CALLERS = 64
-SERVERS = ("postgresql", "mysql")
 POOL = {"pool_size": 4, "max_overflow": 0, "pool_timeout": 60}
 ALL_TABLES = ("imp_changes", "imp_orders", "imp_receipts")
 
@@ -199,14 +199,15 @@ def test_a_cancelled_task_keeps_nothing_and_gives_its_connection_back(
     asyncio.run(main())
 
 
-# Not aiosqlite: it leaves a file open where a task is cancelled while it is being opened.
-@pytest.mark.parametrize("variant", variants(asynchronous=True, kind=SERVERS), ids=str)
+@pytest.mark.parametrize("variant", variants(asynchronous=True), ids=str)
 def test_a_task_cancelled_at_any_await_leaves_all_or_nothing(make: Make) -> None:
     shop = make(options={"pool_size": 1, "max_overflow": 0})
     shop.put(ASKED)
 
     async def main() -> None:
         for steps in range(60):
+            # Drivers leave a connection open that is cancelled while it is made; this one is made.
+            _ = await shop.sql.expected(ORDER)
             task = asyncio.ensure_future(shop.sql.settle(paid_outcome(FIRST, ASKED)))
             for _ in range(steps):
                 await asyncio.sleep(0)
@@ -283,6 +284,19 @@ def test_many_processes_make_the_tables_at_once(driver: str, place: Callable[[st
     with engine.connect() as db:
         for table in store_metadata.sorted_tables:
             assert db.execute(select(func.count()).select_from(table)).scalar() == 0
+    engine.dispose()
+
+
+def test_tables_that_somebody_else_is_making_for_too_long_are_an_error(
+    place: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imp_verify.stores.sqlalchemy._dialects._PATIENCE", 0)
+    engine = plain_engine(place("mysql"))
+    with engine.connect() as other:
+        lock = "SELECT GET_LOCK(CONCAT('imp_verify create_all ', MD5(DATABASE())), 0)"
+        assert other.exec_driver_sql(lock).scalar() == 1
+        with pytest.raises(StoreError, match="another process"):
+            SqlAlchemyStore(engine, expected=now).create_all()
     engine.dispose()
 
 
@@ -375,14 +389,15 @@ def _state_of(shop: SqlShop, state: Callable[[Any], object]) -> Any:
     return ask()
 
 
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="the driver has no such mode yet")
-def test_a_sqlite_driver_whose_commit_does_nothing_is_refused(tmp_path: Path) -> None:
-    options = {"connect_args": {"autocommit": True}}
-    cleared(tmp_path / "shop.db")
-    shop = SqlShop(Variant("pysqlite"), tmp_path / "shop.db", options=options)
-    with Trial(shop) as trial, pytest.raises(StoreError, match="commits after every"):
-        _ = trial.ask("settle", paid_outcome(FIRST, ASKED))
-    shop.close()
+if sys.version_info >= (3, 12):  # the driver has had such a mode since
+
+    def test_a_sqlite_driver_whose_commit_does_nothing_is_refused(tmp_path: Path) -> None:
+        options = {"connect_args": {"autocommit": True}}
+        cleared(tmp_path / "shop.db")
+        shop = SqlShop(Variant("pysqlite"), tmp_path / "shop.db", options=options)
+        with Trial(shop) as trial, pytest.raises(StoreError, match="commits after every"):
+            _ = trial.ask("settle", paid_outcome(FIRST, ASKED))
+        shop.close()
 
 
 # What a store is given
@@ -421,6 +436,13 @@ def test_a_store_is_checked_where_it_is_made() -> None:
     with pytest.raises(ConfigurationError, match="on_payed"):
         _ = make(engine, expected=now, on_payed=now)
     assert not Path("nowhere.db").exists()
+
+
+def test_another_database_is_refused() -> None:
+    driver = SimpleNamespace(paramstyle="qmark", version="5.0.0", Cursor=object)
+    engine = create_engine("mssql+pyodbc://nowhere", module=driver)
+    with pytest.raises(ConfigurationError, match="not mssql"):
+        _ = SqlAlchemyStore(engine, expected=now)
 
 
 def test_sessions_that_are_bound_later_are_checked_then(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, text
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
@@ -53,7 +53,7 @@ async def run(transaction: Any, sql: str) -> Any:
     return await done(transaction.execute(text(sql)))
 
 
-METHODS = ("commit", "rollback", "close", "invalidate")
+METHODS = ("commit", "rollback", "close")
 STATEMENTS = ("COMMIT", " /* all */ commit -- x", "-- x\nROLLBACK", "BEGIN", "(END)", "end work")
 ON_MYSQL = (
     "CREATE TABLE x (y INT)",
@@ -129,6 +129,20 @@ def test_a_transaction_that_was_ended_behind_the_stores_back_keeps_nothing_more(
     with pytest.raises(StoreError, match="ended the store's transaction"):
         _ = deliver(shop)
     assert shop.kept()[0] == 0
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_connection_that_a_hook_threw_away_keeps_nothing(make: Make, goes_on: bool) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        await tell("before", outcome, transaction)
+        await done(transaction.invalidate())
+        if goes_on:
+            await tell("after", outcome, transaction)
+
+    shop = make(on_paid=hook)
+    with pytest.raises((StoreError, SQLAlchemyError)):
+        _ = deliver(shop)
+    assert shop.kept()[1:] == (0, 0, 0)
 
 
 def test_a_second_hook_that_fails_takes_the_first_ones_work_with_it(make: Make) -> None:

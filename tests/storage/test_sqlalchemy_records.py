@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from imp_verify import ExpectedPayment, Outcome, Reason, Settled, StoreError, Verdict
+from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
+from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.sqlalchemy_shops import (
     Make,
@@ -126,6 +129,50 @@ def test_a_forgery_leaves_no_row_for_an_order_that_has_no_payment(make: Make) ->
         again = replace(forged, reason=Reason.CURRENCY)
         assert trial.ask("observe", again) is Settled.DUPLICATE
     assert shop.kept() == (3, 1, 1, 3)
+
+
+def test_an_order_that_was_paid_in_spite_of_the_lock_is_not_paid_again(make: Make) -> None:
+    async def asks(merchant_uid: str, transaction: Any) -> int:
+        query = update(store_metadata.tables["imp_orders"]).values(was_paid=True)
+        await done(transaction.execute(query))
+        return PRICE
+
+    shop = make(expected=asks)
+    with pytest.raises(StoreError, match="recorded elsewhere"):
+        _ = settle(shop, paid_outcome(FIRST, ASKED))
+    assert shop.kept() == (0, 0, 0, 0)
+
+
+def test_what_is_no_money_is_not_settled_and_what_was_settled_not_observed(make: Make) -> None:
+    shop = make()
+    shop.put(ASKED)
+    outcome = paid_outcome(FIRST, ASKED)
+    with pytest.raises(StoreError, match="left nothing"):
+        _ = settle(shop, replace(outcome, verdict=Verdict.PENDING))
+    with Trial(shop) as trial:
+        assert trial.ask("observe", replace(outcome, settled=Settled.NEW)) is Settled.NEW
+        assert trial.ask("hold", ASKED, FIRST) is None
+        assert trial.ask("receipts", []) == {}
+    assert shop.kept() == (0, 0, 0, 0)
+
+
+def test_a_virtual_account_whose_deadline_moves_is_written_again(make: Make) -> None:
+    shop = make()
+    shop.put(ASKED)
+    outcome = replace(paid_outcome(FIRST, ASKED), verdict=Verdict.VIRTUAL_ACCOUNT)
+    assert outcome.payment is not None
+    waits = replace(outcome.payment, status="ready", pay_method="vbank", vbank_num="1002")
+    receipts = store_metadata.tables["imp_receipts"]
+    with Trial(shop) as trial:
+        for due in (1700000000, 1700000000, 1800000000):
+            payment = replace(waits, raw={"vbank_date": due})
+            _ = trial.ask("observe", replace(outcome, payment=payment))
+            ((kept,),) = shop.read(select(receipts.c.vbank_due))
+            assert kept.timestamp() == due
+        _ = trial.ask("settle", paid_outcome(FIRST, ASKED))
+        refund = replace(payment, status="cancelled", cancel_amount=payment.amount)
+        _ = trial.ask("observe", replace(outcome, verdict=Verdict.CANCELLED, payment=refund))
+    assert shop.read("SELECT paid_by FROM imp_orders") == [(None,)]
 
 
 def test_a_claim_for_another_order_touches_no_row_of_an_order(make: Make) -> None:
@@ -324,4 +371,20 @@ def test_alembic_finds_the_tables_as_they_are(
         context = MigrationContext.configure(db, opts={"compare_type": True})
         both: Any = [metadata, store_metadata]
         assert compare_metadata(context, both) == []
+    engine.dispose()
+
+
+def test_a_file_of_the_other_sqlite_store_is_taken_over_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    old = SqliteStore(path, expected=lambda order, db: PRICE)
+    engine = plain_engine(path)
+    new = SqlAlchemyStore(engine, expected=lambda order, db: PRICE)
+    first, second = (paid_outcome(each, ASKED) for each in (FIRST, SECOND))
+    assert old.settle(first) is Settled.NEW
+    new.create_all()
+    assert new.receipts([FIRST]) == old.receipts([FIRST])
+    assert [new.settle(first), new.settle(second)] == [Settled.REPEATED, Settled.DUPLICATE]
+    assert [old.settle(first), old.settle(second)] == [Settled.REPEATED, Settled.DUPLICATE]
+    assert new.receipts([FIRST, SECOND]) == old.receipts([FIRST, SECOND])
+    old.close()
     engine.dispose()

@@ -20,6 +20,7 @@ __all__ = ["begin", "create_all", "is_conflict", "lock_order", "prepare"]
 
 SAVEPOINT = "imp_verify"
 _LOCK_NAME = "imp_verify create_all"
+_PATIENCE = 60
 _LOCK_NUMBER = 0x696D705F76657269
 _CONFLICTS = ("40001", "40P01", 1213)
 _NO_TRANSACTION = (
@@ -89,7 +90,7 @@ class _MySql:
 
     def create_all(self, connection: Connection) -> None:
         name = f"CONCAT('{_LOCK_NAME} ', MD5(DATABASE()))"
-        if connection.exec_driver_sql(f"SELECT GET_LOCK({name}, 60)").scalar() != 1:
+        if connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {_PATIENCE})").scalar() != 1:
             raise StoreError("another process has been making the store's tables for a minute")
         try:
             metadata.create_all(connection)

@@ -103,8 +103,6 @@ def load(connection: Connection, step: Load) -> Loaded:
         return Loaded(None if found is None else _read(found), known=known)
     lock_order(connection, step.merchant_uid)
     rows: Sequence[Any] = connection.execute(_READ, {**key, "number": step.merchant_uid}).all()
-    if not rows:
-        raise Taken  # it was deleted while this waited for it
     paid_by, was_paid, others, *receipt = rows[0][:-2]
     known = {row[-2]: row[-1] for row in rows if row[-2] is not None}
     recorded = None if receipt[0] is None else _read(receipt)

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.elements import TextClause
@@ -168,9 +168,7 @@ class Transaction:
             raise StoreError(_ENDED)
         try:
             _ = self.connection.exec_driver_sql(f"RELEASE SAVEPOINT {SAVEPOINT}")
-        except DBAPIError as error:
-            if is_conflict(error):
-                raise
+        except SQLAlchemyError as error:
             raise StoreError(_ENDED) from error
 
 
@@ -193,9 +191,10 @@ def _refuse(what: str) -> Callable[..., object]:
     return refused
 
 
+# Not `invalidate`: SQLAlchemy calls it itself when a task is cancelled or a server has gone.
 _REFUSED = {
     name: _refuse(f"{name}()")
-    for name in ("commit", "rollback", "close", "invalidate", "detach", "reset", "prepare")
+    for name in ("commit", "rollback", "close", "detach", "reset", "prepare")
 }
 _READ = ("execute", "scalar", "exec_driver_sql")
 
