@@ -21,7 +21,7 @@ NODE_TOOLS = tests/js/node_modules/.package-lock.json
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all dev js lint format bench screenshots hooks clean python
+.PHONY: help demo test test-all dev js lint format bench soak screenshots hooks clean python
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
@@ -58,6 +58,9 @@ bench: .venv-dev/stamp ## the budgets, measured against code written by hand
 
 screenshots: .venv-dev/stamp ## the pictures in docs/images again; needs Debian's Chromium
 	$(TOX) -e screenshots
+
+soak: .venv-dev/stamp ## a thousand orders on servers that are killed, over databases that are cut off
+	IMP_VERIFY_SOAK_ORDERS=$${IMP_VERIFY_SOAK_ORDERS:-1000} $(TOX) -e $(lastword $(pys)) -- tests/soak $(ARGS)
 
 hooks: .venv-dev/stamp ## run format and lint before every commit
 	.venv-dev/bin/pip install -q pre-commit

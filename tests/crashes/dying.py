@@ -2,9 +2,9 @@
 became of it.
 
 Run as `python -m tests.crashes.dying STORE PLACE` (a file, or the name of a database in which the
-tables are made), because it forks: each point is a child of its
-own, killed right before or right after one step. A step is an effect of the verification (a call to
-the gateway or to the store), a statement or commit of the database's driver, or a hook.
+tables are made), because it forks: each point is a child of its own, killed right before or right
+after one step. A step is an effect of the verification (a call to the gateway or to the store), a
+statement or commit of the database's driver, or a hook.
 """
 
 from __future__ import annotations
@@ -127,12 +127,11 @@ def run(make: Callable[[], TrialShop]) -> None:
 
 def main(store: str, place: str) -> None:
     logging.disable()
-    makers: dict[str, Callable[[], TrialShop]] = {
-        "sqlite": lambda: SqliteShop(Path(place)),
-        "postgresql": lambda: SqlShop(Variant("psycopg"), on_server),
-    }
-    on_server = replace(SERVERS["postgresql"], name=place)
-    run(makers[store])
+    if store == "sqlite":
+        run(lambda: SqliteShop(Path(place)))
+    else:  # one for all: once closed it holds no connection, and opens them anew
+        shop = SqlShop(Variant("psycopg"), replace(SERVERS["postgresql"], name=place))
+        run(lambda: shop)
 
 
 if __name__ == "__main__":

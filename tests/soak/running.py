@@ -131,18 +131,22 @@ class Sender:
     counts: Counter[str] = field(default_factory=Counter)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send(self, deliveries: Iterable[Delivery]) -> None:
-        """Send all, many at once and in this order, each to any server."""
+    def send(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Send all, many at once and in this order, each to any server; give those to be sent
+        again, as the gateway would: lost, or answered with 5xx."""
         draw = random.Random(self.seed)
         with ThreadPoolExecutor(CALLERS) as pool:
-            sent = [pool.submit(self._one, each, draw.choice(self.servers)) for each in deliveries]
-        for each in sent:
-            each.result()
+            sent = [
+                (each, pool.submit(self._one, each, draw.choice(self.servers)))
+                for each in deliveries
+            ]
+        return [each for each, arrived in sent if not arrived.result()]
 
-    def _one(self, delivery: Delivery, server: Server) -> None:
+    def _one(self, delivery: Delivery, server: Server) -> bool:
         answer = delivery.to(server)
         what = "lost" if answer is None else str(answer.status)
         with self._lock:
             self.counts[f"{delivery.endpoint} {what}"] += 1
             number = self.counts.total()
         self.ended(number)
+        return answer is not None and answer.status < 500

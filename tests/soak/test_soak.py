@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
+from tests.support.databases import SERVERS
 from tests.support.gateway import start_as
 from tests.support.markers import KEY, SECRET
 
@@ -22,11 +23,10 @@ from .world import FAULTS, FaultyGateway, World
 
 ORDERS = int(os.environ.get("IMP_VERIFY_SOAK_ORDERS", "120"))
 SEED = int(os.environ.get("IMP_VERIFY_SOAK_SEED", "0")) or random.randrange(1, 2**31)
-HOST = os.environ.get("PGHOST", "127.0.0.1")
-PORT = os.environ.get("PGPORT", "5432")
-USER = os.environ.get("PGUSER", "root")
-DATABASE = os.environ.get("PGDATABASE", "test")
-ADDRESS = f"{USER}@{HOST}:{PORT}/{DATABASE}"
+RESENT = 5
+"""So often at most the gateway sends a webhook again that was lost or answered 5xx."""
+SERVER = SERVERS["postgresql"]
+ADDRESS = SERVER.url("postgresql")
 TABLES = """
 CREATE TABLE orders (number text PRIMARY KEY, total integer NOT NULL, open boolean NOT NULL);
 CREATE TABLE told (
@@ -43,7 +43,7 @@ CREATE TABLE told (
 def schema(world: World) -> Iterator[tuple[str, psycopg.Connection[tuple[object, ...]]]]:
     """A schema of our own with the shop's orders in it."""
     name = f"imp_soak_{os.getpid()}"
-    with psycopg.connect(f"postgresql://{ADDRESS}", autocommit=True) as db:
+    with psycopg.connect(ADDRESS, autocommit=True) as db:
         db.execute(f"DROP SCHEMA IF EXISTS {name} CASCADE")
         db.execute(f"CREATE SCHEMA {name}")
         db.execute(f"SET search_path = {name}")
@@ -52,7 +52,7 @@ def schema(world: World) -> Iterator[tuple[str, psycopg.Connection[tuple[object,
         with db.cursor() as cursor:
             cursor.executemany("INSERT INTO orders VALUES (%s, %s, true)", rows)
         engine = create_engine(
-            f"postgresql+psycopg://{ADDRESS}",
+            SERVER.url("postgresql+psycopg"),
             connect_args={"options": f"-c search_path={name}"},
         )
         SqlAlchemyStore(engine, expected=lambda *_: None).create_all()
@@ -97,8 +97,8 @@ def variables(gateway: FaultyGateway, schema: str) -> dict[str, str]:
         "IMP_API_URL": gateway.address,
         "IMP_TEST_MODE": "",
         "SOAK_SCHEMA": schema,
-        "SOAK_PLAIN_URL": f"postgresql+psycopg://{ADDRESS}",
-        "SOAK_ASYNC_URL": f"postgresql+asyncpg://{ADDRESS}",
+        "SOAK_PLAIN_URL": SERVER.url("postgresql+psycopg"),
+        "SOAK_ASYNC_URL": SERVER.url("postgresql+asyncpg"),
     }
 
 
@@ -163,7 +163,7 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_breaks(
     world = World(SEED, ORDERS)
     with schema(world) as (name, db), gateway_of(world) as gateway:
         with servers(variables(gateway, name)) as running:
-            havoc = Havoc(SEED, f"postgresql://{ADDRESS}", name)
+            havoc = Havoc(SEED, ADDRESS, name)
             first = Sender(running, SEED, havoc)
             gateway.faults = FAULTS
             first.send(everything(world))
@@ -173,7 +173,9 @@ def test_nothing_is_lost_and_nothing_is_twice_whatever_breaks(
             for known in world.second():
                 gateway.payments[str(known["imp_uid"])] = known
             second = Sender(running, SEED + 1)
-            second.send(webhooks(world))
+            unanswered = second.send(webhooks(world))
+            for _ in range(RESENT):
+                unanswered = second.send(unanswered)
         books = Books(db)
         open_still = db.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s", (name,)

@@ -63,8 +63,8 @@ def make_shop(
     shops: list[Shop] = []
     database: Postgresql | None = None
     if kind in ON_POSTGRESQL:
-        database = request.getfixturevalue("postgresql")
-        database.clear()
+        database = made = request.getfixturevalue("postgresql")
+        made.clear()
 
     def make(**arguments: Unpack[VerifierArguments]) -> Shop:
         framework, _, keeps = kind.partition("-")

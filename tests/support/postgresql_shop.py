@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from imp_verify import Outcome, Receipt
+from imp_verify._configuration import VerifierArguments
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore, metadata
 
 from .databases import Address, own_database
-from .gateway import I1
+from .gateway import I1, ScriptedGateway
 from .shop import PLAIN, TIMEOUT, AsgiDriver, Shop
 
 SHIPMENTS = "CREATE TABLE shipments (id serial, merchant_uid text, imp_uid text)"
@@ -34,9 +36,16 @@ class Postgresql:
         with self.engine.begin() as db:
             db.exec_driver_sql("; ".join(f"DELETE FROM {name}" for name in TABLES))
 
-    def shop(self, *arguments: Any) -> PostgresqlShop:
-        """Make a `Shop` of these arguments that keeps its records here."""
-        return PostgresqlShop(*arguments, database=self)
+    def shop(
+        self,
+        gateway: ScriptedGateway,
+        framework: str,
+        keeps: str,
+        path: Path,
+        arguments: VerifierArguments,
+    ) -> PostgresqlShop:
+        """Make a `Shop` that keeps its records here."""
+        return PostgresqlShop(gateway, framework, keeps, path, arguments, database=self)
 
 
 @contextmanager
