@@ -35,11 +35,12 @@ def test_while_nothing_is_known_the_buyer_is_told_not_to_pay_again(
     buyer.buy("card_page", "approve")
     buyer.reads("다시 결제하지 말고")
     expect(buyer.page.locator("#pay")).to_be_disabled()
-    with buyer.page.expect_response("**/payments/complete"):
-        buyer.page.clock.run_for(1000)
+    for _ in range(60):  # however late the page sets its timer, it asks again
+        if len(asked) < 2:
+            buyer.page.clock.run_for(500)
     buyer.page.unroute("**/payments/complete")
     assert len(asked) >= 2
-    buyer.page.clock.run_for(2000)
+    buyer.page.clock.resume()
     buyer.sees_order("paid")
     buyer.deliver()
     assert buyer.told() == ["on_paid"]

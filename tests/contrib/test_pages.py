@@ -13,7 +13,7 @@ from tests.support.shop import ASYNC, PLAIN, MakeShop, credentials
 
 TARGETS = Landing(theme={"accent": "#0a6b4f"})
 RETURN = f"imp_uid={I1}&merchant_uid={ORDER}&imp_success=true"
-SERVERS_OWN = {"content-length", "date", "server"}
+SERVERS_OWN = {"content-length", "date", "server", "transfer-encoding"}
 
 
 @pytest.fixture(params=[f"{framework}-memory" for framework in (*PLAIN, *ASYNC)])
