@@ -114,6 +114,16 @@ for (const file of FILES) {
       assert.equal(page.button.disabled, true);
     });
 
+    test("a second window that takes up the first one's payment is asked about too", async () => {
+      const page = await open();
+      await page.pay([[400, { status: "failed" }]]);
+      await page.click();
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal(page.posts.length, 2);
+      assert.deepEqual(page.events.at(-1), ["result", "success"]);
+      assert.equal(page.went.length, 1);
+    });
+
     describe("what another attempt of the order left is not undone", () => {
       // The first window was given up, and calls back while the second is open.
       const twoWindows = async (...answers) => {

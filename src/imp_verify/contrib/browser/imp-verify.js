@@ -304,9 +304,10 @@
     const waited = current === attempt;
     if (waited) current = null;
     if (impUid) {
-      // Also where the window was given up before.
+      // Also where the window was given up before; and a window that takes up an earlier attempt
+      // has news of it.
       const complaint = message || (wrong && say("failed", order.config));
-      if (!order.asked.has(impUid)) complete(order, impUid, complaint);
+      if (waited || !order.asked.has(impUid)) complete(order, impUid, complaint);
     } else if (waited) {
       end(order, "refused", message);
     }
