@@ -372,7 +372,8 @@ def django_page(template: str, **context: Any) -> str:
             libraries={"imp_verify": "imp_verify.contrib.django.templatetags.imp_verify"}
         )
         made = engine.from_string("{% load imp_verify %}" + template)
-        return made.render(Context(context))
+        page: str = made.render(Context(context))
+    return page
 
 
 def test_in_django_a_text_may_be_one_that_is_translated_late() -> None:
