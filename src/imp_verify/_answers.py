@@ -89,6 +89,16 @@ _WORDS: Mapping[str, tuple[str, str]] = {  # Korean, English
     "refused": ("결제를 승인할 수 없습니다", "The payment may not be approved"),
 }
 
+_HEADINGS: Mapping[str, tuple[str, str]] = {
+    # What the built-in page says where the fixed word of the body is not for a buyer's eyes.
+    "success": ("결제가 완료되었습니다", "Payment completed"),
+    "vbankIssued": ("가상계좌가 발급되었습니다", "Virtual account issued"),
+    "forgery": (
+        "주문과 맞지 않는 결제입니다. 판매자에게 문의해 주세요",
+        "The payment does not match the order. Please contact the shop",
+    ),
+}
+
 _REASONS: Mapping[str, tuple[str, str]] = {
     "unknown_payment": ("확인할 수 없는 결제입니다", "The payment is not known"),
     "unknown_order": ("존재하지 않는 주문입니다", "There is no such order"),
@@ -246,5 +256,6 @@ def _page(key: str, reason: str, targets: Landing, voice: Voice) -> Response:
         *_retry(code),
         *voice.headers(),
     )
-    said = (row.lands, word, voice.say(_WORDS[word]), reason, voice.language)
+    heading = voice.say(_HEADINGS.get(word, _WORDS[word]))
+    said = (row.lands, word, heading, reason, voice.language)
     return Response(code, headers, render(*said, targets.theme))

@@ -89,7 +89,8 @@ def _check_theme(name: object, value: object) -> None:
     if name not in _THEME:
         raise ConfigurationError(f"Landing.theme has {', '.join(_THEME)}, and no {name!r:.100}")
     good = isinstance(value, str) and _CSS_VALUE.fullmatch(value) is not None
-    if not good or str(value).count("(") != str(value).count(")"):
+    text = str(value)  # a comment in it would swallow the rest of the style
+    if not good or text.count("(") != text.count(")") or "/*" in text or "*/" in text:
         raise ConfigurationError(f"Landing.theme[{name!r}] is no plain CSS value")
 
 

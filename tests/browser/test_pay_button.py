@@ -45,7 +45,7 @@ def test_J08_X11_any_text_reaches_the_window_as_it_was_and_nothing_else_runs(
     expect(page.locator("script")).to_have_count(3)  # the data, the module and the SDK
     expect(page.locator("button")).to_have_text(NASTY)
     shop.click(page, "approve")
-    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    expect(page.locator("h1")).to_have_text("결제가 완료되었습니다")
     (attempt,) = shop.attempts
     assert (attempt.merchant_uid, attempt.amount, attempt.name) == (NUMBER, PRICE, NASTY[:40])
     wire = attempt.wire()
@@ -66,7 +66,7 @@ def test_J07_two_buttons_of_one_order_open_one_window(
     expect(second).to_be_disabled()
     window = page.frame_locator("#imp-sandbox-window iframe")
     window.locator("button[formaction$='/approve']").click()
-    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    expect(page.locator("h1")).to_have_text("결제가 완료되었습니다")
     assert len(shop.attempts) == 1
     shop.gateway.sandbox.webhooks.deliver()
     assert shop.told == ["on_paid"]
@@ -84,7 +84,7 @@ def test_J07_two_buttons_of_two_orders_pay_each_its_own(
         page.click(button)
         window = page.frame_locator("#imp-sandbox-window iframe")
         window.locator("button[formaction$='/approve']").click()
-        expect(page.locator("h1")).to_have_text("일반 결제 성공")
+        expect(page.locator("h1")).to_have_text("결제가 완료되었습니다")
         assert page.url.endswith(f"&merchant_uid={number}")
         page.goto(shop.url)
     assert [each.merchant_uid for each in shop.attempts] == [OTHER, NUMBER]
@@ -115,7 +115,7 @@ def test_J06_a_page_sells_whatever_jquery_it_has(
     version = VERSIONS.get(what, "1.12.4" if options else None)
     assert found == ["function" if version and what != "noConflict" else "undefined", version]
     shop.click(page, "approve")
-    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    expect(page.locator("h1")).to_have_text("결제가 완료되었습니다")
     shop.gateway.sandbox.webhooks.deliver()
     assert shop.told == ["on_paid"]
 
@@ -138,7 +138,7 @@ def test_J03_on_a_phone_the_buyer_comes_back_by_redirect_without_a_callback(
     page = shop.open(new_visit(user_agent=phone, viewport={"width": 390, "height": 800}).page())
     page.locator("button").click()
     page.locator("button[formaction$='/approve']").click()
-    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    expect(page.locator("h1")).to_have_text("결제가 완료되었습니다")
     assert page.url.startswith(f"{shop.url}/payments/redirect?imp_uid=")
     shop.gateway.sandbox.webhooks.deliver()
     assert shop.told == ["on_paid"]

@@ -103,7 +103,7 @@ def test_while_nothing_is_known_the_buyer_asks_again_by_the_same_address(
         expect(again).to_have_css("outline-style", "solid")
         page.keyboard.press("Enter")
         page.wait_for_load_state()
-    expect(page.get_by_role("heading")).to_have_text("일반 결제 성공")
+    expect(page.get_by_role("heading")).to_have_text("결제가 완료되었습니다")
     expect(page.get_by_role("link", name="다시 확인하기")).to_have_count(0)
     assert [url for url in served.asked if "favicon" not in url] == [ADDRESS] * 3
 

@@ -70,7 +70,7 @@ def test_pasted_code_sells(
     expect(page.locator("#pay-status")).to_contain_text("한도초과")  # the PG's own words
     expect(page.locator("#pay")).to_be_enabled()
     shop.click(page, "approve")
-    expect(page.locator("h1")).to_have_text("일반 결제 성공")
+    expect(page.locator("h1")).to_have_text("결제가 완료되었습니다")
     first, second = sorted(shop.attempts, key=lambda attempt: attempt.status)
     assert (first.status, second.status) == ("failed", "paid")
     assert (second.merchant_uid, second.amount) == (NUMBER, PRICE)

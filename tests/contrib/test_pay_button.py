@@ -362,3 +362,30 @@ def test_in_django_the_setting_holds_it_all() -> None:
         pytest.raises(ConfigurationError, match=r'IMP_VERIFY\["CHECKOUT"\]: Checkout\.user_code'),
     ):
         imp_verify_button(django_request(), ORDER)
+
+
+def django_page(template: str, **context: Any) -> str:
+    from django.template import Context, Engine
+
+    with override_settings(IMP_VERIFY={"VERIFIER": plain()}, ROOT_URLCONF=site):
+        engine = Engine(
+            libraries={"imp_verify": "imp_verify.contrib.django.templatetags.imp_verify"}
+        )
+        made = engine.from_string("{% load imp_verify %}" + template)
+        page: str = made.render(Context(context))
+    return page
+
+
+def test_in_django_a_text_may_be_one_that_is_translated_late() -> None:
+    page = django_page(
+        '{% imp_verify_button number name=_("payment") label=_("<payment>") %}',
+        number=ORDER,
+        request=django_request(),
+    )
+    assert '"name":"payment"' in page
+    assert ">&lt;payment&gt;</button>" in page
+
+
+def test_in_django_a_template_without_the_request_is_told_so() -> None:
+    with pytest.raises(ConfigurationError, match=r"context_processors\.request"):
+        django_page("{% imp_verify_button number %}", number=ORDER)

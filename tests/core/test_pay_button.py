@@ -536,7 +536,10 @@ def test_X11_no_text_closes_its_script(text: str) -> None:
         assert (readable in raw) is (readable in text)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(), st.lists))
+WHOLE = st.integers(-(2**53), 2**53)
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text() | WHOLE, st.lists))
 def test_any_json_comes_back_as_it_was(value: object) -> None:
     text = to_json({"a": value})
     assert json.loads(text) == {"a": value}
@@ -553,6 +556,14 @@ def test_a_decimal_is_written_exactly_and_without_an_exponent(value: Decimal) ->
         return
     assert re.fullmatch(r"[0-9]+(\.[0-9]+)?", text)
     assert Decimal(text) == value == Decimal(repr(json.loads(text)))
+
+
+@pytest.mark.parametrize("value", [2**53 + 1, -(2**53) - 1, 10**400])
+def test_a_whole_number_that_a_browser_would_change_is_refused(value: int) -> None:
+    with pytest.raises(InvalidRequest, match=r"^user has more digits"):
+        to_json({"custom_data": {"user": value}})
+    with pytest.raises(InvalidRequest, match=r"^tax_free has more digits"):
+        button(shop(), "ORD-1001", tax_free=value)
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ def test_a_landing_left_out_is_none() -> None:
         *({"accent": 5}, {"accent": ""}, {"accent": "red;color:blue"}, {"accent": "red}body{x"}),
         *({"accent": "</style>"}, {"accent": "url(//evil.test"}, {"font": '"A"'}, {"font": "a\nb"}),
         *({"accent": "a" * 201}, {"accent": "\\72 ed"}, {"accent": "red!important"}),
+        *({"accent": "red /* brand"}, {"accent": "red */"}),
     ],
     ids=ascii,
 )

@@ -35,7 +35,9 @@ def test_every_picture_is_there_and_shown_in_one_readme() -> None:
     shown = [
         name
         for readme in READMES
-        for name in re.findall(r"\]\((docs/[^)]+)\)", (ROOT / readme).read_text(encoding="utf-8"))
+        for name in re.findall(
+            r"\]\((docs/images/[^)]+)\)", (ROOT / readme).read_text(encoding="utf-8")
+        )
     ]
     there = [f"docs/images/{path.name}" for path in (ROOT / "docs" / "images").iterdir()]
     assert sorted(shown) == sorted(there)

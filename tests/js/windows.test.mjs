@@ -114,6 +114,75 @@ for (const file of FILES) {
       assert.equal(page.button.disabled, true);
     });
 
+    test("a second window that takes up the first one's payment is asked about too", async () => {
+      const page = await open();
+      await page.pay([[400, { status: "failed" }]]);
+      await page.click();
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal(page.posts.length, 2);
+      assert.deepEqual(page.events.at(-1), ["result", "success"]);
+      assert.equal(page.went.length, 1);
+    });
+
+    describe("what another attempt of the order left is not undone", () => {
+      // The first window was given up, and calls back while the second is open.
+      const twoWindows = async (...answers) => {
+        const page = await open();
+        page.document.addEventListener("imp-verify:result", (event) => event.preventDefault());
+        await page.click();
+        await page.tick(100);
+        await page.click();
+        page.answers.push(...answers);
+        await page.reply({ imp_uid: IMP_UID }, page.opened[0]);
+        return page;
+      };
+      const failed = [400, { status: "failed" }];
+      const stays = async (page, word) => {
+        assert.deepEqual(page.events.at(-1), ["result", word]);
+        assert.equal(page.button.disabled, true);
+        await page.click();
+        assert.equal(page.opened.length, 2, "it is not offered again");
+      };
+
+      for (const [what, reply] of [
+        ["fails", { imp_uid: OTHER, error_msg: "한도 초과" }],
+        ["is closed", { imp_uid: null, error_msg: "닫힘" }],
+      ]) {
+        test(`a paid order stays paid when the second window ${what}`, async () => {
+          const page = await twoWindows([200, { status: "success" }], failed);
+          await page.reply(reply);
+          assert.equal(page.said, "결제가 완료되었습니다.");
+          await stays(page, "success");
+        });
+      }
+
+      test("a paid order stays paid when the second window is just gone", async () => {
+        const page = await twoWindows([200, { status: "success" }]);
+        await page.tick(100);
+        await stays(page, "success");
+      });
+
+      test("what is not known of the first payment outlives the failure of a second", async () => {
+        const page = await twoWindows(...Array(6).fill("fault"), failed);
+        await page.reply({ imp_uid: OTHER });
+        await page.tick(100);
+        await stays(page, "unavailable");
+        assert.equal(page.window.sessionStorage["imp-verify:ORD-1001"], IMP_UID);
+        page.answers.push(failed);
+        await page.pageshow(true);
+        assert.equal(page.posts.at(-1).body.imp_uid, IMP_UID);
+        assert.equal(page.button.disabled, false, "the server said that the first failed");
+      });
+
+      test("a second window that is closed waits for what becomes of the first", async () => {
+        const page = await twoWindows("fault");
+        await page.reply({ imp_uid: null, error_msg: "닫힘" });
+        assert.deepEqual(page.events.at(-1), ["change", "unavailable"]);
+        await page.tick(1);
+        await stays(page, "success");
+      });
+    });
+
     test("J03 back from the payment page without a result the button works again", async () => {
       const page = await open();
       await page.click();

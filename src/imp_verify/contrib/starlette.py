@@ -37,7 +37,8 @@ def template_button(verifier: AsyncVerifier, *, prefix: str = "/payments") -> Ca
     follow.
 
     Args:
-        prefix: Where the endpoints are mounted in the application.
+        prefix: Where the endpoints are mounted, seen from the outermost application: for one that
+            is itself mounted at /shop, "/shop/payments". The server's root_path is put before it.
     """
     from jinja2 import pass_context
 

@@ -45,8 +45,8 @@ def to_json(value: object, name: str = "") -> str:
         return "{" + ",".join(f"{key}:{each}" for key, each in pairs) + "}"
     if isinstance(value, list | tuple):
         return "[" + ",".join(to_json(each, name) for each in value) + "]"
-    if isinstance(value, Decimal):
-        return _number(value, name)
+    if isinstance(value, Decimal | int) and not isinstance(value, bool):
+        return _number(Decimal(value), name)
     try:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError):
@@ -59,7 +59,7 @@ def _escape(found: re.Match[str]) -> str:
 
 def _number(value: Decimal, name: str) -> str:
     # What the browser reads is a binary float. If that is another number than the one meant, the
-    # gateway would be asked for another amount than the order's.
+    # gateway would be asked for another amount than the order's, or be told another id.
     if not value.is_finite() or Decimal(repr(float(value))) != value:
         raise InvalidRequest(f"{name or 'a number'} has more digits than a browser can carry")
     return format(value, "f")

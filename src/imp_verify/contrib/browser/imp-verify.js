@@ -130,8 +130,8 @@
   const sleep = (seconds) => new Promise((wake) => window.setTimeout(wake, seconds * 1000));
   const list = (selector, root) => Array.from(root.querySelectorAll(selector));
   const opened = (order) => current && current.order === order;
-  const locked = (order) =>
-    opened(order) || order.checks || (order.result && !AGAIN.includes(order.result.status));
+  const over = (order) => order.result && !AGAIN.includes(order.result.status);
+  const locked = (order) => opened(order) || order.checks || over(order);
 
   function say(status, config) {
     const text = TEXTS[status];
@@ -141,8 +141,8 @@
 
   function checked(config) {
     const params = config.params;
-    const optional = [params.notice_url, params.confirm_url].filter(Boolean);
-    const addresses = [params.m_redirect_url].concat(...optional);
+    const optional = [].concat(params.notice_url || [], params.confirm_url || []);
+    const addresses = [params.m_redirect_url, ...optional];
     const wrong = (what) => {
       throw new TypeError("imp-verify: wrong " + what);
     };
@@ -167,9 +167,10 @@
   function remembered(order, impUid) {
     const key = "imp-verify:" + order.number;
     try {
-      if (impUid) window.sessionStorage.setItem(key, impUid);
-      else if (impUid === "") window.sessionStorage.removeItem(key);
-      return window.sessionStorage.getItem(key);
+      const storage = window.sessionStorage;
+      if (impUid) storage.setItem(key, impUid);
+      if (impUid === "") storage.removeItem(key);
+      return storage.getItem(key);
     } catch (blocked) {
       // Storage is switched off: only this convenience is lost.
       return null;
@@ -182,7 +183,7 @@
     const order = view.order;
     const message = order.last.message || (trouble && say(trouble, order.config));
     view.button.disabled = Boolean(view.loads || locked(order));
-    view.button.setAttribute("aria-busy", String(Boolean(opened(order) || order.checks)));
+    view.button.setAttribute("aria-busy", Boolean(opened(order) || order.checks));
     // Written only when it is news, or a screen reader says it again.
     if (view.said.textContent !== message) view.said.textContent = message;
   }
@@ -203,13 +204,19 @@
     );
   }
 
-  function end(order, status, message) {
-    const resolve = order.resolve;
+  function end(order, status, message, impUid) {
+    const before = order.result;
+    // A window that went without a payment: the one that is asked about ends it.
+    if (order.checks && !impUid) return;
+    // And what is paid, or may be, is not undone by another attempt that came to nothing.
+    if (over(order) && AGAIN.includes(status) && before.imp_uid !== impUid) {
+      ({ status, message } = before);
+      remembered(order, (order.impUid = before.imp_uid));
+    }
     order.promise = null;
-    order.result = { status };
+    order.result = result(order, status, message);
     const go = tell(order, "result", status, message);
-    order.result = order.last;
-    resolve(order.last);
+    order.resolve(order.last);
     if (go && order.button && DONE.includes(status)) {
       // The same way that a buyer on a phone comes back, with the same landing.
       const [address, ...fragment] = order.config.params.m_redirect_url.split("#");
@@ -268,7 +275,7 @@
       if (!again || asked === WAITS.length) {
         order.checks -= 1;
         if (!again) remembered(order, "");
-        return end(order, status, AGAIN.includes(status) && complaint);
+        return end(order, status, AGAIN.includes(status) && complaint, impUid);
       }
       tell(order, "change", word);
       await sleep(Math.min(LONGEST_WAIT, Math.max(WAITS[asked], wait)));
@@ -297,9 +304,10 @@
     const waited = current === attempt;
     if (waited) current = null;
     if (impUid) {
-      // Also where the window was given up before.
+      // Also where the window was given up before; and a window that takes up an earlier attempt
+      // has news of it.
       const complaint = message || (wrong && say("failed", order.config));
-      if (!order.asked.has(impUid)) complete(order, impUid, complaint);
+      if (waited || !order.asked.has(impUid)) complete(order, impUid, complaint);
     } else if (waited) {
       end(order, "refused", message);
     }
@@ -337,9 +345,10 @@
 
   function request(order) {
     const attempt = { order };
-    const params = Object.assign({}, order.config.params);
-    Object.keys(params).forEach((name) => {
-      if (params[name] === null) delete params[name];
+    const given = order.config.params;
+    const params = {};
+    Object.keys(given).forEach((name) => {
+      if (given[name] !== null) params[name] = given[name];
     });
     const promise = begin(order);
     current = attempt;
@@ -364,11 +373,11 @@
     if (order.promise) return order.promise;
     if (locked(order)) return order.result;
     order.button = button;
-    if (!current && window.IMP) {
+    if (current) return result(order, "busy");
+    if (window.IMP) {
       initialise(config);
       return request(order);
     }
-    if (current) return result(order, "busy");
     trouble = "loading";
     order.last = {};
     views.forEach(draw);
@@ -487,10 +496,11 @@
 
   // The browser brought the page back as it was left for the window.
   window.addEventListener("pageshow", (event) => {
-    if (event.persisted && current) gone();
+    if (!event.persisted) return;
+    if (current) gone();
     orders.forEach((order) => {
       const unknown = order.result && order.result.status === "unavailable";
-      if (event.persisted && unknown && !order.checks) complete(order, order.impUid);
+      if (unknown && !order.checks) complete(order, order.impUid);
     });
   });
 

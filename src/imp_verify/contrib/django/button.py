@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.utils.functional import Promise
 
 from ... import ConfigurationError
 from ..browser import Markup, Place, button
@@ -38,6 +39,8 @@ def imp_verify_button(
     accepted = [request.headers.get("Accept-Language", "")]
     given = _nonce(request) if nonce is None else nonce
     place = Place.of(path, get_script_prefix(), given, accepted)
+    # `_("...")` in a template is translated late, and JSON takes text only.
+    options = {name: str(v) if isinstance(v, Promise) else v for name, v in options.items()}
     return button(get_verifier(), order, place=place, **options)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 
+from .... import ConfigurationError
 from .. import button
 
 __all__ = ["imp_verify_button", "register"]
@@ -15,5 +16,14 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def imp_verify_button(context: Any, order: Any, **options: Any) -> str:
-    """Make the pay button of an order; see `imp_verify.contrib.django.button`."""
+    """Make the pay button of an order; see `imp_verify.contrib.django.button`.
+
+    Raises:
+        ConfigurationError: The template has no `request`.
+    """
+    if "request" not in context:
+        raise ConfigurationError(
+            "the pay button needs the request in its template: render(request, ...) with "
+            "django.template.context_processors.request"
+        )
     return button.imp_verify_button(context["request"], order, **options)
