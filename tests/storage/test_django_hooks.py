@@ -241,6 +241,16 @@ def test_a_hold_is_kept_where_it_gives_no_reason(
     assert run(using, "SELECT change_key FROM told") == [(FIRST,)]
 
 
+def test_a_hold_asks_who_paid_this_order_not_what_else_the_payment_paid(make: Make) -> None:
+    shop = make()
+    elsewhere = ExpectedPayment("ORD-9", PRICE)
+    shop.put(elsewhere)
+    assert shop.django.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+    assert shop.django.settle(paid_outcome(SECOND, elsewhere)) is Settled.NEW
+    assert shop.django.hold(ASKED, SECOND) == "already_paid"
+    assert shop.django.hold(elsewhere, SECOND) is None
+
+
 def test_a_connection_that_does_not_commit_is_refused(make: Make, using: str) -> None:
     shop = make()
     transaction.set_autocommit(False, using)

@@ -400,6 +400,17 @@ if sys.version_info >= (3, 12):  # the driver has had such a mode since
         shop.close()
 
 
+@pytest.mark.parametrize("driver", ["pysqlite", "aiosqlite"])
+def test_a_sqlite_engine_that_would_not_roll_back_is_refused(tmp_path: Path, driver: str) -> None:
+    """What a hook left undone would be committed by whoever borrows the connection next."""
+    options = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    cleared(tmp_path / "shop.db")
+    shop = SqlShop(Variant(driver), tmp_path / "shop.db", options=options)
+    with Trial(shop) as trial, pytest.raises(StoreError, match="commits after every"):
+        _ = trial.ask("settle", paid_outcome(FIRST, ASKED))
+    shop.close()
+
+
 # What a store is given
 
 

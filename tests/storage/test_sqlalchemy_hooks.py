@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session
 
@@ -212,6 +212,28 @@ def test_a_session_whose_last_flush_fails_keeps_nothing(make: Make) -> None:
     with pytest.raises(IntegrityError):
         _ = deliver(shop)
     assert shop.kept() == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("variant", variants(source="session", kind="postgresql"), ids=str)
+def test_an_error_that_a_listener_swallows_before_the_commit_keeps_nothing(make: Make) -> None:
+    """PostgreSQL would answer COMMIT with a rollback, and no driver says so."""
+    afterwards: list[str] = []
+
+    async def hook(outcome: Outcome, session: Any) -> Callable[[], object]:
+        await tell("on_paid", outcome, session)
+
+        @event.listens_for(getattr(session, "sync_session", session), "before_commit")
+        def careless(session: Session) -> None:
+            with contextlib.suppress(SQLAlchemyError):
+                session.execute(text("SELECT * FROM nowhere"))
+
+        return lambda: afterwards.append("told")
+
+    shop = make(on_paid=hook)
+    with pytest.raises(StoreError, match="rolled back under the hook"):
+        _ = deliver(shop)
+    assert shop.kept() == (0, 0, 0, 0)
+    assert afterwards == []
 
 
 # What a hook returns

@@ -210,6 +210,37 @@ def test_a_hold_that_gives_a_reason_is_undone_and_one_that_does_not_is_kept(make
         assert trial.ask("hold", ASKED, SECOND) == "already_paid"
 
 
+def test_a_hold_asks_who_paid_this_order_not_what_else_the_payment_paid(make: Make) -> None:
+    shop = make()
+    elsewhere = ExpectedPayment("ORD-9", PRICE)
+    shop.put(ASKED)
+    shop.put(elsewhere)
+    with Trial(shop) as trial:
+        assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is Settled.NEW
+        assert trial.ask("settle", paid_outcome(SECOND, elsewhere)) is Settled.NEW
+        assert trial.ask("hold", ASKED, SECOND) == "already_paid"
+        assert trial.ask("hold", elsewhere, SECOND) is None
+
+
+@pytest.mark.parametrize("variant", ON_MYSQL, ids=str)
+def test_text_of_the_gateway_is_kept_whatever_the_connections_character_set(
+    variant: Variant, place: Callable[[str], Any]
+) -> None:
+    address = place(variant.kind)
+    cleared(address)
+    options = {"connect_args": {"charset": "latin1"}}
+    shop = SqlShop(variant, address, options=options)
+    shop.put(ASKED)
+    outcome = paid_outcome(FIRST, ASKED)
+    assert outcome.payment is not None
+    payment = replace(outcome.payment, pay_method="vbank", raw={"vbank_name": "우리은행"})
+    bank = store_metadata.tables["imp_receipts"].c.vbank_name
+    with Trial(shop) as trial:
+        assert trial.ask("settle", replace(outcome, payment=payment)) is Settled.NEW
+    assert shop.read(select(bank)) == [("우리은행",)]
+    shop.close()
+
+
 def test_what_expected_writes_outside_of_a_transaction_is_not_kept(make: Make) -> None:
     async def careless(merchant_uid: str, transaction: Any) -> int:
         query = update(orders).values(open=False)

@@ -88,8 +88,7 @@ class MemoryStore(OrderStore):
         """See `OrderStore.hold`."""
         with transaction_is_open(), self._lock:
             order = expected.merchant_uid
-            itself = "paid" in self._known.get(imp_uid, {})
-            if order in self._was_paid and not itself:
+            if self._load(Load(imp_uid, order, True)).is_taken(order):
                 return ALREADY_PAID
             if self._functions.hold is None:
                 return None

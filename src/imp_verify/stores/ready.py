@@ -133,6 +133,13 @@ class Loaded:
     others_wait: bool = False
     known: Mapping[str, Any] | None = None
 
+    def is_taken(self, merchant_uid: str) -> bool:
+        """Whether the order was paid, now or ever, by another payment than the one that was
+        loaded. What that one paid elsewhere does not count."""
+        receipt: Receipt | None = self.receipt
+        here = receipt is not None and receipt.merchant_uid == merchant_uid
+        return self.was_paid and not (here and str(Verdict.PAID) in (self.known or {}))
+
 
 @dataclass(frozen=True, slots=True)
 class Load(Effect[Loaded]):

@@ -183,7 +183,7 @@ class SqliteStore(OrderStore):
 
         def hold(db: Connection) -> tuple[bool, str | None]:
             before = _load(db, Load(imp_uid, expected.merchant_uid, True))
-            if before.was_paid and str(Verdict.PAID) not in (before.known or {}):
+            if before.is_taken(expected.merchant_uid):
                 return False, ALREADY_PAID
             if self._functions.hold is None:
                 return False, None

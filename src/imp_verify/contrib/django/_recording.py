@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from django.db.transaction import on_commit
 
-from ... import ExpectedPayment, Outcome, Settled, Verdict
+from ... import ExpectedPayment, Outcome, Settled
 from ..._flow import run
 from ...stores import ready
 from ...stores.ready import Ask, Functions, Load, Recorded, Save, Tell
@@ -53,7 +53,7 @@ def hold(functions: Functions[str], using: str, expected: ExpectedPayment, imp_u
 
     def work(owned: bool) -> tuple[bool, Answer]:
         before = load(using, Load(imp_uid, expected.merchant_uid, True), owned=owned)
-        if before.was_paid and str(Verdict.PAID) not in (before.known or {}):
+        if before.is_taken(expected.merchant_uid):
             return False, ready.ALREADY_PAID
         if functions.hold is None:
             return False, None

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import (
 
 from ..._flow import run_async
 from ...errors import ConfigurationError, StoreError
-from ...models import ExpectedPayment, Outcome, Receipt, Settled, Verdict
+from ...models import ExpectedPayment, Outcome, Receipt, Settled
 from .. import AsyncOrderStore, Expected, outside_transactions, transaction_is_open
 from ..ready import (
     ALREADY_PAID,
@@ -145,7 +145,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
         async def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
             load = Load(imp_uid, expected.merchant_uid, True)
             before = await given.run_sync(_call, transaction.load, load)
-            if before.was_paid and str(Verdict.PAID) not in (before.known or {}):
+            if before.is_taken(expected.merchant_uid):
                 return False, ALREADY_PAID
             if self._functions.hold is None:
                 return False, None

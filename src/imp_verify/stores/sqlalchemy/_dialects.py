@@ -106,6 +106,8 @@ class _Sqlite:
         driver: Any = connection.connection.driver_connection
         if getattr(getattr(driver, "_conn", driver), "autocommit", None) is True:
             raise StoreError(_NO_TRANSACTION)  # the driver's commit() does nothing then
+        if connection.dialect.skip_autocommit_rollback:
+            _refuse_autocommit(connection)  # what fails would stay open, for whoever is next
         if driver.in_transaction:  # by a listener of the shop's or the driver itself, lockless
             _ = connection.exec_driver_sql("ROLLBACK")
         _ = connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from ..._flow import run
 from ...errors import ConfigurationError, StoreError
-from ...models import ExpectedPayment, Outcome, Receipt, Settled, Verdict
+from ...models import ExpectedPayment, Outcome, Receipt, Settled
 from .. import Expected, OrderStore, outside_transactions, transaction_is_open
 from ..ready import (
     ALREADY_PAID,
@@ -140,7 +140,7 @@ class SqlAlchemyStore(OrderStore):
 
         def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
             before = transaction.load(Load(imp_uid, expected.merchant_uid, True))
-            if before.was_paid and str(Verdict.PAID) not in (before.known or {}):
+            if before.is_taken(expected.merchant_uid):
                 return False, ALREADY_PAID
             if self._functions.hold is None:
                 return False, None

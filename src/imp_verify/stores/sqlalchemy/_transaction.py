@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import ExecutableDDLElement
@@ -157,7 +157,11 @@ class Transaction:
         if isinstance(self._given, Session):
             with self.guarded():
                 self._given.flush()
-        self._check()
+            # After the shop's own listeners: one that swallows an error would have PostgreSQL
+            # answer COMMIT with a rollback, and say nothing.
+            event.listen(self._given, "before_commit", lambda _: self._check())
+        else:
+            self._check()
         self._given.commit()
 
     def _check(self) -> None:
