@@ -12,9 +12,10 @@ PYTHON := $(shell PATH='$(PATH)'; for p in $(candidates); do \
 # Test environments for the Pythons at hand, oldest first.
 pys := $(shell PATH='$(PATH)'; for v in 11 12 13 14; do \
 	python3.$$v -c '$(usable)' 2>/dev/null && echo py3$$v; done; true)
-# What one Python is enough for: browsers, and servers and databases at length.
-ONCE = tests/browser tests/js tests/crashes tests/soak tests/contrib/test_hostile_clients.py \
-	tests/storage/test_contract_finds_faults.py
+# What one Python is enough for: browsers, servers, databases and processes that die.
+ONCE = tests/browser tests/js tests/crashes tests/soak \
+	tests/contrib/test_hostile_clients.py tests/contrib/test_answers_over_sockets.py \
+	tests/storage/test_contract_finds_faults.py $(wildcard tests/storage/test_sqlalchemy*.py)
 TOX = .venv-dev/bin/tox run
 # Tools for imp-verify.js alone; without npm its tests in node are skipped and say so.
 NODE_TOOLS = tests/js/node_modules/.package-lock.json
@@ -32,7 +33,8 @@ demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 
 test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the newest Python at hand, most on the oldest, lint, types, coverage
 	$(TOX) -e lint,typing,$(lastword $(pys)),bare -- $(ARGS)
-	$(if $(word 2,$(pys)),$(TOX) -e $(firstword $(pys)) -- $(ONCE:%=--ignore=%) $(ARGS))
+	$(if $(word 2,$(pys)),$(TOX) -x 'testenv:$(firstword $(pys)).commands=pytest {[parallel]workers} {posargs}' \
+		-e $(firstword $(pys)) -- $(ONCE:%=--ignore=%) $(ARGS))
 	$(TOX) -e coverage
 
 test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself

@@ -175,7 +175,7 @@ def test_a_failure_is_the_pages_own_to_tell_and_changes_nothing(shop: Shop, open
 @pytest.mark.parametrize(
     ("way", "action", "said"),
     [
-        ("jquery", "approve", "일반 결제 성공"),
+        ("jquery", "approve", "결제가 완료되었습니다"),
         ("vue", "decline", "결제에 실패했습니다"),
     ],
 )

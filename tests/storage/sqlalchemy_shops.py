@@ -108,9 +108,7 @@ def variants(**wanted: object) -> list[Variant]:
         Variant("aiosqlite", "engine"),
         Variant("psycopg", "engine"),
         Variant("asyncpg", "session"),
-        Variant("pymysql", "engine", threaded=True),
         Variant("mysqldb", "session"),
-        Variant("asyncmy", "engine"),
     ]
     if ALL:
         product_ = product(KINDS, ("engine", "session"), (False, True))

@@ -35,6 +35,11 @@ class TestDjangoStore(OrderStoreContract):
         yield shop
         shop.close()
 
+    # The lines are the same on every database, and each takes a process.
+    @pytest.mark.parametrize("shop", EVERY if ALL else USUAL[:1], ids=str, indirect=True)
+    def test_a_process_may_die_between_any_two_lines(self, shop: TrialShop) -> None:
+        super().test_a_process_may_die_between_any_two_lines(shop)
+
 
 class TestReady:
     """The tests of every ready-made store, which are functions there."""

@@ -9,8 +9,9 @@ from imp_verify.testing import OrderStoreContract, TrialShop
 from tests.storage.sqlalchemy_shops import POOLED, Variant, making, variants
 from tests.support.databases import ALL
 
-THREADED = [Variant("pysqlite", "engine", threaded=True), Variant("psycopg", threaded=True)]
-EVERY = list(dict.fromkeys([*variants(), *THREADED]))
+FEW = [Variant("aiosqlite"), Variant("psycopg"), Variant("psycopg", threaded=True)]
+FEW.append(Variant("mysqldb", "session"))
+EVERY = variants() if ALL else FEW
 DIES_ANYWHERE = [Variant("psycopg"), Variant("aiosqlite")]
 """Where a process is killed at one line after another, unless all databases are asked for: that
 takes a process for each line, and the lines are the same on every database."""

@@ -39,7 +39,7 @@ def imp_verify_button(
     accepted = [request.headers.get("Accept-Language", "")]
     given = _nonce(request) if nonce is None else nonce
     place = Place.of(path, get_script_prefix(), given, accepted)
-    # `_("...")` in a template is translated late, and JSON takes text only.
+    # What a template calls `_` with is translated late, and JSON takes text only.
     options = {name: str(v) if isinstance(v, Promise) else v for name, v in options.items()}
     return button(get_verifier(), order, place=place, **options)
 
