@@ -31,13 +31,12 @@ help: ## what there is
 demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 	@.venv/bin/imp-verify demo $(ARGS)
 
-test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the newest Python at hand, most on the oldest, lint, types, coverage
+test: export IMP_VERIFY_RUN = python -m
+test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the newest Python at hand, most on the oldest, lint, types
 	$(TOX) -e lint,typing,$(lastword $(pys)),bare -- $(ARGS)
-	$(if $(word 2,$(pys)),$(TOX) -x 'testenv:$(firstword $(pys)).commands=pytest {[parallel]workers} {posargs}' \
-		-e $(firstword $(pys)) -- $(ONCE:%=--ignore=%) $(ARGS))
-	$(TOX) -e coverage
+	$(if $(word 2,$(pys)),$(TOX) -e $(firstword $(pys)) -- $(ONCE:%=--ignore=%) $(ARGS))
 
-test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself
+test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself, coverage
 	$(TOX) -- $(ARGS)
 
 dev: .venv-dev/stamp ## an environment on the sources, to run one test at once: .venv-edit/bin/pytest
