@@ -13,9 +13,9 @@ PYTHON := $(shell PATH='$(PATH)'; for p in $(candidates); do \
 pys := $(shell PATH='$(PATH)'; for v in 11 12 13 14; do \
 	python3.$$v -c '$(usable)' 2>/dev/null && echo py3$$v; done; true)
 # What one Python is enough for: browsers, servers, databases and processes that die.
-ONCE = tests/browser tests/js tests/crashes tests/soak \
-	tests/contrib/test_hostile_clients.py tests/contrib/test_answers_over_sockets.py \
-	tests/storage/test_contract_finds_faults.py $(wildcard tests/storage/test_sqlalchemy*.py)
+ONCE = tests/browser tests/js tests/crashes tests/soak tests/storage tests/examples \
+	$(addprefix tests/contrib/test_,hostile_clients.py answers_over_sockets.py) \
+	$(addprefix tests/contrib/test_,behind_middlewares.py after_a_fork.py)
 TOX = .venv-dev/bin/tox run
 # Tools for imp-verify.js alone; without npm its tests in node are skipped and say so.
 NODE_TOOLS = tests/js/node_modules/.package-lock.json

@@ -378,12 +378,12 @@ def django_page(template: str, **context: Any) -> str:
 
 def test_in_django_a_text_may_be_one_that_is_translated_late() -> None:
     page = django_page(
-        '{% imp_verify_button number name=_("payment") label=_("<payment>") %}',
+        '{% imp_verify_button number name=_("oak chair") label=_("<oak chair>") %}',
         number=ORDER,
         request=django_request(),
     )
-    assert '"name":"payment"' in page
-    assert ">&lt;payment&gt;</button>" in page
+    assert '"name":"oak chair"' in page
+    assert ">&lt;oak chair&gt;</button>" in page
 
 
 def test_in_django_a_template_without_the_request_is_told_so() -> None:
