@@ -12,9 +12,9 @@ PYTHON := $(shell PATH='$(PATH)'; for p in $(candidates); do \
 # Test environments for the Pythons at hand, oldest first.
 pys := $(shell PATH='$(PATH)'; for v in 11 12 13 14; do \
 	python3.$$v -c '$(usable)' 2>/dev/null && echo py3$$v; done; true)
-# What one Python is enough for: browsers, servers, databases and processes that die.
-ONCE = tests/browser tests/js tests/crashes tests/soak tests/storage tests/examples \
-	$(addprefix tests/contrib/test_,hostile_clients.py answers_over_sockets.py) \
+# What one Python is enough for: browsers, servers, clients, databases and processes that die.
+ONCE = tests/browser tests/js tests/crashes tests/soak tests/storage tests/examples tests/transports \
+	$(addprefix tests/contrib/test_,conformance.py hostile_clients.py answers_over_sockets.py) \
 	$(addprefix tests/contrib/test_,behind_middlewares.py after_a_fork.py)
 TOX = .venv-dev/bin/tox run
 # Tools for imp-verify.js alone; without npm its tests in node are skipped and say so.
