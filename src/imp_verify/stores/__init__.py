@@ -130,10 +130,16 @@ class _Transaction:
     """Whether a store's transaction is open. An object, so that a task started in it sees that it
     has ended."""
 
-    __slots__ = ("open",)
+    __slots__ = ("_token", "open")
 
-    def __init__(self) -> None:
+    def __enter__(self) -> None:
+        outside_transactions()
         self.open = True
+        self._token = _transaction.set(self)
+
+    def __exit__(self, *_: object) -> None:
+        self.open = False
+        _transaction.reset(self._token)
 
 
 _transaction: ContextVar[_Transaction | None] = ContextVar("imp_verify_transaction", default=None)
@@ -142,21 +148,13 @@ _hold_limits: ContextVar[tuple[float, float]] = ContextVar(
 )
 
 
-@contextmanager
-def transaction_is_open() -> Iterator[None]:
+def transaction_is_open() -> AbstractContextManager[None]:
     """Mark the code inside as running in a store's transaction: no gateway call may be made.
 
     Raises:
         StoreError: Another one is open: a hook is calling the store.
     """
-    outside_transactions()
-    mark = _Transaction()
-    token = _transaction.set(mark)
-    try:
-        yield
-    finally:
-        mark.open = False
-        _transaction.reset(token)
+    return _Transaction()
 
 
 def outside_transactions() -> None:

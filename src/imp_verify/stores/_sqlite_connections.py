@@ -10,8 +10,8 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
 from ..errors import ConfigurationError, StoreError
@@ -25,14 +25,29 @@ parent's locks."""
 
 
 class _Guard:
-    """SQLite asks it about every statement that is prepared, by whatever way it comes."""
+    """SQLite asks it about every statement that is prepared, by whatever way it comes. It is up
+    while a shop's function runs."""
 
-    __slots__ = ("_connection", "inside", "up")
+    __slots__ = ("_connection", "_inside", "up")
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = weakref.ref(connection)
+        self._connection: Callable[[], Connection | None] = weakref.ref(connection)
         self.up = False
-        self.inside = False
+        self._inside = False
+
+    def __enter__(self) -> None:
+        connection = self._connection()
+        self._inside = connection is not None and connection.in_transaction
+        self.up = True
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.up = False
+        connection = self._connection()
+        if connection is None:
+            return
+        connection.forget_factories()
+        if kind is None and connection.in_transaction is not self._inside:
+            raise StoreError("a hook began or ended a transaction on the store's connection")
 
     def __call__(self, action: int, *names: str | None) -> int:
         refused = self.up and (action == sqlite3.SQLITE_TRANSACTION or self._has_ended())
@@ -42,7 +57,7 @@ class _Guard:
         """Whether the transaction was rolled back under the hook, by a table's conflict clause for
         one: what it would write now would stay, without a record."""
         connection = self._connection()
-        return self.inside and connection is not None and not connection.in_transaction
+        return self._inside and connection is not None and not connection.in_transaction
 
 
 class Connection(sqlite3.Connection):
@@ -62,19 +77,10 @@ class Connection(sqlite3.Connection):
         """Whether no hook has changed how it commits; then the next transaction may have it."""
         return self.isolation_level is None and getattr(self, "autocommit", -1) == -1
 
-    @contextmanager
-    def guarded(self) -> Iterator[None]:
-        """Run a shop's function: it may read and write, and the transaction is open as before when
-        it returns."""
-        self._guard.inside = inside = self.in_transaction
-        self._guard.up = True
-        try:
-            yield
-        finally:
-            self._guard.up = False
-            self.forget_factories()
-        if self.in_transaction is not inside:
-            raise StoreError("a hook began or ended a transaction on the store's connection")
+    def guarded(self) -> AbstractContextManager[None]:
+        """Run a shop's function inside: it may read and write, and the transaction is open as
+        before when it returns."""
+        return self._guard
 
     def forget_factories(self) -> None:
         """Read rows as made again, whatever a shop's function has set."""

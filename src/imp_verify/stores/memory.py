@@ -9,12 +9,10 @@ from decimal import Decimal
 from typing import Unpack
 
 from .._flow import run
-from ..errors import StoreError
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled
-from . import Expected, OrderStore, transaction_is_open
+from . import Expected, transaction_is_open
 from .changes import handed_on
 from .ready import (
-    ALREADY_PAID,
     Ask,
     Expectation,
     Functions,
@@ -25,16 +23,14 @@ from .ready import (
     Recorded,
     Save,
     Tell,
-    check_time_to_begin,
-    check_time_to_hold,
     record,
-    run_afterwards,
 )
+from .ready_plain import ReadyStore, ask_to_hold, run_afterwards
 
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(OrderStore):
+class MemoryStore(ReadyStore):
     """Keeps orders and receipts in dictionaries under one lock.
 
     Args:
@@ -69,17 +65,6 @@ class MemoryStore(OrderStore):
         """See `OrderStore.expected`."""
         return self._functions.expected(merchant_uid, None)  # type: ignore[no-any-return]
 
-    def settle(self, outcome: Outcome) -> Settled:
-        """See `OrderStore.settle`."""
-        settled = self._record(outcome)
-        if settled is None:
-            raise StoreError("a settled outcome left nothing to keep")
-        return settled
-
-    def observe(self, outcome: Outcome) -> Settled | None:
-        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
-        return outcome.settled if outcome.settled is not None else self._record(outcome)
-
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
         return {uid: self._receipts[uid] for uid in imp_uids if uid in self._receipts}
@@ -87,15 +72,8 @@ class MemoryStore(OrderStore):
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
         with transaction_is_open(), self._lock:
-            order = expected.merchant_uid
-            if self._load(Load(imp_uid, order, True)).is_taken(order):
-                return ALREADY_PAID
-            if self._functions.hold is None:
-                return None
-            check_time_to_begin()
-            reason: str | None = self._functions.hold(expected, imp_uid, None)
-            check_time_to_hold()
-            return reason
+            before = self._load(Load(imp_uid, expected.merchant_uid, True))
+            return ask_to_hold(self._functions, before, expected, imp_uid, None)[1]
 
     def _record(self, outcome: Outcome) -> Settled | None:
         saved: list[Save] = []

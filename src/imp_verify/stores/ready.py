@@ -4,9 +4,8 @@ transaction. No database."""
 from __future__ import annotations
 
 import inspect
-import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
@@ -32,12 +31,10 @@ __all__ = [
     "details",
     "read_receipt",
     "record",
-    "run_afterwards",
     "text",
 ]
 
 T = TypeVar("T")
-_log = logging.getLogger("imp_verify")
 
 ALREADY_PAID = "already_paid"
 """A store's own refusal of a `hold`: a key, which the table of answers turns into words."""
@@ -215,20 +212,6 @@ def record(outcome: Outcome) -> Generator[Any, object, Recorded]:
     for name, told in change.hooks:
         afterwards.append((yield from Tell(name, told)))
     return Recorded(change.settled, tuple(afterwards))
-
-
-def run_afterwards(wanted: Iterable[object], outcome: Outcome) -> None:
-    """Call, after the commit, the functions that a plain store's hooks returned; a failure is
-    logged only."""
-    for function in wanted:
-        if not callable(function) or is_async_callable(function):
-            continue
-        try:
-            function()
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # even SystemExit: the payment is recorded, the answer unchanged
-            _log.exception("what a hook returned failed after the commit, for %s", outcome.key)
 
 
 def check_time_to_begin() -> None:

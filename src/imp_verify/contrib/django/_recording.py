@@ -12,6 +12,7 @@ from ... import ExpectedPayment, Outcome, Settled
 from ..._flow import run
 from ...stores import ready
 from ...stores.ready import Ask, Functions, Load, Recorded, Save, Tell
+from ...stores.ready_plain import ask_to_hold, run_afterwards
 from ._loading import load, recall
 from ._saving import save
 from ._transactions import in_transaction
@@ -42,7 +43,7 @@ def record(functions: Functions[str], using: str, outcome: Outcome) -> Settled |
 
         recorded: Recorded = run(ready.record(outcome), perform)
         if any(map(callable, recorded.afterwards)):
-            on_commit(partial(ready.run_afterwards, recorded.afterwards, outcome), using)
+            on_commit(partial(run_afterwards, recorded.afterwards, outcome), using)
         return bool(saved), recorded.settled
 
     return in_transaction(using, work)
@@ -53,13 +54,6 @@ def hold(functions: Functions[str], using: str, expected: ExpectedPayment, imp_u
 
     def work(owned: bool) -> tuple[bool, Answer]:
         before = load(using, Load(imp_uid, expected.merchant_uid, True), owned=owned)
-        if before.is_taken(expected.merchant_uid):
-            return False, ready.ALREADY_PAID
-        if functions.hold is None:
-            return False, None
-        ready.check_time_to_begin()
-        reason: Answer = functions.hold(expected, imp_uid, using)
-        ready.check_time_to_hold()
-        return reason is None, reason
+        return ask_to_hold(functions, before, expected, imp_uid, using)
 
     return in_transaction(using, work)

@@ -8,15 +8,16 @@ from typing import Any, Unpack
 
 from django.apps import apps
 
-from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled, StoreError
-from ...stores import Expected, OrderStore
+from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
+from ...stores import Expected
 from ...stores.ready import Expectation, Functions, Holder, HookArguments
+from ...stores.ready_plain import ReadyStore
 from .threads import hop, own_thread
 
 __all__ = ["DjangoStore"]
 
 
-class DjangoStore(OrderStore):
+class DjangoStore(ReadyStore):
     """Keeps orders and receipts in the tables `imp_orders`, `imp_receipts` and `imp_changes`,
     which `migrate` makes.
 
@@ -59,19 +60,6 @@ class DjangoStore(OrderStore):
         """See `OrderStore.expected`: a plain read."""
         return self._functions.expected(merchant_uid, self._using)  # type: ignore[no-any-return]
 
-    def settle(self, outcome: Outcome) -> Settled:
-        """See `OrderStore.settle`."""
-        settled: Settled | None = self._tables.record(self._functions, self._using, outcome)
-        if settled is None:
-            raise StoreError("a settled outcome left nothing to keep")
-        return settled
-
-    def observe(self, outcome: Outcome) -> Settled | None:
-        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
-        if outcome.settled is not None:
-            return outcome.settled
-        return self._tables.record(self._functions, self._using, outcome)  # type: ignore[no-any-return]
-
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
         return self._tables.recall(self._using, imp_uids)  # type: ignore[no-any-return]
@@ -79,6 +67,9 @@ class DjangoStore(OrderStore):
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
         return self._tables.hold(self._functions, self._using, expected, imp_uid)  # type: ignore[no-any-return]
+
+    def _record(self, outcome: Outcome) -> Settled | None:
+        return self._tables.record(self._functions, self._using, outcome)  # type: ignore[no-any-return]
 
     @property
     def _tables(self) -> Any:

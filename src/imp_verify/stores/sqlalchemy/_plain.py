@@ -12,11 +12,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from ..._flow import run
-from ...errors import ConfigurationError, StoreError
+from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
-from .. import Expected, OrderStore, outside_transactions, transaction_is_open
+from .. import Expected, outside_transactions, transaction_is_open
 from ..ready import (
-    ALREADY_PAID,
     Ask,
     Expectation,
     Functions,
@@ -26,11 +25,9 @@ from ..ready import (
     Recorded,
     Save,
     Tell,
-    check_time_to_begin,
-    check_time_to_hold,
     record,
-    run_afterwards,
 )
+from ..ready_plain import ReadyStore, ask_to_hold, run_afterwards
 from ._dialects import prepare
 from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
 
@@ -40,7 +37,7 @@ S = TypeVar("S", bound=Session)
 T = TypeVar("T")
 
 
-class SqlAlchemyStore(OrderStore):
+class SqlAlchemyStore(ReadyStore):
     """Keeps orders and receipts in the shop's own database (PostgreSQL, MySQL, MariaDB or SQLite),
     in the three tables of `metadata`.
 
@@ -118,17 +115,6 @@ class SqlAlchemyStore(OrderStore):
         with transaction_is_open(), self._borrow() as given, guarded_read(given):
             return self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
 
-    def settle(self, outcome: Outcome) -> Settled:
-        """See `OrderStore.settle`."""
-        settled = self._record(outcome)
-        if settled is None:
-            raise StoreError("a settled outcome left nothing to keep")
-        return settled
-
-    def observe(self, outcome: Outcome) -> Settled | None:
-        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
-        return outcome.settled if outcome.settled is not None else self._record(outcome)
-
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
         outside_transactions()
@@ -140,15 +126,8 @@ class SqlAlchemyStore(OrderStore):
 
         def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
             before = transaction.load(Load(imp_uid, expected.merchant_uid, True))
-            if before.is_taken(expected.merchant_uid):
-                return False, ALREADY_PAID
-            if self._functions.hold is None:
-                return False, None
-            check_time_to_begin()
-            with transaction.guarded():
-                reason: str | None = self._functions.hold(expected, imp_uid, given)
-            check_time_to_hold()
-            return reason is None, reason
+            guarded = transaction.guarded
+            return ask_to_hold(self._functions, before, expected, imp_uid, given, guarded)
 
         return self._in_transaction(hold)
 

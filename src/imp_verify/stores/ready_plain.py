@@ -1,0 +1,81 @@
+"""What the ready-made stores of plain functions share beyond `ready`: their two methods that
+record, the question whether a payment may be approved, and the calls after the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TypeVar
+
+from ..errors import StoreError
+from ..models import ExpectedPayment, Outcome, Settled
+from . import OrderStore, is_async_callable
+from .ready import ALREADY_PAID, Functions, Loaded, check_time_to_begin, check_time_to_hold
+
+__all__ = ["ReadyStore", "ask_to_hold", "run_afterwards"]
+
+T = TypeVar("T")
+_log = logging.getLogger("imp_verify")
+
+
+class ReadyStore(OrderStore):
+    """A store that records money and everything else by one method of its own."""
+
+    def settle(self, outcome: Outcome) -> Settled:
+        """See `OrderStore.settle`."""
+        settled = self._record(outcome)
+        if settled is None:
+            raise StoreError("a settled outcome left nothing to keep")
+        return settled
+
+    def observe(self, outcome: Outcome) -> Settled | None:
+        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
+        return outcome.settled if outcome.settled is not None else self._record(outcome)
+
+    def _record(self, outcome: Outcome) -> Settled | None:
+        """Run `ready.record` in a transaction, and `run_afterwards` after its commit."""
+        raise NotImplementedError
+
+
+def ask_to_hold(
+    functions: Functions[T],
+    before: Loaded,
+    expected: ExpectedPayment,
+    imp_uid: str,
+    transaction: T,
+    guarded: Callable[[], AbstractContextManager[object]] = nullcontext,
+) -> tuple[bool, str | None]:
+    """Ask the shop's `hold` under the order's lock; say whether to keep what it did, and its reason
+    against an approval.
+
+    Args:
+        before: What was read under the lock.
+        guarded: What stands around a shop's function.
+
+    Raises:
+        StoreError: It is too late to ask, or the gateway no longer waits for the answer.
+    """
+    if before.is_taken(expected.merchant_uid):
+        return False, ALREADY_PAID
+    if functions.hold is None:
+        return False, None
+    check_time_to_begin()
+    with guarded():
+        reason: str | None = functions.hold(expected, imp_uid, transaction)
+    check_time_to_hold()
+    return reason is None, reason
+
+
+def run_afterwards(wanted: Iterable[object], outcome: Outcome) -> None:
+    """Call, after the commit, the functions that a plain store's hooks returned; a failure is
+    logged only."""
+    for function in wanted:
+        if not callable(function) or is_async_callable(function):
+            continue
+        try:
+            function()
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # even SystemExit: the payment is recorded, the answer unchanged
+            _log.exception("what a hook returned failed after the commit, for %s", outcome.key)
