@@ -12,10 +12,15 @@ PYTHON := $(shell PATH='$(PATH)'; for p in $(candidates); do \
 # Test environments for the Pythons at hand, oldest first.
 pys := $(shell PATH='$(PATH)'; for v in 11 12 13 14; do \
 	python3.$$v -c '$(usable)' 2>/dev/null && echo py3$$v; done; true)
-# What one Python is enough for: browsers, servers, clients, databases and processes that die.
-ONCE = tests/browser tests/js tests/crashes tests/soak tests/storage tests/examples tests/transports \
+# What one Python is enough for, and the oldest releases: browsers, and processes that die.
+SLOW = tests/browser tests/js tests/crashes tests/soak
+# Where time is short, also servers, clients and databases.
+ONCE = $(SLOW) tests/storage tests/examples tests/transports \
 	$(addprefix tests/contrib/test_,conformance.py hostile_clients.py answers_over_sockets.py) \
 	$(addprefix tests/contrib/test_,behind_middlewares.py after_a_fork.py)
+OLDER = $(filter-out $(lastword $(pys)),$(pys))
+comma := ,
+space := $(subst ,, )
 TOX = .venv-dev/bin/tox run
 # Tools for imp-verify.js alone; without npm its tests in node are skipped and say so.
 NODE_TOOLS = tests/js/node_modules/.package-lock.json
@@ -37,7 +42,8 @@ test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the newest Python at hand, 
 	$(if $(word 2,$(pys)),$(TOX) -e $(firstword $(pys)) -- $(ONCE:%=--ignore=%) $(ARGS))
 
 test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself, coverage
-	$(TOX) -- $(ARGS)
+	$(if $(OLDER),$(TOX) -e $(subst $(space),$(comma),$(OLDER)) -- $(SLOW:%=--ignore=%) $(ARGS))
+	TOX_SKIP_ENV='^($(subst $(space),|,$(OLDER)))$$' $(TOX) -- $(ARGS)
 
 dev: .venv-dev/stamp ## an environment on the sources, to run one test at once: .venv-edit/bin/pytest
 	rm -rf .venv-edit

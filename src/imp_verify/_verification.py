@@ -4,7 +4,7 @@ approval. No I/O."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ._accounts import Accounts, Asked, expect, whom_to_ask
 from ._flow import Flow, Hold, Observe, Recall, Settle
@@ -18,7 +18,16 @@ from ._judge import (
     stands_for_order,
 )
 from .errors import GatewayUnavailable, StoreError
-from .models import ExpectedPayment, Notice, Outcome, Payment, Reason, Settled, Verdict
+from .models import (
+    ExpectedPayment,
+    Notice,
+    Outcome,
+    Payment,
+    Reason,
+    Settled,
+    Verdict,
+    outcome_with,
+)
 
 __all__ = ["CONFIRM_ANSWERS", "Refusal", "Rules", "approve", "find_imp_uid", "verify"]
 
@@ -65,7 +74,7 @@ def verify(
     for _ in range(1 + _REFETCHES):
         outcome = yield from _look(rules, notice, endpoint, deadline)
         if before is not None and _same_answer(before, outcome):
-            outcome = replace(outcome, refetched=True)
+            outcome = outcome_with(outcome, refetched=True)
         before = outcome
         settled = yield from _hand_over(outcome)
         if settled is not Settled.STALE:
@@ -125,7 +134,7 @@ def _hand_over(outcome: Outcome) -> Flow[Settled | None]:
     if verdict is Verdict.PAID or verdict is Verdict.PARTLY_CANCELLED:
         settled = _settled(verdict, (yield from Settle(outcome)))
         if verdict is Verdict.PARTLY_CANCELLED and settled in (Settled.NEW, Settled.REPEATED):
-            observed = yield from Observe(replace(outcome, settled=settled))
+            observed = yield from Observe(outcome_with(outcome, settled=settled))
             if observed is not None and _settled(verdict, observed) is Settled.STALE:
                 return Settled.STALE
         return settled
@@ -157,15 +166,17 @@ def _facts(outcome: Outcome) -> tuple[object, ...]:
 
 def _conclude(outcome: Outcome, settled: Settled | None) -> Outcome:
     """What the store says ends it; only a forgery stays one whatever the order's state is."""
-    outcome = replace(outcome, settled=settled)
+    outcome = outcome_with(outcome, settled=settled)
     if outcome.verdict is Verdict.FORGERY:
         return outcome
     if settled is Settled.DUPLICATE:
-        return replace(outcome, verdict=Verdict.DUPLICATE)
+        return outcome_with(outcome, verdict=Verdict.DUPLICATE)
     if settled is Settled.LATE:
-        return replace(outcome, verdict=Verdict.LATE)
+        return outcome_with(outcome, verdict=Verdict.LATE)
     if settled is Settled.REVIEW:
-        return replace(outcome, verdict=Verdict.PENDING, reason=outcome.reason or Reason.WENT_BACK)
+        return outcome_with(
+            outcome, verdict=Verdict.PENDING, reason=outcome.reason or Reason.WENT_BACK
+        )
     return outcome
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from .amounts import read_price
 from .errors import StoreError
@@ -24,6 +25,7 @@ __all__ = [
     "ReceiptState",
     "Settled",
     "Verdict",
+    "outcome_with",
     "read_time",
 ]
 
@@ -125,18 +127,16 @@ class ExpectedPayment:
         _must(isinstance(currency, str) and currency.strip() != "", "currency", currency)
         _must(account is None or isinstance(account, str), "account", account)
         _must(isinstance(open, bool | int), "open", open)
-        values: dict[str, object] = {
-            "merchant_uid": merchant_uid,
-            "amount": read_price(amount),
-            "currency": currency.upper(),
-            "account": account,
-            "open": bool(open),
-            "pay_methods": _names("pay_methods", pay_methods),
-            "pg_providers": _names("pg_providers", pg_providers),
-            "metadata": metadata,
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        self.__dict__.update(  # frozen: nothing can be set by its name
+            merchant_uid=merchant_uid,
+            amount=read_price(amount),
+            currency=currency.upper(),
+            account=account,
+            open=bool(open),
+            pay_methods=_names("pay_methods", pay_methods),
+            pg_providers=_names("pg_providers", pg_providers),
+            metadata=metadata,
+        )
 
     def allows(self, payment: Payment) -> bool:
         """Whether the payment's method and PG are among those that the order allows, where it
@@ -222,6 +222,18 @@ class Outcome:
         """The same change has the same key, however often it is delivered: for work that must not
         be done twice."""
         return f"{self.imp_uid}:{self.change}"
+
+
+if TYPE_CHECKING:
+    from dataclasses import replace as outcome_with  # so that names and types are checked
+else:
+
+    def outcome_with(outcome, **changes):
+        """Give the outcome with other values, as `dataclasses.replace` does, which goes through
+        every field by name: a tenth of what a store needs to settle a payment."""
+        changed = object.__new__(Outcome)
+        changed.__dict__.update(outcome.__dict__, **changes)
+        return changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+expect.set_options(timeout=20_000)  # as long as it takes on a machine that has other work
 # What the browser itself notes about an answer that the page expects and handles.
 EXPECTED_NOTES = re.compile(
     r"Failed to load resource: the server responded with a status of (400|409|503) "

@@ -15,6 +15,7 @@ from ..models import (
     ReceiptState,
     Settled,
     Verdict,
+    outcome_with,
 )
 from .orders import Change, OrderState
 from .refunds import deposits, new_parts
@@ -70,18 +71,18 @@ def _take(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
     """Money is there that was not recorded as such: it pays the order, or is one too many, or too
     late."""
     if order.ever_paid:
-        told = replace(
+        told = outcome_with(
             outcome, verdict=Verdict.DUPLICATE, settled=Settled.DUPLICATE, paid_by=order.paid_by
         )
         receipt = _moved(order, outcome, payment, ReceiptState.DUPLICATE)
         return Change(Settled.DUPLICATE, receipt, _once(order, ("on_duplicate", told)))
     if order.closed:
-        told = replace(outcome, verdict=Verdict.LATE, settled=Settled.LATE)
+        told = outcome_with(outcome, verdict=Verdict.LATE, settled=Settled.LATE)
         receipt = _moved(order, outcome, payment, ReceiptState.LATE)
         return Change(Settled.LATE, receipt, _once(order, ("on_late", told)))
     if order.is_stale(outcome, payment):
         return Change(Settled.STALE, order.receipt)
-    told = replace(outcome, verdict=Verdict.PAID, settled=Settled.NEW)
+    told = outcome_with(outcome, verdict=Verdict.PAID, settled=Settled.NEW)
     receipt = _moved(order, outcome, payment, ReceiptState.PAYING)
     return Change(Settled.NEW, receipt, _once(order, ("on_paid", told)))
 
@@ -101,7 +102,7 @@ def _partly_cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> 
     parts = tuple(
         (
             "on_partly_cancelled",
-            replace(outcome, settled=Settled.NEW, cancellations=(part,), part=part.key),
+            outcome_with(outcome, settled=Settled.NEW, cancellations=(part,), part=part.key),
         )
         for part in new_parts(payment, order.known)
     )
@@ -124,7 +125,7 @@ def _virtual_account(order: OrderState, outcome: Outcome, payment: Payment) -> C
         return Change(Settled.DUPLICATE if order.ever_paid else Settled.LATE, receipt)
     if state is ReceiptState.WAITING:
         return Change(Settled.REPEATED, receipt)
-    told = replace(outcome, settled=Settled.NEW)
+    told = outcome_with(outcome, settled=Settled.NEW)
     return Change(Settled.NEW, receipt, _once(order, ("on_virtual_account", told)))
 
 
@@ -136,7 +137,7 @@ def _failed(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
         return _money_is_gone(order, outcome)
     if state is ReceiptState.CANCELLED:
         return Change(Settled.REPEATED, order.receipt)
-    told = replace(outcome, settled=Settled.NEW)
+    told = outcome_with(outcome, settled=Settled.NEW)
     hooks = () if order.taken else _once(order, ("on_failed", told))
     return _changed(order, _moved(order, outcome, payment, ReceiptState.FAILED), hooks)
 
@@ -154,7 +155,7 @@ def _cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
     handed_on = state is ReceiptState.WAITING and str(Verdict.VIRTUAL_ACCOUNT) in order.known
     hooks: tuple[tuple[str, Outcome], ...] = ()
     if state is ReceiptState.PAYING or (handed_on and not order.taken):
-        told = replace(
+        told = outcome_with(
             outcome,
             settled=Settled.NEW,
             cancellations=new_parts(payment, order.known),
@@ -167,7 +168,7 @@ def _cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
 def _pending(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
     if outcome.reason is Reason.UNLIMITED_ACCOUNT:
         told = (
-            ("on_review", replace(outcome, settled=Settled.REVIEW, part=deposit))
+            ("on_review", outcome_with(outcome, settled=Settled.REVIEW, part=deposit))
             for deposit in deposits(payment)
         )
         return Change(Settled.REVIEW, order.receipt, _once(order, *told))
@@ -191,7 +192,7 @@ def _forgery(order: OrderState, outcome: Outcome) -> Change:
     return Change(
         settled,
         order.receipt,
-        tuple((name, replace(told, settled=settled)) for name, told in hooks),
+        tuple((name, outcome_with(told, settled=settled)) for name, told in hooks),
     )
 
 
@@ -199,7 +200,7 @@ def _went_back(order: OrderState, outcome: Outcome) -> Change:
     """The gateway says less than it said before: look again first, then a person must."""
     if not outcome.refetched:
         return Change(Settled.STALE, order.receipt)
-    told = replace(
+    told = outcome_with(
         outcome, verdict=Verdict.PENDING, reason=Reason.WENT_BACK, settled=Settled.REVIEW
     )
     return Change(Settled.REVIEW, order.receipt, _once(order, ("on_review", told)))

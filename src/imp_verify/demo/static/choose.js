@@ -28,4 +28,8 @@
 
   form.addEventListener("change", choose);
   choose();
+  // What is chosen before anybody listens would be shown and not asked for.
+  form.querySelectorAll("fieldset").forEach(function (fieldset) {
+    fieldset.disabled = false;
+  });
 })();
