@@ -19,7 +19,7 @@ LAYERS = (
         *("messages", "_senders", "transports/__init__", "_judge", "_flow"),
         *("stores/__init__", "stores/refunds", "stores/orders", "stores/changes", "stores/ready"),
         *("stores/ready_async", "stores/ready_plain"),
-        "stores/_sqlite_connections",
+        *("stores/_open", "stores/_sqlite_connections"),
     ),
     ("_wire", "_gateway", "transports/*"),
     ("_accounts", "_verification"),
@@ -31,7 +31,7 @@ LAYERS = (
     ("__init__",),
     (
         *("contrib/__init__", "contrib/_asgi", "contrib/_blueprint", "contrib/browser/*"),
-        *("contrib/_openapi", "contrib/_paths", "contrib/_wsgi"),
+        *("contrib/_forms", "contrib/_openapi", "contrib/_paths", "contrib/_wsgi"),
     ),
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
 )

@@ -91,11 +91,12 @@ class ExpectedPayment:
             order".
         amount: An int, a Decimal or plain decimal text ("10.99"), above zero, in the
             currency's main unit.
-        currency: ISO 4217.
+        currency: ISO 4217: three letters.
         account: With `accounts`, the name of the one that the order is paid to; without, it says
             nothing.
         open: Whether the order may still be paid.
-        pay_methods, pg_providers: Where given, the only ones that the order allows.
+        pay_methods, pg_providers: Where given, the only ones that the order allows, as the gateway
+            writes them.
         metadata: Anything of the shop's own, handed on to its hooks.
 
     Raises:
@@ -124,7 +125,7 @@ class ExpectedPayment:
         metadata: object = None,
     ) -> None:
         _must(isinstance(merchant_uid, str), "merchant_uid", merchant_uid)
-        _must(isinstance(currency, str) and currency.strip() != "", "currency", currency)
+        _check_currency(currency)
         _must(account is None or isinstance(account, str), "account", account)
         _must(isinstance(open, bool | int), "open", open)
         self.__dict__.update(  # frozen: nothing can be set by its name
@@ -145,6 +146,14 @@ class ExpectedPayment:
         return method and (self.pg_providers is None or payment.pg_provider in self.pg_providers)
 
 
+def _check_currency(currency: object) -> None:
+    """A column's padding, for one, would make a forgery of every payment."""
+    _must(isinstance(currency, str), "currency", currency)
+    code = str(currency)
+    if len(code) != 3 or not code.isascii() or not code.isalpha():
+        raise StoreError("ExpectedPayment.currency must be three letters, as ISO 4217 has them")
+
+
 def _must(good: bool, name: str, value: object) -> None:
     if not good:
         blank = "blank text" if value == "" else type(value).__name__
@@ -158,8 +167,11 @@ def _names(name: str, given: Collection[str] | None) -> frozenset[str] | None:
         given, str | bytes
     )  # a set of one name forgotten: "card" is not c, a, r, d
     _must(isinstance(given, Collection) and not plain_text, name, given)
-    _must(all(isinstance(each, str) for each in given), name, given)
-    return frozenset(given)
+    names = frozenset(given)
+    _must(all(isinstance(each, str) for each in names), name, given)
+    if any(each != each.strip() or not each for each in names):
+        raise StoreError(f"ExpectedPayment.{name} must be names without white space at an end")
+    return names
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,15 +73,18 @@ class _Any:
         return payment.raw.get(self._name)
 
 
+_LAST_DAY = 253402214400
+"""9999-12-31T00:00Z."""
+
+
 def read_time(value: object) -> datetime | None:
     """Turn Unix seconds into an aware UTC datetime; 0, absent and anything that is no moment give
-    None."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < 2**40:
+    None, and so does the last day that a datetime knows: it has no hour in Seoul."""
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
-    try:
-        return datetime.fromtimestamp(float(value), UTC)
-    except (OverflowError, OSError, ValueError):
+    if not 0 < value < _LAST_DAY:
         return None
+    return datetime.fromtimestamp(float(value), UTC)
 
 
 @dataclass(frozen=True)

@@ -252,6 +252,20 @@ def test_E15_a_shop_that_has_parsed_the_form_before_us_does_no_harm(
         shop.assert_paid_once()
 
 
+def test_E15_json_under_a_forms_type_is_json_where_the_shop_has_parsed_it_before_us(
+    shop: Shop, gateway: ScriptedGateway
+) -> None:
+    from flask import request
+
+    gateway.has()
+    form = "application/x-www-form-urlencoded"
+    if before_request(shop, lambda: (request.form, None)[1]):
+        assert shop.post("/complete", JSON_NOTICE, form).told == SUCCESS
+        assert shop.post("/complete", b'  {"imp_uid": "a=b&c=d&e"}', form).told == INVALID
+        assert shop.post("/complete", b'["a"]', form).told == INVALID
+        shop.assert_paid_once()
+
+
 @pytest.mark.parametrize(("sent", "content_type"), WEBHOOKS)
 def test_E15_a_shop_that_has_read_the_body_before_us_does_no_harm(
     shop: Shop, gateway: ScriptedGateway, sent: bytes, content_type: str

@@ -95,6 +95,52 @@ def test_a_prefix_may_end_in_a_slash_or_have_several_parts() -> None:
     assert answered == ["204 No Content"]
 
 
+def test_a_prefix_may_be_in_korean_though_wsgi_spells_its_bytes() -> None:
+    answered: list[str] = []
+    app = wsgi.PaymentsMiddleware(lambda *_: [], plain(), prefix="/결제")
+    path = "/결제/confirm".encode().decode("latin-1")
+    environ = {"PATH_INFO": path, "REQUEST_METHOD": "OPTIONS"}
+    environ["wsgi.input"] = io.BytesIO()  # type: ignore[assignment]
+    app(environ, lambda status, headers, error=None: answered.append(status))  # type: ignore[arg-type]
+    assert answered == ["204 No Content"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "root", "path", "ours"),
+    [
+        ("/payments", "", "/payments/complete", True),
+        ("/payments", "/shop", "/shop/payments/complete", True),
+        ("/payments", "/shop", "/payments/complete", True),
+        ("/payments", "/shop/", "/shop/payments/complete", True),
+        ("/payments", "/pay", "/payments/complete", True),
+        ("/payments", "/payment", "/payments/complete", True),
+        ("/pay", "/pa", "/pay/complete", True),
+        ("/결제", "/가게", "/가게/결제/complete", True),
+        ("/payments", "/shop", "/shoppayments/complete", False),
+        ("/payments", "/shop", "/shop/shop/payments/complete", False),
+    ],
+)
+def test_F04_a_root_path_is_taken_off_as_whole_parts_of_a_path(
+    prefix: str, root: str, path: str, ours: bool
+) -> None:
+    seen: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+
+    async def receive() -> Any:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        seen.append(message.get("status"))
+
+    scope: dict[str, Any] = {"type": "http", "path": path, "root_path": root, "method": "OPTIONS"}
+    scope |= {"query_string": b"", "headers": [], "client": None}
+    middleware = asgi.PaymentsMiddleware(app, asynchronous(), prefix=prefix)
+    asyncio.run(middleware(scope, receive, send))  # type: ignore[arg-type]
+    assert seen == ([204, None] if ours else [path])
+
+
 CLAIM = f"imp_uid={I1}&merchant_uid={ORDER}".encode()
 OUTER = [(True, (200, "success")), (False, (400, "invalid"))]
 

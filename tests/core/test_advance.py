@@ -10,7 +10,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from imp_verify import ExpectedPayment, Outcome, Payment, Reason, ReceiptState, Settled, Verdict
+from imp_verify import (
+    ExpectedPayment,
+    Outcome,
+    Payment,
+    Reason,
+    ReceiptState,
+    Settled,
+    Verdict,
+    stores,
+)
 from imp_verify.stores.changes import Change, OrderState, advance, handed_on
 
 from .values import I1, I2, ORDER, PRICE, account, order, outcome, part, payment, receipt
@@ -590,3 +599,10 @@ def test_an_outcome_without_a_payment_changes_nothing() -> None:
     nothing: dict[str, Any] = {"imp_uid": I1, "merchant_uid": ORDER}
     with pytest.raises(ValueError, match="without a payment"):
         advance(WORLDS["open"], Outcome(Verdict.PAID, **nothing))
+
+
+def test_what_decides_is_public_where_stores_are() -> None:
+    assert stores.advance is advance
+    assert (stores.Change, stores.OrderState) == (Change, OrderState)
+    with pytest.raises(AttributeError, match=r"imp_verify\.stores.* has no attribute 'Advance'"):
+        stores.Advance  # noqa: B018  # asking for it is the test

@@ -60,7 +60,6 @@ def test_a_currency_is_upper_cased_and_names_become_a_set() -> None:
         ({"merchant_uid": None}, "ExpectedPayment.merchant_uid may not be NoneType"),
         ({"merchant_uid": 1001}, "ExpectedPayment.merchant_uid may not be int"),
         ({"currency": None}, "ExpectedPayment.currency may not be NoneType"),
-        ({"currency": ""}, "ExpectedPayment.currency may not be blank text"),
         ({"currency": 410}, "ExpectedPayment.currency may not be int"),
         ({"account": 1}, "ExpectedPayment.account may not be int"),
         ({"open": None}, "ExpectedPayment.open may not be NoneType"),
@@ -78,6 +77,23 @@ def test_what_an_order_may_not_be_is_named_by_its_type(
     with pytest.raises(StoreError) as caught:
         ExpectedPayment(**{"merchant_uid": ORDER, "amount": 39000, **fields})
     assert str(caught.value) == complaint
+
+
+@pytest.mark.parametrize(
+    "currency", ["", "KRW ", "KRW       ", " KRW", "₩", "원", "410", "KR", "KRW\n"]
+)
+def test_a_currency_that_no_payment_has_is_the_shops_mistake_and_no_forgery(currency: str) -> None:
+    with pytest.raises(StoreError, match=r"currency must be three letters"):
+        ExpectedPayment(ORDER, 39000, currency)
+
+
+@pytest.mark.parametrize("names", [["card "], ["\tcard"], [""], ["card", " "]])
+@pytest.mark.parametrize("field", ["pay_methods", "pg_providers"])
+def test_names_that_no_payment_has_are_the_shops_mistake_and_no_forgery(
+    field: str, names: Any
+) -> None:
+    with pytest.raises(StoreError, match=f"{field} must be names without white space"):
+        ExpectedPayment(ORDER, 39000, **{field: names})
 
 
 @pytest.mark.parametrize("amount", [39000.0, True, "39,000", None, float("nan"), 0, -1, [39000]])
@@ -265,6 +281,12 @@ def test_a_field_without_a_rule_is_handed_on_as_it_came(name: str) -> None:
 
 def test_a_fraction_of_a_second_is_a_moment_too() -> None:
     assert read_time(Decimal("1735700000.5")) == datetime(2025, 1, 1, 2, 53, 20, 500000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", [253402214400, 253402300799, 2**40, Decimal("1e20"), -1, 0, True])
+def test_a_moment_that_some_time_zone_does_not_have_is_none(value: object) -> None:
+    assert read_time(value) is None
+    assert read_time(253402214399) == datetime(9999, 12, 30, 23, 59, 59, tzinfo=UTC)
 
 
 @given(st.integers() | st.decimals(allow_nan=False) | st.floats() | st.text() | st.booleans())

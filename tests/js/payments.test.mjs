@@ -149,6 +149,11 @@ for (const file of FILES) {
       "a 500 that says success": answer(500, "success"),
       "a 502 that says failed": answer(502, "failed"),
       "a 404 that says success": answer(404, "success"),
+      "a 429 that says failed": answer(429, "failed"),
+      "a 200 that says failed": answer(200, "failed"),
+      "a 409 that says failed": answer(409, "failed"),
+      "a 200 that says cancelled": answer(200, "cancelled"),
+      "a 403 that says forgery": answer(403, "forgery"),
       "HTML": [200, "<html>"],
       "an array": [200, []],
       "null": [200, "null"],
@@ -317,7 +322,13 @@ for (const file of FILES) {
       assert.equal(page.opened.length, 2);
     });
 
-    for (const complaint of [{ error_code: "X" }, { success: false }, { imp_success: false }]) {
+    for (const complaint of [
+      { error_code: "X" },
+      { success: false },
+      { imp_success: false },
+      { success: "False" },
+      { imp_success: "false" },
+    ]) {
       const what = JSON.stringify(complaint);
       test(`a complaint without words gives the button back as well: ${what}`, async () => {
         const page = await open();

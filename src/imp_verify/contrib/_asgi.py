@@ -7,9 +7,9 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
-from urllib.parse import urlencode
 
 from .. import MAX_BODY, AsyncVerifier, Request
+from ._forms import form_body
 
 __all__ = ["Message", "Receive", "Scope", "Send", "answer", "form_again"]
 
@@ -79,4 +79,4 @@ def form_again(scope: Scope, fields: Iterable[tuple[str, object]]) -> Message:
     now, whatever the scope's headers said."""
     scope["headers"] = [pair for pair in scope["headers"] if pair[0].lower() != b"content-type"]
     text = [(name, value) for name, value in fields if isinstance(value, str)]
-    return {"type": "http.request", "body": urlencode(text).encode()}
+    return {"type": "http.request", "body": form_body(text)}

@@ -37,8 +37,8 @@ class PaymentsMiddleware:
         # An ending is looked for first: it is all that a request which is not ours pays for.
         if scope["type"] == "http" and scope["path"].endswith(self._endings):
             path: str = scope["path"]
-            root = scope.get("root_path")
-            if root and path.startswith(root):
+            root: str = scope.get("root_path", "").rstrip("/")
+            if root and path.startswith(f"{root}/"):
                 path = path[len(root) :]
             endpoint = self._routes.get(path)
             if endpoint is not None:

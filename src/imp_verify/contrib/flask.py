@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from urllib.parse import urlencode
 
 try:
     from flask import Blueprint, Response, current_app, request, url_for
@@ -16,6 +15,7 @@ except ImportError as error:
 
 from .. import MAX_BODY, Request, Verifier
 from ._blueprint import add_rules, find
+from ._forms import form_body
 from ._wsgi import BROKEN, read_body
 from .browser import Markup, button
 
@@ -58,7 +58,7 @@ def _view(verifier: Verifier, endpoint: str) -> Response:
     headers = list(request.headers.items())
     body = _body()
     if not body and request.form:  # the shop's own code has had it parsed: it is form text by now
-        body = urlencode(list(request.form.items(multi=True))).encode()
+        body = form_body(list(request.form.items(multi=True)))
         headers = [pair for pair in headers if pair[0].lower() != "content-type"]
     answer = verifier.serve(
         endpoint,

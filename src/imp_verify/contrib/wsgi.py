@@ -39,7 +39,10 @@ class PaymentsMiddleware:
     ) -> None:
         self._app = app
         self._verifier = verifier
-        self._routes = routes(prefix)
+        # PEP 3333: PATH_INFO is bytes, each as a character.
+        self._routes = {
+            path.encode().decode("latin-1"): name for path, name in routes(prefix).items()
+        }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         endpoint = self._routes.get(environ.get("PATH_INFO", ""))

@@ -4,22 +4,28 @@ no database."""
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar, copy_context
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
 from decimal import Decimal
 from functools import partial
-from math import inf
-from typing import Any, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from ..errors import ConfigurationError, StoreError
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
+from ._open import hold_limits, holding, outside_transactions, transaction_is_open
+
+if TYPE_CHECKING:
+    from .changes import Change, OrderState, advance
 
 __all__ = [
     "METHODS",
     "AsyncOrderStore",
+    "Change",
     "Expected",
+    "OrderState",
     "OrderStore",
+    "advance",
     "as_async",
     "hold_limits",
     "holding",
@@ -36,6 +42,16 @@ T = TypeVar("T")
 Expected: TypeAlias = ExpectedPayment | Decimal | int | str | None
 """What a shop may say about an order; a bare amount means KRW, None means that there is no such
 order."""
+
+
+def __getattr__(name: str) -> Any:
+    """Give `advance` and its values: not before they are asked for, for a verifier needs none."""
+    if name not in ("Change", "OrderState", "advance"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import changes
+
+    return getattr(changes, name)
+
 
 METHODS = ("expected", "settle", "observe", "receipts", "hold")
 """Every store has these, all plain or all coroutines."""
@@ -124,64 +140,6 @@ def is_async_callable(function: object) -> bool:
     if inspect.iscoroutinefunction(function):
         return True
     return inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # its colour, not whether
-
-
-class _Transaction:
-    """Whether a store's transaction is open. An object, so that a task started in it sees that it
-    has ended."""
-
-    __slots__ = ("_token", "open")
-
-    def __enter__(self) -> None:
-        outside_transactions()
-        self.open = True
-        self._token = _transaction.set(self)
-
-    def __exit__(self, *_: object) -> None:
-        self.open = False
-        _transaction.reset(self._token)
-
-
-_transaction: ContextVar[_Transaction | None] = ContextVar("imp_verify_transaction", default=None)
-_hold_limits: ContextVar[tuple[float, float]] = ContextVar(
-    "imp_verify_hold_limits", default=(inf, inf)
-)
-
-
-def transaction_is_open() -> AbstractContextManager[None]:
-    """Mark the code inside as running in a store's transaction: no gateway call may be made.
-
-    Raises:
-        StoreError: Another one is open: a hook is calling the store.
-    """
-    return _Transaction()
-
-
-def outside_transactions() -> None:
-    """Raise a StoreError where a store's transaction is open: a hook is calling the verifier."""
-    mark = _transaction.get()
-    if mark is not None and mark.open:
-        raise StoreError(
-            "the verifier or its store was called inside a hook, in an open transaction: "
-            "return a function from the hook, it is called after the commit"
-        )
-
-
-@contextmanager
-def holding(until: float, begin_by: float = inf) -> Iterator[None]:
-    """Tell a ready-made store until when a `hold` may begin, and until when what it did may be
-    committed (`time.monotonic()` seconds)."""
-    token = _hold_limits.set((begin_by, until))
-    try:
-        yield
-    finally:
-        _hold_limits.reset(token)
-
-
-def hold_limits() -> tuple[float, float]:
-    """Give the moments by which a `hold` must begin and be committed; infinite where nobody set
-    them."""
-    return _hold_limits.get()
 
 
 Hop: TypeAlias = Callable[..., Awaitable[Any]]

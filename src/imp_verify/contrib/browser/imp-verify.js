@@ -67,17 +67,13 @@
   const LOOK = ["다시 결제하지 말고 주문을 확인해 주세요.", "do not pay again but look at your order."];
   const CONTACT = ["다시 결제하지 말고 판매자에게 문의해 주세요.", "do not pay again but contact the shop."];
   const TEXTS = {
-    // Words of the server's table, all of them.
+    // Words of the server's table, all of them, in the order of CODES.
     success: ["결제가 완료되었습니다.", "The payment is complete."],
     vbankIssued: [
       "발급된 가상계좌로 입금해 주세요.",
-      "Please transfer the money to the virtual account.",
+      "Please pay into the virtual account.",
     ],
     pending: ["결제가 아직 끝나지 않았습니다.", "The payment is not finished yet:", LOOK],
-    failed: [
-      "결제하지 못했습니다. 다시 시도할 수 있습니다.",
-      "The payment failed. You can try again.",
-    ],
     cancelled: [
       "취소된 결제입니다. 새로 주문해 주세요.",
       "The payment was cancelled. Please order anew.",
@@ -90,6 +86,10 @@
       "주문이 마감된 뒤에 결제되었습니다.",
       "The order was closed before you paid:",
       CONTACT,
+    ],
+    failed: [
+      "결제하지 못했습니다. 다시 시도할 수 있습니다.",
+      "The payment failed. You can try again.",
     ],
     forgery: ["주문과 맞지 않는 결제입니다.", "The payment does not match the order:", CONTACT],
     invalid: ["결제를 확인할 수 없습니다.", "The payment cannot be checked:", CONTACT],
@@ -112,8 +112,8 @@
     ],
     busy: ["다른 결제창이 열려 있습니다.", "Another payment window is open."],
   };
-  const ANSWERS = Object.keys(TEXTS).slice(0, 10);
-  const DONE = ANSWERS.slice(0, 2);
+  const ANSWERS = Object.keys(TEXTS);
+  const CODES = [200, 200, 409, 409, 409, 409, 400, 400, 400];
   // After these no money is under way, so that the buyer may press again.
   const AGAIN = ["failed", "refused", "closed"];
 
@@ -217,12 +217,12 @@
     order.result = result(order, status, message);
     const go = tell(order, "result", status, message);
     order.resolve(order.last);
-    if (go && order.button && DONE.includes(status)) {
+    if (go && order.button && ANSWERS.indexOf(status) < 2) {
       // The same way that a buyer on a phone comes back, with the same landing.
       const [address, ...fragment] = order.config.params.m_redirect_url.split("#");
-      const query = (address.includes("?") ? "&imp_uid=" : "?imp_uid=") +
-        encodeURIComponent(order.impUid) + "&merchant_uid=" + encodeURIComponent(order.number);
-      window.location.assign([address + query, ...fragment].join("#"));
+      const query = new URLSearchParams({ imp_uid: order.impUid, merchant_uid: order.number });
+      const joined = address + (address.includes("?") ? "&" : "?") + query;
+      window.location.assign([joined, ...fragment].join("#"));
     }
   }
 
@@ -244,8 +244,9 @@
     });
     const wait = Number(answer.headers.get("Retry-After")) || 0;
     const word = answer.status < 500 && (await answer.json()).status;
-    // A success counts with its own code only: what stands between may answer in our place.
-    const known = ANSWERS.includes(word) && (answer.ok || !DONE.includes(word));
+    // A word counts with its own code only: what stands between may answer in our place.
+    const code = answer.status === 413 ? 400 : answer.status;
+    const known = code === CODES[ANSWERS.indexOf(word)];
     return { word: known ? word : "unavailable", wait };
   }
 
@@ -300,7 +301,7 @@
     const said = reply || {};
     const impUid = said.imp_uid;
     const message = String(said.error_msg || "").slice(0, LONGEST_TEXT);
-    const wrong = said.error_code || said.success === false || said.imp_success === false;
+    const wrong = said.error_code || /\b(false|0)\b/i.test([said.success, said.imp_success]);
     const waited = current === attempt;
     if (waited) current = null;
     if (impUid) {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from typing import Any
-from urllib.parse import urlencode
 
 from django.db import connections
 from django.db.transaction import non_atomic_requests
@@ -12,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 
 from ... import MAX_BODY, Request, Response
+from .._forms import form_body
 from .._wsgi import BROKEN, read_body
 from .conf import get_verifier
 
@@ -49,7 +49,7 @@ def _request(request: HttpRequest) -> Request:
     body, headers = _body(request), list(request.headers.items())
     if body is None:  # another middleware has had it parsed: it is form text by now, if anything
         fields = [(name, value) for name, values in request.POST.lists() for value in values]
-        body = urlencode(fields).encode()
+        body = form_body(fields)
         headers = [pair for pair in headers if pair[0].lower() != "content-type"]
     query = request.META.get("QUERY_STRING", "")
     if hasattr(request, "scope"):  # under ASGI Django has decoded its bytes as UTF-8
