@@ -1,8 +1,9 @@
 """`settle` against a hand-written transaction of the same statements in the same library.
 
 Both sides settle new paid orders in turns, on one database that already holds 1, 10,000 and
-1,000,000 receipts; what is compared is wall-clock time, medians over the turns. A ratio of 0.8 says
-that `settle` does 0.8 times as many payments a second as the hand-written transaction.
+1,000,000 receipts; what is compared is wall-clock time, medians over the turns. By hand is every
+statement that the store sends, with what it sends, also those that begin and prove the transaction.
+A ratio of 0.8 says that `settle` does 0.8 times as many payments a second as the hand-written one.
 """
 
 from __future__ import annotations
@@ -104,7 +105,9 @@ def sqlite() -> Iterator[Side]:
         empty = (None, None, None, None)
 
         def by_hand(paid: Outcome) -> None:
-            order, imp_uid = paid.merchant_uid, paid.imp_uid
+            order, imp_uid, payment = paid.merchant_uid, paid.imp_uid, paid.payment
+            assert payment is not None
+            now, amount = datetime.now(UTC).isoformat(timespec="milliseconds"), str(payment.amount)
             db.execute("BEGIN IMMEDIATE")
             db.execute(
                 "SELECT merchant_uid, state, amount, cancel_amount, currency, account, test"
@@ -131,16 +134,16 @@ def sqlite() -> Iterator[Side]:
                 (
                     order,
                     "paying",
-                    str(PRICE),
-                    "0",
-                    "KRW",
+                    amount,
+                    str(payment.cancel_amount),
+                    payment.currency,
                     None,
-                    0,
-                    "card",
+                    int(payment.sandbox),
+                    payment.pay_method,
                     *empty,
-                    NOW,
+                    now,
                     imp_uid,
-                    NOW,
+                    now,
                 ),
             )
             db.execute(
@@ -152,7 +155,7 @@ def sqlite() -> Iterator[Side]:
             db.execute(
                 "INSERT INTO imp_changes (imp_uid, change, merchant_uid, verdict, reason, amount,"
                 " endpoint, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                (imp_uid, "paid", order, "paid", None, str(PRICE), "webhook", NOW),
+                (imp_uid, "paid", order, "paid", None, amount, paid.endpoint, now),
             )
             db.execute(SHIP, (order,))
             db.execute("COMMIT")
@@ -271,7 +274,10 @@ def sqlalchemy(name: str, url: str) -> Iterator[Side]:
 
 def by_hand_with(engine: Engine, ask: Select[tuple[int]], ship: Update) -> Settle:
     """Give what a shop would write that knows all of the store's statements."""
-    immediate = engine.dialect.name == "sqlite"
+    begin = {
+        "sqlite": "BEGIN IMMEDIATE",
+        "mysql": "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
+    }.get(engine.dialect.name)
     lock = _dialects._KINDS[engine.dialect.name].lock_order
     read, put = _statements._READ, _statements._PUT
     pay, tell = _statements._PAID, _statements._TOLD
@@ -279,8 +285,9 @@ def by_hand_with(engine: Engine, ask: Select[tuple[int]], ship: Update) -> Settl
     def by_hand(paid: Outcome) -> None:
         order, imp_uid = paid.merchant_uid, paid.imp_uid
         with engine.begin() as db:
-            if immediate:
-                db.exec_driver_sql("BEGIN IMMEDIATE")
+            if begin is not None:
+                db.exec_driver_sql(begin)
+            db.exec_driver_sql("SAVEPOINT imp_verify")
             db.execute(lock, {"merchant_uid": order})
             rows = db.execute(read, {"key": imp_uid, "number": order}).all()
             assert len(rows) == 1
@@ -289,6 +296,7 @@ def by_hand_with(engine: Engine, ask: Select[tuple[int]], ship: Update) -> Settl
             db.execute(pay, {"number": order, "paid_by": imp_uid})
             db.execute(tell, _change(paid))
             db.execute(ship, {"key": order})
+            db.exec_driver_sql("RELEASE SAVEPOINT imp_verify")
 
     return by_hand
 

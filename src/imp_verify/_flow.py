@@ -101,18 +101,19 @@ useless object."""
 
 def run(flow: Flow[T], perform: Callable[[Any], object]) -> T:
     """Drive a flow to its end. What `perform` raises is thrown into it, and it may handle that."""
-    with closing(flow):
-        try:
-            step = next(flow)
-            while True:
-                try:
-                    answer = perform(step)
-                except Exception as error:
-                    step = flow.throw(error)
-                else:
-                    step = flow.send(answer)
-        except StopIteration as end:
-            return cast(T, end.value)
+    try:
+        step = next(flow)
+        while True:
+            try:
+                answer = perform(step)
+            except Exception as error:
+                step = flow.throw(error)
+            else:
+                step = flow.send(answer)
+    except StopIteration as end:
+        return cast(T, end.value)
+    finally:
+        flow.close()
 
 
 async def run_async(flow: Flow[T], perform: Callable[[Any], Awaitable[object]]) -> T:

@@ -227,7 +227,10 @@ class Outcome:
     def change(self) -> str:
         """The change this outcome stands for, within its payment: the verdict, then the reason or
         the refund."""
-        return ":".join(part for part in (self.verdict, self.reason, self.part) if part)
+        change = str(self.verdict)
+        if self.reason is not None:
+            change += f":{self.reason}"
+        return f"{change}:{self.part}" if self.part else change
 
     @property
     def key(self) -> str:

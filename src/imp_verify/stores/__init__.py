@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
 from decimal import Decimal
 from functools import partial
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, cast
 
 from ..errors import ConfigurationError, StoreError
@@ -124,7 +125,7 @@ def read_expected(merchant_uid: str, given: object) -> ExpectedPayment | None:
         return given if given.merchant_uid == merchant_uid else None
     if given is None:
         return None
-    if inspect.iscoroutine(given):
+    if isinstance(given, CoroutineType):
         given.close()  # a plain `expected` that calls an async one; unawaited it would only warn
     try:
         return ExpectedPayment(merchant_uid, given)  # type: ignore[arg-type]  # it refuses what is no amount

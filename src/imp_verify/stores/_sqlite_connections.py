@@ -10,8 +10,8 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any, Literal
 
 from ..errors import ConfigurationError, StoreError
@@ -19,6 +19,7 @@ from ..errors import ConfigurationError, StoreError
 __all__ = ["Connection", "Connections"]
 
 _IDLE = 8
+_COMMIT = "COMMIT /* imp_verify */"
 _inherited: list[deque[Connection]] = []
 """A forked child must neither use nor close its parent's connections: closing would drop the
 parent's locks."""
@@ -63,8 +64,8 @@ class _Guard:
 class Connection(sqlite3.Connection):
     """A connection whose transaction belongs to the store: a hook can neither end nor leave it.
 
-    The store itself ends it with `commit` and `rollback` only. An `execute("COMMIT")` of its own
-    would stay in the cache of prepared statements, where a hook's would find it, unasked.
+    The store itself ends it with `commit_now` and `rollback` only. An `execute("COMMIT")` of its
+    own would stay in the cache of prepared statements, where a hook's would find it, unasked.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -92,6 +93,10 @@ class Connection(sqlite3.Connection):
             raise StoreError(
                 f"{what} is not for a hook: the store commits its work together with the record"
             )
+
+    def commit_now(self) -> None:
+        """Commit by a statement that stays prepared; no hook writes it like this."""
+        self.execute(_COMMIT)
 
     def commit(self) -> None:
         """Commit; refused inside a hook."""
@@ -153,25 +158,24 @@ class Connections:
         self._ready = False
         weakref.finalize(self, _close_all, self._idle, self._pid)
 
-    @contextmanager
-    def borrow(self) -> Iterator[Connection]:
+    def borrow(self) -> AbstractContextManager[Connection]:
         """Lend a connection without an open transaction; whatever is left open on it is rolled
         back."""
+        return _Loan(self)
+
+    def take(self) -> Connection:
+        """Give an idle connection, or a new one."""
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
                     _inherited.append(self._idle)
                     self._start_afresh()
         try:
-            connection = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
-            connection = self._open()
-        try:
-            yield connection
-        finally:
-            self._give_back(connection)
+            return self._open()
 
-    def _give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: Connection) -> None:
         try:
             if connection.in_transaction:
                 connection.rollback()
@@ -225,7 +229,23 @@ class Connections:
             connection.execute("BEGIN IMMEDIATE")
             for statement in self._tables.values():
                 connection.execute(statement)
-            connection.commit()
+            connection.commit_now()
+
+
+class _Loan:
+    """Not a generator: one is made for every payment."""
+
+    __slots__ = ("_connection", "_connections")
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def __enter__(self) -> Connection:
+        self._connection = self._connections.take()
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connections.give_back(self._connection)
 
 
 def _close_all(idle: deque[Connection], pid: int) -> None:

@@ -37,12 +37,12 @@ def advance(order: OrderState, outcome: Outcome) -> Change:
     if payment is None:
         raise ValueError("an outcome without a payment changes nothing")
     verdict = outcome.verdict
+    if verdict is Verdict.PAID:
+        return _paid(order, outcome, payment)
     if verdict is Verdict.FORGERY:
         return _forgery(order, outcome)
     if verdict is Verdict.PENDING:
         return _pending(order, outcome, payment)
-    if verdict is Verdict.PAID:
-        return _paid(order, outcome, payment)
     if verdict is Verdict.PARTLY_CANCELLED:
         return _partly_cancelled(order, outcome, payment)
     if verdict is Verdict.VIRTUAL_ACCOUNT:
@@ -220,7 +220,7 @@ def _changed(order: OrderState, receipt: Receipt, hooks: tuple[tuple[str, Outcom
 
 
 def _once(order: OrderState, *told: tuple[str, Outcome]) -> tuple[tuple[str, Outcome], ...]:
-    return tuple((name, outcome) for name, outcome in told if outcome.change not in order.known)
+    return tuple([each for each in told if each[1].change not in order.known])
 
 
 def _kept(receipt: Receipt | None, payment: Payment) -> Receipt | None:

@@ -120,7 +120,7 @@ def _check_function(name: str, function: object, asynchronous: bool) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Loaded:
     """What a store read under its lock: an `OrderState` but for what the shop says."""
 
@@ -138,7 +138,7 @@ class Loaded:
         return self.was_paid and not (here and str(Verdict.PAID) in (self.known or {}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Load(Effect[Loaded]):
     """Read order and receipt under the lock. `order` is False where nothing of the order may be
     touched."""
@@ -148,14 +148,14 @@ class Load(Effect[Loaded]):
     order: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ask(Effect[object]):
     """Ask the shop's `expected`, inside the transaction."""
 
     merchant_uid: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Save(Effect[None]):
     """Write the receipt, the order and one row per change that is handed on, inside the
     transaction."""
@@ -165,7 +165,7 @@ class Save(Effect[None]):
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tell(Effect[object]):
     """Call a hook inside the transaction."""
 
@@ -173,7 +173,7 @@ class Tell(Effect[object]):
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
     """What became of an outcome, and what the hooks want called after the commit."""
 
@@ -231,8 +231,8 @@ def check_time_to_hold() -> None:
 
 def text(value: str | None) -> str | None:
     """Give text that a database can hold, whatever the gateway sent."""
-    if value is None:
-        return None
+    if value is None or (value.isascii() and value.isprintable() and len(value) <= 64):
+        return value  # nearly all are like this
     return value[:64].replace("\0", "?").encode("utf-8", "replace").decode()
 
 

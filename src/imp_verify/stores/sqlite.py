@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import TypeVar, Unpack
 
 from .._flow import run
@@ -208,7 +209,7 @@ class SqliteStore(ReadyStore):
                 db.execute("BEGIN IMMEDIATE")
                 keep, answer = work(db)
                 if keep:
-                    db.commit()
+                    db.commit_now()
             if afterwards is not None:
                 # The connection is lent still: what a hook returned may hold on to it.
                 afterwards(answer)
@@ -231,7 +232,7 @@ def _load(db: Connection, step: Load) -> Loaded:
 
 
 def _save(db: Connection, step: Save) -> None:
-    receipt, now = step.change.receipt, datetime.now(UTC).isoformat(timespec="milliseconds")
+    receipt, now = step.change.receipt, _now()
     if receipt is not None and (
         receipt != step.before.receipt or _details_changed(db, step.outcome)
     ):
@@ -256,6 +257,18 @@ def _save(db: Connection, step: Save) -> None:
         reason = None if told.reason is None else str(told.reason)
         values = (told.imp_uid, change, text(told.merchant_uid), str(told.verdict), reason)
         db.execute(_TOLD, (*values, f"{amount:f}", told.endpoint, now))
+
+
+def _now() -> str:
+    """ISO 8601 in UTC, to the millisecond."""
+    second, thousandth = divmod(time.time_ns() // 1_000_000, 1000)
+    return f"{_second(second)}.{thousandth:03}+00:00"
+
+
+@lru_cache(1)
+def _second(second: int) -> str:
+    """Written once for all payments of a second."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _save_order(db: Connection, step: Save, receipt: Receipt) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, event
@@ -90,7 +90,7 @@ def _connect(given: Connection | Session) -> Connection:
 
 def guarded_read(given: Connection | Session) -> AbstractContextManager[None]:
     """Make ready to run a shop's function that only reads, outside of the store's transactions."""
-    return guarded(given, _connect(given))
+    return _Guard(given, _connect(given))
 
 
 def create_tables(given: Connection | Session) -> None:
@@ -122,14 +122,15 @@ class Transaction:
         if connection is given:
             _ = connection.begin()
         self._root = connection.get_transaction()
+        self._guard = _Guard(given, connection)
         self.has_written = self._locked = False
-        with _hidden():
+        with _HIDDEN:
             begin(connection)
 
     def load(self, step: Load) -> Loaded:
         """Lock and read; see `Load`."""
         self._locked = step.order
-        with _hidden():
+        with _HIDDEN:
             return load(self.connection, step)
 
     def save(self, step: Save) -> None:
@@ -139,14 +140,14 @@ class Transaction:
             Taken: Another transaction was first.
         """
         try:
-            with _hidden():
+            with _HIDDEN:
                 self.has_written = save(self.connection, step, locked=self._locked)
         except IntegrityError as error:
             raise Taken from error
 
     def guarded(self) -> AbstractContextManager[None]:
         """Run a shop's function in it."""
-        return guarded(self._given, self.connection)
+        return self._guard
 
     def commit(self) -> None:
         """Commit what the store and the shop's functions wrote, if it is one transaction still.
@@ -176,14 +177,18 @@ class Transaction:
             raise StoreError(_ENDED) from error
 
 
-@contextmanager
-def _hidden() -> Iterator[None]:
-    """Keep values out of the text of an error, which is logged."""
-    try:
-        yield
-    except DBAPIError as error:
-        error.hide_parameters = True
-        raise
+class _Hidden:
+    """Keeps values out of the text of an error, which is logged."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: object, __: object) -> None:
+        if isinstance(error, DBAPIError):
+            error.hide_parameters = True
+
+
+_HIDDEN = _Hidden()
 
 
 def _refuse(what: str) -> Callable[..., object]:
@@ -203,24 +208,29 @@ _REFUSED = {
 _READ = ("execute", "scalar", "exec_driver_sql")
 
 
-@contextmanager
-def guarded(given: Connection | Session, connection: Connection) -> Iterator[None]:
-    """Run a shop's function: it may read and write, but neither end nor leave the transaction.
+class _Guard:
+    """A shop's function runs inside: it may read and write, but neither end nor leave the
+    transaction.
 
     What it must not call is hidden behind attributes of these two objects; a listener on the
     shop's engine would be asked about everybody's statements.
     """
-    tied, tied_given = vars(connection), vars(given)
-    tied_given.update(_REFUSED)
-    tied.update(_REFUSED, **{name: _reading(connection, name) for name in _READ})
-    try:
-        yield
-    finally:
+
+    __slots__ = ("_given", "_hiding", "_tied")
+
+    def __init__(self, given: Connection | Session, connection: Connection) -> None:
+        self._tied, self._given = vars(connection), vars(given)
+        self._hiding = {**_REFUSED, **{name: _reading(connection, name) for name in _READ}}
+
+    def __enter__(self) -> None:
+        self._given.update(_REFUSED)
+        self._tied.update(self._hiding)
+
+    def __exit__(self, *_: object) -> None:
         for name in _REFUSED:
-            tied_given.pop(name, None)
-            tied.pop(name, None)
-        for name in _READ:
-            del tied[name]
+            self._given.pop(name, None)
+        for name in self._hiding:
+            self._tied.pop(name, None)
 
 
 def _reading(connection: Connection, name: str) -> Callable[..., Any]:
