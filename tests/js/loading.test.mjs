@@ -130,7 +130,7 @@ for (const file of FILES) {
         assert.equal(page.button.disabled, false);
         await page.click();
         assert.deepEqual(page.sdkTags, [SDK, SDK]);
-        assert.match(page.said, /불러오는 중입니다/);
+        assert.match(page.said, /준비 중입니다/);
         page.giveSdk();
         await page.arrive();
         assert.equal(page.said, "");
@@ -274,9 +274,9 @@ for (const file of FILES) {
     }
 
     for (const [language, lang, expected] of [
-      ["en", "ko", "Please pay in the payment window."],
+      ["en", "ko", "Pay in the payment window."],
       ["ko", "en", "결제창에서 결제해 주세요."],
-      [undefined, "en-GB", "Please pay in the payment window."],
+      [undefined, "en-GB", "Pay in the payment window."],
       [undefined, "ko-KR", "결제창에서 결제해 주세요."],
       [undefined, "", "결제창에서 결제해 주세요."],
     ]) {

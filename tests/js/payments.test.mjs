@@ -136,6 +136,14 @@ for (const file of FILES) {
       assert.equal(address.hash, "#b#c");
     });
 
+    test("the way back needs no class that the oldest browsers have not", async () => {
+      const page = await open();
+      delete page.window.URLSearchParams;
+      await page.pay();
+      const address = "https://shop.test/payments/redirect";
+      assert.deepEqual(page.went, [`${address}?imp_uid=${IMP_UID}&merchant_uid=ORD-1001`]);
+    });
+
     test("a listener that prevents the default keeps the buyer on the page", async () => {
       const page = await open();
       page.document.addEventListener("imp-verify:result", (event) => event.preventDefault());

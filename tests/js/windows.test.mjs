@@ -98,6 +98,23 @@ for (const file of FILES) {
       assert.equal(page.said, "second");
     });
 
+    test("the first window's failure does not end the second, nor its promise", async () => {
+      const page = await open();
+      await page.click();
+      await page.tick(100);
+      let ended = null;
+      page.window.ImpVerify.pay(config()).then((result) => (ended = result));
+      await page.settle();
+      page.answers.push([400, { status: "failed" }], [200, { status: "success" }]);
+      await page.reply({ imp_uid: IMP_UID }, page.opened[0]);
+      await page.settle();
+      assert.equal(ended, null);
+      assert.equal(page.button.disabled, true);
+      await page.reply({ imp_uid: OTHER }, page.opened[1]);
+      await page.settle();
+      assert.deepEqual([ended.status, ended.imp_uid], ["success", OTHER]);
+    });
+
     test("two payments of one order are asked about one after the other", async () => {
       const page = await open();
       await page.click();
@@ -236,7 +253,22 @@ for (const file of FILES) {
       assert.equal(page.went.length, 1);
       await page.tick(100);
       assert.equal(page.posts.length, 2, "mounted again it asks no more than it did");
-      assert.equal(page.window.sessionStorage.length, 0);
+      assert.equal(page.window.sessionStorage["imp-verify:ORD-1001"], "");
+      const after = await open({ storage: { ...page.window.sessionStorage } });
+      assert.equal(after.posts.length, 0);
+      assert.equal(after.button.disabled, false);
+    });
+
+    test("a reload asks about every payment of which nothing is known", async () => {
+      const storage = { "imp-verify:ORD-1001": `${OTHER} ${IMP_UID}` };
+      const first = [[400, { status: "failed" }], ...Array(6).fill("fault")];
+      const page = await open({ storage, before: (made) => made.answers.push(...first) });
+      await page.tick(200);
+      assert.equal(page.posts[0].body.imp_uid, OTHER);
+      assert.ok(page.posts.slice(1).every((post) => post.body.imp_uid === IMP_UID));
+      assert.equal(page.button.disabled, true);
+      assert.match(page.said, /다시 결제하지 말고/);
+      assert.equal(page.window.sessionStorage["imp-verify:ORD-1001"], IMP_UID);
     });
 
     test("another order's unfinished payment is none of this button's business", async () => {

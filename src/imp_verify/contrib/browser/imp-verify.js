@@ -64,7 +64,7 @@
   const UNSEEN = 60; // seconds after which a window that was never seen counts as gone
 
   // Korean, English, and the end of a sentence that several share.
-  const LOOK = ["다시 결제하지 말고 주문을 확인해 주세요.", "do not pay again but look at your order."];
+  const LOOK = ["다시 결제하지 말고 주문을 확인해 주세요.", "do not pay again; look at your order."];
   const CONTACT = ["다시 결제하지 말고 판매자에게 문의해 주세요.", "do not pay again but contact the shop."];
   const TEXTS = {
     // Words of the server's table, all of them, in the order of CODES.
@@ -95,7 +95,7 @@
     invalid: ["결제를 확인할 수 없습니다.", "The payment cannot be checked:", CONTACT],
     unavailable: ["결제를 확인하고 있습니다.", "The payment is being checked:", LOOK],
     // Our own.
-    open: ["결제창에서 결제해 주세요.", "Please pay in the payment window."],
+    open: ["결제창에서 결제해 주세요.", "Pay in the payment window."],
     refused: ["결제창을 열지 못했습니다.", "The payment window did not open."],
     closed: [
       "결제창이 닫혔습니다. 이미 결제했다면",
@@ -103,12 +103,12 @@
       LOOK,
     ],
     loading: [
-      "결제 모듈을 불러오는 중입니다. 잠시 뒤 다시 눌러 주세요.",
-      "The payment module is loading. Press again shortly.",
+      "결제 준비 중입니다. 잠시 뒤 다시 눌러 주세요.",
+      "Still loading. Press again soon.",
     ],
     notLoaded: [
       "결제 모듈을 불러오지 못했습니다. 다시 눌러 주세요.",
-      "The payment module did not load. Press again.",
+      "Loading failed. Press again.",
     ],
     busy: ["다른 결제창이 열려 있습니다.", "Another payment window is open."],
   };
@@ -128,7 +128,7 @@
 
   const warn = (error) => window.console.error(error);
   const sleep = (seconds) => new Promise((wake) => window.setTimeout(wake, seconds * 1000));
-  const list = (selector, root) => Array.from(root.querySelectorAll(selector));
+  const list = (selector, root) => [...root.querySelectorAll(selector)];
   const opened = (order) => current && current.order === order;
   const over = (order) => order.result && !AGAIN.includes(order.result.status);
   const locked = (order) => opened(order) || order.checks || over(order);
@@ -157,23 +157,29 @@
 
   function orderOf(config) {
     const number = checked(config).params.merchant_uid;
-    const order = orders.get(number) || { number, checks: 0, asked: new Set(), last: {} };
+    const order = orders.get(number) || {
+      number,
+      checks: 0,
+      asked: new Set(),
+      unknown: new Set(), // asked, and without a last answer
+      last: {},
+    };
     orders.set(number, order);
     order.config = config;
     return order;
   }
 
-  // A buyer who reloads while nothing is known must not be offered the payment again.
-  function remembered(order, impUid) {
+  // A buyer who reloads while nothing is known must not be offered the payment again. Gives the
+  // payments without a last answer, or takes them.
+  function remembered(order, impUids) {
     const key = "imp-verify:" + order.number;
     try {
       const storage = window.sessionStorage;
-      if (impUid) storage.setItem(key, impUid);
-      if (impUid === "") storage.removeItem(key);
-      return storage.getItem(key);
+      if (impUids) storage.setItem(key, [...impUids].join(" "));
+      return storage.getItem(key).split(" ");
     } catch (blocked) {
-      // Storage is switched off: only this convenience is lost.
-      return null;
+      // Nothing yet, or storage is switched off: only this convenience is lost.
+      return [];
     }
   }
 
@@ -206,12 +212,12 @@
 
   function end(order, status, message, impUid) {
     const before = order.result;
-    // A window that went without a payment: the one that is asked about ends it.
-    if (order.checks && !impUid) return;
+    // What came to nothing does not end it while another payment may come of it.
+    if (AGAIN.includes(status) && (order.checks || opened(order))) return;
     // And what is paid, or may be, is not undone by another attempt that came to nothing.
     if (over(order) && AGAIN.includes(status) && before.imp_uid !== impUid) {
       ({ status, message } = before);
-      remembered(order, (order.impUid = before.imp_uid));
+      order.impUid = before.imp_uid;
     }
     order.promise = null;
     order.result = result(order, status, message);
@@ -220,9 +226,9 @@
     if (go && order.button && ANSWERS.indexOf(status) < 2) {
       // The same way that a buyer on a phone comes back, with the same landing.
       const [address, ...fragment] = order.config.params.m_redirect_url.split("#");
-      const query = new URLSearchParams({ imp_uid: order.impUid, merchant_uid: order.number });
-      const joined = address + (address.includes("?") ? "&" : "?") + query;
-      window.location.assign([joined, ...fragment].join("#"));
+      const query = (address.includes("?") ? "&imp_uid=" : "?imp_uid=") + order.impUid +
+        "&merchant_uid=" + encodeURIComponent(order.number);
+      window.location.assign([address + query, ...fragment].join("#"));
     }
   }
 
@@ -275,7 +281,8 @@
       order.impUid = impUid;
       if (!again || asked === WAITS.length) {
         order.checks -= 1;
-        if (!again) remembered(order, "");
+        if (!again) order.unknown.delete(impUid);
+        remembered(order, order.unknown);
         return end(order, status, AGAIN.includes(status) && complaint, impUid);
       }
       tell(order, "change", word);
@@ -289,7 +296,7 @@
     order.checks += 1;
     order.impUid = impUid;
     order.asked.add(impUid);
-    remembered(order, impUid);
+    remembered(order, order.unknown.add(impUid));
     tell(order, "change", "unavailable");
     order.work = Promise.resolve(order.work).then(() => check(order, impUid, complaint));
   }
@@ -445,7 +452,7 @@
         warn(error); // the page did it: once is enough, and request_pay says if not
       }
     } else if (account !== wanted) {
-      throw new Error("imp-verify: two user codes on one page");
+      throw new Error("imp-verify: two user codes");
     }
   }
 
@@ -470,11 +477,11 @@
     }
     view.config = config;
     view.order = order;
-    const impUid = remembered(order);
-    if (impUid && !order.asked.has(impUid)) {
+    remembered(order).forEach((impUid) => {
+      if (!impUid || order.asked.has(impUid)) return;
       order.button = button;
       complete(order, impUid);
-    }
+    });
     draw(view);
     load(config).catch(warn);
   }
