@@ -51,7 +51,7 @@ class Accounts:
             if name is not None:
                 raise InvalidRequest("account can be given only to a verifier with accounts")
             return self.only.account
-        found = None if name is None else self.named.get(name)
+        found = self.named.get(name) if isinstance(name, str) else None
         if found is None:
             raise InvalidRequest(f"account must be one of {self._names()}, not {name!r:.100}")
         return found

@@ -624,6 +624,14 @@ def test_a_store_in_memory_is_for_debugging(setting: dict[str, Any]) -> None:
         assert ids(IMP_VERIFY=given) == ["imp_verify.W003"]
 
 
+def test_a_database_that_is_not_there_is_found(setting: dict[str, Any]) -> None:
+    from imp_verify.contrib.django.stores import DjangoStore
+
+    store = DjangoStore(using="elsewhere", expected=lambda number, using: 1)
+    assert ids(IMP_VERIFY={**setting, "STORE": store}) == ["imp_verify.E007"]
+    assert ids(IMP_VERIFY={**setting, "STORE": store, "ASYNC": True}) == ["imp_verify.E007"]
+
+
 def test_a_proxy_that_nobody_named_would_send_every_webhook(setting: dict[str, Any]) -> None:
     given = {**setting, "STORE": InDjango(), "WEBHOOK_SOURCES": ["192.0.2.0/24"]}
     proxy: Any = {"SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https")}

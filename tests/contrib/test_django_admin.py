@@ -18,7 +18,7 @@ from django.test import Client, override_settings
 from django.utils import translation
 
 import imp_verify.contrib.django
-from imp_verify import AsyncVerifier, ExpectedPayment, Outcome, Reason, Verdict
+from imp_verify import AsyncVerifier, ExpectedPayment, Outcome, Reason, Settled, Verdict
 from imp_verify.contrib.django import get_verifier
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing._trial import paid_outcome
@@ -52,7 +52,8 @@ def store(project: None) -> Iterator[DjangoStore]:
     asks: dict[str, ExpectedPayment] = {}
 
     def expected(number: str, using: str) -> ExpectedPayment | None:
-        store.inside.append(connections[using].in_atomic_block)  # type: ignore[attr-defined]
+        # Whether in another block than the one that is opened for this question alone.
+        store.inside.append(bool(connections[using].savepoint_ids))  # type: ignore[attr-defined]
         return asks.get(number)
 
     store = DjangoStore(expected=expected)
@@ -204,6 +205,43 @@ def test_payments_are_checked_again_at_the_gateway_outside_any_transaction(
     assert store.inside == [False, True] * 2  # type: ignore[attr-defined]  # asked, then recorded
     states = dict(rows("Receipt", "default").values_list("imp_uid", "state"))
     assert (states["imp_1"], states["imp_2"]) == ("cancelled", "duplicate")
+
+
+def test_money_that_was_refused_and_accepted_later_or_given_back_is_not_to_be_given_back(
+    store: DjangoStore,
+) -> None:
+    assert listed(page(user(), "moneytogiveback")) == ["imp_2", "imp_3", "imp_5"]
+    paid = paid_outcome("imp_5", ExpectedPayment("D", PRICE))
+    assert store.settle(paid) is Settled.NEW
+    assert listed(page(user(), "moneytogiveback")) == ["imp_2", "imp_3"]
+    assert paid.payment is not None
+    back = replace(paid.payment, status="cancelled", cancel_amount=PRICE)
+    store.observe(replace(paid, verdict=Verdict.CANCELLED, payment=back))
+    assert listed(page(user(), "moneytogiveback")) == ["imp_2", "imp_3"]
+
+
+def test_a_refused_payment_is_checked_again_with_several_accounts(
+    gateway: ScriptedGateway, store: DjangoStore
+) -> None:
+    gateway.has(imp_uid="imp_5", merchant_uid="D", amount=100)
+    keys = {"KEY": markers.KEY, "SECRET": markers.SECRET}
+    store._functions.expected = lambda number, using: ExpectedPayment(number, PRICE, account="kr")
+    with given(gateway, store, CREDENTIALS=None, ACCOUNTS={"kr": keys, "us": keys}):
+        key = rows("Change", "default").get(imp_uid="imp_5").pk
+        assert "1 payment checked (forgery: 1)" in check(user(), "moneytogiveback", key)
+
+
+@pytest.mark.parametrize("alias", ["postgresql", "mariadb"])
+def test_the_admin_reads_where_the_store_writes(
+    gateway: ScriptedGateway, store: DjangoStore, alias: str
+) -> None:
+    django_shops.empty(alias)
+    other = DjangoStore(using=alias, expected=lambda number, using: PRICE)
+    for imp_uid in ("imp_8", "imp_9"):
+        other.settle(paid_outcome(imp_uid, ExpectedPayment("A", PRICE)))
+    with given(gateway, other):
+        assert listed(page(user(), "moneytogiveback")) == ["imp_9"]
+        assert sorted(listed(page(user(), "receipt"))) == ["imp_8", "imp_9"]
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

@@ -412,13 +412,17 @@ def test_of_several_accounts_the_orders_own_opens_the_window(order: Any) -> None
     assert "channelKey" not in states.params
 
 
+@pytest.mark.parametrize("several", [True, False])
 @pytest.mark.parametrize(
     "order",
     ["jp1001", {"merchant_uid": "kr1001", "amount": 1}, ExpectedPayment("kr1001", 1, account="jp")],
 )
-def test_an_order_that_names_none_of_several_accounts_gets_no_button(order: Any) -> None:
+def test_an_order_that_names_none_of_several_accounts_gets_no_button(
+    order: Any, several: bool
+) -> None:
+    shop = shop_of_two() if several else shop_of_two(Checkout(CODE))
     with pytest.raises(StoreError, match="must name an account, one of 'kr', 'us'"):
-        button(shop_of_two(), order)
+        button(shop, order)
 
 
 def test_one_checkout_for_several_accounts_serves_them_all() -> None:

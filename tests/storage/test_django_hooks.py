@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connections, transaction
 from django.db.transaction import TransactionManagementError, atomic
+from django.utils.translation import gettext_lazy
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
+from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing import TrialFailure
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
 from tests.storage import django_shops
@@ -52,6 +54,34 @@ def block(request: pytest.FixtureRequest, using: str) -> Callable[[], Any]:
         return nullcontext() if request.param == "own" else atomic(using)
 
     return block
+
+
+def test_expected_may_lock_the_order(using: str) -> None:
+    """Before the gateway is asked too, where it is called outside of the store's transactions."""
+    django_shops.empty(using)
+
+    def expected(number: str, using: str) -> ExpectedPayment | None:
+        list(rows("Receipt", using).select_for_update().filter(merchant_uid=number))
+        return ASKED
+
+    store = DjangoStore(using=using, expected=expected)
+    assert store.expected(ORDER) == ASKED
+    assert not connections[using].in_atomic_block
+    assert store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+    connections.close_all()
+
+
+def test_what_a_hook_returned_is_called_though_its_own_on_commit_fails(make: Make) -> None:
+    called: list[int] = []
+
+    def hook(outcome: Outcome, using: str) -> object:
+        transaction.on_commit(lambda: 1 / 0, using)
+        return lambda: called.append(1)
+
+    shop = make(on_paid=hook)
+    with pytest.raises(ZeroDivisionError):
+        settle(shop)
+    assert called == [1]
 
 
 def settle(shop: DjangoShop, imp_uid: str = FIRST) -> Settled:
@@ -239,6 +269,18 @@ def test_a_hold_is_kept_where_it_gives_no_reason(
         assert shop.django.hold(ASKED, SECOND) == "sold out"
         assert shop.django.hold(ASKED, FIRST) is None
     assert run(using, "SELECT change_key FROM told") == [(FIRST,)]
+
+
+def test_a_reason_of_hold_may_be_translated_when_it_is_said(using: str) -> None:
+    django_shops.empty(using)
+    store = DjangoStore(
+        using=using,
+        expected=lambda number, using: ASKED,
+        hold=lambda expected, imp_uid, using: gettext_lazy("sold out"),
+    )
+    reason = store.hold(ASKED, FIRST)
+    assert (reason, type(reason)) == ("sold out", str)
+    connections.close_all()
 
 
 def test_a_hold_asks_who_paid_this_order_not_what_else_the_payment_paid(make: Make) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from imp_verify import (
     Cancellation,
+    ConfigurationError,
     ExpectedPayment,
     OrderStore,
     Outcome,
@@ -77,6 +79,35 @@ def test_a_hook_that_gives_another_awaitable_is_a_store_error(make: Make) -> Non
 
     store = make(on_paid=lambda outcome, transaction: Awaitable())
     with pytest.raises(StoreError, match="on_paid"):
+        _ = store.settle(paid_outcome(FIRST, ASKED))
+    assert store.receipts([FIRST]) == {}
+
+
+def yields(outcome: Outcome, transaction: object) -> Any:
+    raise AssertionError("nobody runs it")
+    yield
+
+
+async def yields_later(outcome: Outcome, transaction: object) -> Any:
+    raise AssertionError("nobody runs it")
+    yield
+
+
+class Yields:
+    def __call__(self, outcome: Outcome, transaction: object) -> Any:
+        return (yield)
+
+
+@pytest.mark.parametrize("hook", [yields, yields_later, partial(yields), Yields()])
+def test_a_hook_with_a_yield_in_it_is_refused_at_once(make: Make, hook: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"on_paid (has a yield|must be a plain)"):
+        make(on_paid=hook)
+
+
+@pytest.mark.parametrize("hook", [yields, yields_later])
+def test_a_hook_that_gives_a_generator_is_a_store_error(make: Make, hook: Any) -> None:
+    store = make(on_paid=lambda outcome, transaction: hook(outcome, transaction))
+    with pytest.raises(StoreError, match=r"on_paid returned .*generator.*work was not done"):
         _ = store.settle(paid_outcome(FIRST, ASKED))
     assert store.receipts([FIRST]) == {}
 

@@ -1,16 +1,20 @@
 """What a hook of the stores on SQLAlchemy may do, what it may not, and that its work and the record
 are one."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import event, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
+from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, Trial, paid_outcome
 from tests.storage.sqlalchemy_shops import (
     Make,
@@ -376,3 +380,25 @@ def test_a_record_that_cannot_be_written_names_no_values(make: Make) -> None:
         _ = trial.ask("settle", outcome)
     assert "9999" not in str(caught.value).replace(str(caught.value.orig), "")
     assert shop.kept() == (0, 0, 0, 0)
+
+
+def test_an_await_that_was_forgotten_is_found_and_nothing_is_recorded(tmp_path: Path) -> None:
+    async def later() -> None:
+        raise AssertionError("nobody awaits it")
+
+    async def forgets(outcome: Outcome, db: AsyncConnection) -> object:
+        return later()
+
+    async def expected(number: str, db: AsyncConnection) -> int:
+        return PRICE
+
+    async def settle() -> None:
+        engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/shop.db")
+        store = AsyncSqlAlchemyStore(engine, expected=expected, on_paid=forgets)
+        await store.create_all()
+        with pytest.raises(StoreError, match="on_paid returned coroutine, which nobody runs"):
+            await store.settle(paid_outcome(FIRST, ExpectedPayment(ORDER, PRICE)))
+        assert await store.receipts([FIRST]) == {}
+        await engine.dispose()
+
+    asyncio.run(settle())

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
 
 from .._flow import Effect
@@ -86,28 +88,35 @@ class Functions(Generic[T]):
         self.asynchronous = asynchronous
         self._hooks = {name: hook for name, hook in hooks.items() if hook is not None}
 
+    def has(self, name: str) -> bool:
+        """Whether the shop gave this hook."""
+        return name in self._hooks
+
     def tell(self, name: str, outcome: Outcome, transaction: T) -> object:
         """Call a plain store's hook, where the shop gave one, and give what it returned.
 
         Raises:
-            StoreError: It returned an awaitable: its work has not been done.
+            StoreError: It returned work that was not done: an awaitable or a generator.
         """
         hook = self._hooks.get(name)
-        if hook is None:
-            return None
-        answer = hook(outcome, transaction)
-        if inspect.isawaitable(answer):
-            if inspect.iscoroutine(answer):
-                answer.close()
-            raise StoreError(
-                f"{name} of a plain store returned an awaitable: its work was not done"
-            )
-        return answer
+        return None if hook is None else _done(name, hook(outcome, transaction))
 
     async def tell_async(self, name: str, outcome: Outcome, transaction: T) -> object:
-        """Await an async store's hook, where the shop gave one, and give what it returned."""
+        """Await an async store's hook, where the shop gave one, and give what it returned; raises
+        like `tell`."""
         hook = self._hooks.get(name)
-        return None if hook is None else await hook(outcome, transaction)
+        return None if hook is None else _done(name, await hook(outcome, transaction))
+
+
+def _done(name: str, answer: object) -> object:
+    """Refuse what only would do the work if it were run: an `await` was forgotten, or there is a
+    `yield` in it."""
+    if inspect.isawaitable(answer) or isinstance(answer, GeneratorType | AsyncGeneratorType):
+        if isinstance(answer, CoroutineType | GeneratorType):
+            answer.close()
+        kind = type(answer).__name__
+        raise StoreError(f"{name} returned {kind}, which nobody runs: its work was not done")
+    return answer
 
 
 def _check_function(name: str, function: object, asynchronous: bool) -> None:
@@ -118,6 +127,11 @@ def _check_function(name: str, function: object, asynchronous: bool) -> None:
         raise ConfigurationError(
             f"{name} must be {wanted} function for this store, not {given} one"
         )
+    while isinstance(function, partial):
+        function = function.func
+    for each in (function, getattr(function, "__call__", None)):  # noqa: B004  # what it is, not whether
+        if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
+            raise ConfigurationError(f"{name} has a yield in it: calling it would do nothing")
 
 
 @dataclass(slots=True)

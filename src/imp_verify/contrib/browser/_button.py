@@ -215,8 +215,9 @@ def _config(
 
 def _shop(verifier: Verifier | AsyncVerifier, expected: ExpectedPayment) -> tuple[Checkout, str]:
     checkout, public_url = verifier._settings.checkout, verifier._settings.public_url
+    account = verifier._rules.accounts.of(expected)
     if isinstance(checkout, Mapping):
-        checkout = checkout[str(verifier._rules.accounts.of(expected).name)]
+        checkout = checkout[str(account.name)]
     if checkout is None:
         raise ConfigurationError("the pay button needs a verifier with checkout=Checkout(...)")
     if public_url is None:

@@ -10,7 +10,10 @@ from django.db.transaction import non_atomic_requests
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ... import ConfigurationError
+from ...messages import is_merchant_uid
 from ._checking import AT_MOST, Checked, check_again
+from .conf import get_store
 from .models import Receipt
 
 __all__ = ["ReadOnly", "check", "money"]
@@ -36,14 +39,15 @@ def money(name: str, label: Any) -> Any:
 @admin.action(description=_("Check again at the gateway"), permissions=["check"])
 def check(model_admin: Any, request: Any, chosen: Any) -> None:
     """Verify the chosen payments, and say what became of them."""
-    imp_uids = list(dict.fromkeys(chosen.values_list("imp_uid", flat=True)[: AT_MOST + 1]))
-    if len(imp_uids) > AT_MOST:
+    some = chosen.values_list("imp_uid", "merchant_uid")[: AT_MOST + 1]
+    # The number that the gateway gave; a receipt's counts more.
+    numbers = {uid: number if is_merchant_uid(number) else None for uid, number in some}
+    if len(numbers) > AT_MOST:
         text = gettext("Choose at most %(number)d payments.") % {"number": AT_MOST}
         model_admin.message_user(request, text, messages.ERROR)
         return
-    recorded = Receipt.objects.using(chosen.db).filter(imp_uid__in=imp_uids)
-    numbers = dict(recorded.values_list("imp_uid", "merchant_uid"))
-    checked = check_again({each: numbers.get(each) for each in imp_uids})
+    recorded = Receipt.objects.using(chosen.db).filter(imp_uid__in=list(numbers))
+    checked = check_again({**numbers, **dict(recorded.values_list("imp_uid", "merchant_uid"))})
     level = messages.SUCCESS if checked.trouble is None else messages.ERROR
     model_admin.message_user(request, _words(checked), level)
 
@@ -65,6 +69,14 @@ class ReadOnly(admin.ModelAdmin):
     has_add_permission = has_change_permission = has_delete_permission = _no
     show_full_result_count = False
     list_per_page = 50
+
+    def get_queryset(self, request: Any) -> Any:
+        """Read where the store writes, whatever a router says."""
+        found = super().get_queryset(request)
+        try:
+            return found.using(getattr(get_store(), "using", None))
+        except ConfigurationError:  # the tables can be looked at all the same
+            return found
 
     def has_check_permission(self, request: Any) -> bool:
         """Whether somebody may send calls to the gateway."""

@@ -27,6 +27,8 @@ def record(functions: Functions[str], using: str, outcome: Outcome) -> Settled |
 
     def work(owned: bool) -> tuple[bool, Settled | None]:
         saved: list[Save] = []
+        afterwards: list[object] = []
+        listening: list[bool] = []
 
         def perform(step: Load | Ask | Save | Tell) -> object:
             match step:
@@ -39,11 +41,14 @@ def record(functions: Functions[str], using: str, outcome: Outcome) -> Settled |
                     save(using, step)
                     return None
                 case Tell(name, told):
+                    if functions.has(name) and not listening:
+                        # Before the hook's own: where one of those fails, Django calls no more.
+                        on_commit(partial(run_afterwards, afterwards, outcome), using)
+                        listening.append(True)
                     return functions.tell(name, told, using)
 
         recorded: Recorded = run(ready.record(outcome), perform)
-        if any(map(callable, recorded.afterwards)):
-            on_commit(partial(run_afterwards, recorded.afterwards, outcome), using)
+        afterwards.extend(recorded.afterwards)
         return bool(saved), recorded.settled
 
     return in_transaction(using, work)

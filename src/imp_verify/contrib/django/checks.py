@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.urls import NoReverseMatch, reverse
 
 from ... import ConfigurationError
+from ._store_checks import check_store
 from .conf import get_verifier
 
 __all__ = ["check_payments", "check_redirect"]
@@ -28,10 +28,10 @@ _PROXIES = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_
 def check_payments(app_configs: object = None, **_: object) -> list[CheckMessage]:
     """Check the setting `IMP_VERIFY`, and what of Django's own stands against it."""
     try:
-        verifier = get_verifier()
+        get_verifier()
     except ConfigurationError as error:
         return [_unusable(str(error))]
-    return [*_check_store(verifier), *_check_proxy(), *_check_prefix()]
+    return [*check_store(), *_check_proxy(), *_check_prefix()]
 
 
 def _unusable(text: str) -> CheckMessage:
@@ -39,15 +39,6 @@ def _unusable(text: str) -> CheckMessage:
         return Error(text, id="imp_verify.E001")
     hint = "Set IMP_KEY and IMP_SECRET in the environment, or CREDENTIALS or ACCOUNTS here."
     return Error(text, hint=hint, id="imp_verify.E002")
-
-
-def _check_store(verifier: Any) -> Iterator[CheckMessage]:
-    if not settings.DEBUG and getattr(verifier._store, "for_tests_only", False):
-        yield Warning(
-            "The payments are kept in memory: each process has its own, and forgets them.",
-            hint="Give IMP_VERIFY a store that keeps them in a database.",
-            id="imp_verify.W003",
-        )
 
 
 def _check_proxy() -> Iterator[CheckMessage]:

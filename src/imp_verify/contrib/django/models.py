@@ -15,13 +15,16 @@ __all__ = ["Change", "MoneyToGiveBack", "Order", "Receipt"]
 
 class _GivesBack(models.Manager):
     def get_queryset(self) -> Any:
-        kept = Receipt.objects.filter(state__in=("duplicate", "late"))
-        paid = Q(verdict__in=("duplicate", "late"), imp_uid__in=kept.values("imp_uid"))
-        return super().get_queryset().filter(paid | Q(verdict="forgery") & ~Q(reason="order"))
+        kept = Receipt.objects.filter(state__in=("duplicate", "late")).values("imp_uid")
+        good = Receipt.objects.filter(state__in=("paying", "cancelled")).values("imp_uid")
+        paid = Q(verdict__in=("duplicate", "late"), imp_uid__in=kept)
+        refused = Q(verdict="forgery") & ~Q(reason="order") & ~Q(imp_uid__in=good)
+        return super().get_queryset().filter(paid | refused)
 
 
 class MoneyToGiveBack(Change):
-    """Changes that speak of money which pays no order: paid twice, too late, or refused."""
+    """Changes that speak of money which pays no order: paid twice, too late, or refused. What the
+    shop accepted later, or gave back, is not among them."""
 
     objects = _GivesBack()
 

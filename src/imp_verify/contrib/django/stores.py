@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager
 from typing import Any, Unpack
 
 from django.apps import apps
+from django.db.transaction import atomic
+from django.utils.functional import Promise
 
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
-from ...stores import Expected
+from ...stores import Expected, transaction_is_open
 from ...stores.ready import Expectation, Functions, Holder, HookArguments
 from ...stores.ready_plain import ReadyStore
 from .threads import hop, own_thread
@@ -50,26 +52,28 @@ class DjangoStore(ReadyStore):
         **hooks: Unpack[HookArguments[str]],
     ) -> None:
         self._functions: Functions[str] = Functions(expected, hold, hooks)
-        self._using = using
+        self.using = using
 
     def own_thread(self) -> AbstractContextManager[object] | None:
         """See `imp_verify.stores.own_thread`."""
-        return own_thread(self._using)
+        return own_thread(self.using)
 
     def expected(self, merchant_uid: str) -> Expected:
-        """See `OrderStore.expected`: a plain read."""
-        return self._functions.expected(merchant_uid, self._using)  # type: ignore[no-any-return]
+        """See `OrderStore.expected`: a read, in a transaction, so that it may lock the order."""
+        with transaction_is_open(), atomic(self.using):
+            return self._functions.expected(merchant_uid, self.using)  # type: ignore[no-any-return]
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
-        return self._tables.recall(self._using, imp_uids)  # type: ignore[no-any-return]
+        return self._tables.recall(self.using, imp_uids)  # type: ignore[no-any-return]
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
-        return self._tables.hold(self._functions, self._using, expected, imp_uid)  # type: ignore[no-any-return]
+        reason: str | None = self._tables.hold(self._functions, self.using, expected, imp_uid)
+        return str(reason) if isinstance(reason, Promise) else reason
 
     def _record(self, outcome: Outcome) -> Settled | None:
-        return self._tables.record(self._functions, self._using, outcome)  # type: ignore[no-any-return]
+        return self._tables.record(self._functions, self.using, outcome)  # type: ignore[no-any-return]
 
     @property
     def _tables(self) -> Any:
