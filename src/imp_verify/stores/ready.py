@@ -111,6 +111,8 @@ class Functions(Generic[T]):
 def _done(name: str, answer: object) -> object:
     """Refuse what only would do the work if it were run: an `await` was forgotten, or there is a
     `yield` in it."""
+    if answer is None:
+        return None
     if inspect.isawaitable(answer) or isinstance(answer, GeneratorType | AsyncGeneratorType):
         if isinstance(answer, CoroutineType | GeneratorType):
             answer.close()
