@@ -99,7 +99,7 @@ Flow: TypeAlias = Generator[Step, object, T]
 useless object."""
 
 
-def run(flow: Flow[T], perform: Callable[[Any], object]) -> T:
+def run(flow: Generator[Any, Any, T], perform: Callable[[Any], object]) -> T:
     """Drive a flow to its end. What `perform` raises is thrown into it, and it may handle that."""
     try:
         step = next(flow)
@@ -116,7 +116,7 @@ def run(flow: Flow[T], perform: Callable[[Any], object]) -> T:
         flow.close()
 
 
-async def run_async(flow: Flow[T], perform: Callable[[Any], Awaitable[object]]) -> T:
+async def run_async(flow: Generator[Any, Any, T], perform: Callable[[Any], Awaitable[object]]) -> T:
     """Drive a flow to its end on an event loop. A cancelled task closes the flow, so that its own
     finally runs."""
     with closing(flow):

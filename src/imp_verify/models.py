@@ -125,17 +125,18 @@ class ExpectedPayment:
         metadata: object = None,
     ) -> None:
         _must(isinstance(merchant_uid, str), "merchant_uid", merchant_uid)
-        _check_currency(currency)
+        if currency != "KRW":
+            _check_currency(currency)
         _must(account is None or isinstance(account, str), "account", account)
-        _must(isinstance(open, bool | int), "open", open)
+        _must(isinstance(open, int), "open", open)
         self.__dict__.update(  # frozen: nothing can be set by its name
             merchant_uid=merchant_uid,
             amount=read_price(amount),
             currency=currency.upper(),
             account=account,
             open=bool(open),
-            pay_methods=_names("pay_methods", pay_methods),
-            pg_providers=_names("pg_providers", pg_providers),
+            pay_methods=None if pay_methods is None else _names("pay_methods", pay_methods),
+            pg_providers=None if pg_providers is None else _names("pg_providers", pg_providers),
             metadata=metadata,
         )
 
@@ -160,9 +161,7 @@ def _must(good: bool, name: str, value: object) -> None:
         raise StoreError(f"ExpectedPayment.{name} may not be {blank}")
 
 
-def _names(name: str, given: Collection[str] | None) -> frozenset[str] | None:
-    if given is None:
-        return None
+def _names(name: str, given: Collection[str]) -> frozenset[str]:
     plain_text = isinstance(
         given, str | bytes
     )  # a set of one name forgotten: "card" is not c, a, r, d

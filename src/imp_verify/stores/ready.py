@@ -12,7 +12,6 @@ from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
 
-from .._flow import Effect
 from ..errors import ConfigurationError, StoreError
 from ..messages import is_merchant_uid
 from ..models import ExpectedPayment, Outcome, Reason, Receipt, ReceiptState, Settled, Verdict
@@ -27,6 +26,7 @@ __all__ = [
     "Load",
     "Loaded",
     "Save",
+    "Step",
     "Tell",
     "check_time_to_begin",
     "check_time_to_hold",
@@ -155,7 +155,7 @@ class Loaded:
 
 
 @dataclass(slots=True)
-class Load(Effect[Loaded]):
+class Load:
     """Read order and receipt under the lock. `order` is False where nothing of the order may be
     touched."""
 
@@ -165,14 +165,14 @@ class Load(Effect[Loaded]):
 
 
 @dataclass(slots=True)
-class Ask(Effect[object]):
+class Ask:
     """Ask the shop's `expected`, inside the transaction."""
 
     merchant_uid: str
 
 
 @dataclass(slots=True)
-class Save(Effect[None]):
+class Save:
     """Write the receipt, the order and one row per change that is handed on, inside the
     transaction."""
 
@@ -182,7 +182,7 @@ class Save(Effect[None]):
 
 
 @dataclass(slots=True)
-class Tell(Effect[object]):
+class Tell:
     """Call a hook inside the transaction."""
 
     name: str
@@ -197,9 +197,13 @@ class Recorded:
     afterwards: tuple[object, ...] = ()
 
 
-def record(outcome: Outcome) -> Generator[Any, object, Recorded]:
+Step: TypeAlias = Load | Ask | Save | Tell
+
+
+def record(outcome: Outcome) -> Generator[Step, Any, Recorded]:
     """Record an outcome: the one order of steps of every ready-made store, run inside an open
-    transaction.
+    transaction. A step is yielded as it stands, without a generator of its own around it: four of
+    them are made for every payment.
 
     Raises:
         StoreError: This imp_uid is recorded for another order, or the outcome names no payment.
@@ -209,12 +213,12 @@ def record(outcome: Outcome) -> Generator[Any, object, Recorded]:
         raise StoreError("an outcome without a payment cannot be recorded")
     claim = outcome.verdict is Verdict.FORGERY and outcome.reason is Reason.ORDER
     of_order = not claim and is_merchant_uid(merchant_uid)  # no order can have another number
-    loaded = yield from Load(imp_uid, merchant_uid, of_order)
+    loaded: Loaded = yield Load(imp_uid, merchant_uid, of_order)
     if loaded.receipt is not None and loaded.receipt.merchant_uid != merchant_uid:
         raise StoreError(f"{imp_uid} is recorded for another order than {merchant_uid!r}")
     expected = None
     if of_order:
-        expected = read_expected(merchant_uid, (yield from Ask(merchant_uid)))
+        expected = read_expected(merchant_uid, (yield Ask(merchant_uid)))
     known = loaded.known or {}
     order = OrderState(
         loaded.receipt, expected, loaded.paid_by, loaded.was_paid, loaded.others_wait, known
@@ -223,10 +227,10 @@ def record(outcome: Outcome) -> Generator[Any, object, Recorded]:
     if change.settled is Settled.STALE:
         return Recorded(Settled.STALE)
     if change.hooks or change.receipt is not None:
-        yield from Save(loaded, change, outcome)
+        yield Save(loaded, change, outcome)
     afterwards: list[object] = []
     for name, told in change.hooks:
-        afterwards.append((yield from Tell(name, told)))
+        afterwards.append((yield Tell(name, told)))
     return Recorded(change.settled, tuple(afterwards))
 
 

@@ -4,18 +4,19 @@ record, the question whether a payment may be approved, and the calls after the 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
 from ..errors import StoreError
 from ..models import ExpectedPayment, Outcome, Settled
 from . import OrderStore, is_async_callable
-from .ready import ALREADY_PAID, Functions, Loaded, check_time_to_begin, check_time_to_hold
+from .ready import ALREADY_PAID, Functions, Loaded, Step, check_time_to_begin, check_time_to_hold
 
-__all__ = ["ReadyStore", "ask_to_hold", "run_afterwards"]
+__all__ = ["ReadyStore", "Steps", "ask_to_hold", "drive", "run_afterwards"]
 
 T = TypeVar("T")
+Steps: TypeAlias = Mapping[type, Callable[[Any, Any], object]]
 _log = logging.getLogger("imp_verify")
 
 
@@ -36,6 +37,23 @@ class ReadyStore(OrderStore):
     def _record(self, outcome: Outcome) -> Settled | None:
         """Run `ready.record` in a transaction, and `run_afterwards` after its commit."""
         raise NotImplementedError
+
+
+def drive(
+    flow: Generator[Step, Any, T],
+    steps: Steps,
+    transaction: object,
+) -> T:
+    """Drive a flow to its end, each step by the function for its kind, which gets the transaction
+    and the step. What that raises ends the flow: no flow here would handle it."""
+    try:
+        step = next(flow)
+        while True:
+            step = flow.send(steps[type(step)](transaction, step))
+    except StopIteration as end:
+        return cast(T, end.value)
+    finally:
+        flow.close()
 
 
 def ask_to_hold(

@@ -9,10 +9,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import TypeVar, Unpack
 
-from .._flow import run
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled, Verdict
 from . import Expected, transaction_is_open
 from ._sqlite_connections import Connection, Connections
@@ -33,7 +32,7 @@ from .ready import (
     record,
     text,
 )
-from .ready_plain import ReadyStore, ask_to_hold, run_afterwards
+from .ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
 
 __all__ = ["SqliteStore"]
 
@@ -137,6 +136,7 @@ class SqliteStore(ReadyStore):
     ) -> None:
         self._functions: Functions[sqlite3.Connection] = Functions(expected, hold, hooks)
         self._connections = Connections(path, busy_timeout, _TABLES)
+        self._steps: Steps = {Load: _load, Ask: self._ask, Save: _save, Tell: self._tell}
 
     def create_all(self) -> None:
         """Make the tables now; any number of processes may do so at once."""
@@ -175,7 +175,7 @@ class SqliteStore(ReadyStore):
 
     def _record(self, outcome: Outcome) -> Settled | None:
         def work(db: Connection) -> tuple[bool, Recorded]:
-            recorded = run(record(outcome), partial(self._perform, db))
+            recorded = drive(record(outcome), self._steps, db)
             return recorded.settled is not Settled.STALE, recorded
 
         def afterwards(recorded: Recorded) -> None:
@@ -183,19 +183,13 @@ class SqliteStore(ReadyStore):
 
         return self._in_transaction(work, afterwards).settled
 
-    def _perform(self, db: Connection, step: Load | Ask | Save | Tell) -> object:
-        match step:
-            case Load():
-                return _load(db, step)
-            case Ask(merchant_uid):
-                with db.guarded():
-                    return self._functions.expected(merchant_uid, db)
-            case Save():
-                _save(db, step)
-                return None
-            case Tell(name, told):
-                with db.guarded():
-                    return self._functions.tell(name, told, db)
+    def _ask(self, db: Connection, step: Ask) -> object:
+        with db.guarded():
+            return self._functions.expected(step.merchant_uid, db)
+
+    def _tell(self, db: Connection, step: Tell) -> object:
+        with db.guarded():
+            return self._functions.tell(step.name, step.outcome, db)
 
     def _in_transaction(
         self,

@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from ..._flow import run
 from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
 from .. import Expected, outside_transactions, transaction_is_open
@@ -27,7 +25,7 @@ from ..ready import (
     Tell,
     record,
 )
-from ..ready_plain import ReadyStore, ask_to_hold, run_afterwards
+from ..ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
 from ._dialects import prepare
 from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
 
@@ -91,6 +89,10 @@ class SqlAlchemyStore(ReadyStore):
         self._functions: Functions[Any] = Functions(expected, hold, hooks)
         self._lend: Callable[[], AbstractContextManager[Any]]
         self._engine: Engine | None = None
+        self._steps: Steps = {
+            **{Load: Transaction.load, Save: Transaction.save},
+            **{Ask: self._ask, Tell: self._tell},
+        }
         if isinstance(source, Engine):
             prepare(source)
             self._engine, self._lend = source, source.connect
@@ -133,28 +135,20 @@ class SqlAlchemyStore(ReadyStore):
 
     def _record(self, outcome: Outcome) -> Settled | None:
         def work(given: Any, transaction: Transaction) -> tuple[bool, Recorded]:
-            recorded = run(record(outcome), partial(self._perform, given, transaction))
+            recorded = drive(record(outcome), self._steps, transaction)
             return transaction.has_written, recorded
 
         recorded = self._in_transaction(work)
         run_afterwards(recorded.afterwards, outcome)
         return recorded.settled
 
-    def _perform(
-        self, given: Any, transaction: Transaction, step: Load | Ask | Save | Tell
-    ) -> object:
-        match step:
-            case Load():
-                return transaction.load(step)
-            case Ask(merchant_uid):
-                with transaction.guarded():
-                    return self._functions.expected(merchant_uid, given)
-            case Save():
-                transaction.save(step)
-                return None
-            case Tell(name, told):
-                with transaction.guarded():
-                    return self._functions.tell(name, told, given)
+    def _ask(self, transaction: Transaction, step: Ask) -> object:
+        with transaction.guarded():
+            return self._functions.expected(step.merchant_uid, transaction.given)
+
+    def _tell(self, transaction: Transaction, step: Tell) -> object:
+        with transaction.guarded():
+            return self._functions.tell(step.name, step.outcome, transaction.given)
 
     def _borrow(self) -> AbstractContextManager[Any]:
         if self._engine is not None:

@@ -113,11 +113,12 @@ class Transaction:
     Whoever lends the connection takes it back, which rolls back what was not committed.
 
     Attributes:
+        given: What the shop's functions get: the connection or the session.
         has_written: Whether there is anything to commit: a repeat writes nothing.
     """
 
     def __init__(self, given: Connection | Session) -> None:
-        self._given = given
+        self.given = given
         self.connection = connection = _connect(given)
         if connection is given:
             _ = connection.begin()
@@ -155,15 +156,15 @@ class Transaction:
         Raises:
             StoreError: It is not: nothing more is kept.
         """
-        if isinstance(self._given, Session):
+        if isinstance(self.given, Session):
             with self.guarded():
-                self._given.flush()
+                self.given.flush()
             # After the shop's own listeners: one that swallows an error would have PostgreSQL
             # answer COMMIT with a rollback, and say nothing.
-            event.listen(self._given, "before_commit", lambda _: self._check())
+            event.listen(self.given, "before_commit", lambda _: self._check())
         else:
             self._check()
-        self._given.commit()
+        self.given.commit()
 
     def _check(self) -> None:
         """A savepoint goes with its transaction, in whatever way that ends: by a hook's own
