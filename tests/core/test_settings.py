@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from imp_verify import Checkout, ConfigurationError, Credentials, Landing, Verifier
+from imp_verify._configuration import Settings
 from imp_verify.settings import check_credential
 from imp_verify.stores.memory import MemoryStore
 
@@ -246,3 +247,31 @@ def test_a_public_url_that_is_no_address_is_refused_by_its_name(given: Any) -> N
 def test_a_checkout_of_another_kind_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"^checkout must be Checkout, not str"):
         verifier(checkout="imp00000000")
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ({"language": "fr"}, 'language must be "ko", "en" or "auto"'),
+        ({"max_lookups": 0}, "max_lookups must be a whole number"),
+        ({"max_lookups": True}, "max_lookups must be a whole number"),
+        ({"max_lookups": "64"}, "max_lookups must be a whole number"),
+    ],
+)
+def test_a_setting_that_is_none_is_named(setting: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        Settings.read(credentials=Credentials("key", "secret"), **setting)
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "on"])
+def test_a_test_mode_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("IMP_TEST_MODE", value)
+    with pytest.raises(
+        ConfigurationError, match="IMP_TEST_MODE must be 1, true, 0, false or empty"
+    ):
+        Settings.read(credentials=Credentials("key", "secret"))
+
+
+def test_a_tier_that_no_header_can_carry_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="IMP_TIER holds a character"):
+        Credentials("key", "secret", "가맹점")

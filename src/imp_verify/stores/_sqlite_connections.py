@@ -44,8 +44,7 @@ class _Guard:
     def __exit__(self, kind: object, *_: object) -> None:
         self.up = False
         connection = self._connection()
-        if connection is None:
-            return
+        assert connection is not None  # whoever runs a function on it holds it
         connection.forget_factories()
         if kind is None and connection.in_transaction is not self._inside:
             raise StoreError("a hook began or ended a transaction on the store's connection")

@@ -87,8 +87,8 @@ class MemoryStore(ReadyStore):
                 case Save():
                     saved.append(step)  # kept only once every hook went well
                     return None
-                case Tell(name, told):
-                    return self._functions.tell(name, told, None)
+                case _:
+                    return self._functions.tell(step.name, step.outcome, None)
 
         with transaction_is_open(), self._lock:
             recorded: Recorded = run(record(outcome), perform)

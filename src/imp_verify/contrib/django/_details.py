@@ -33,12 +33,8 @@ def details_changed(using: str, outcome: Outcome, new: Mapping[str, object]) -> 
     return list(rows.values(*_NAMES)) != [dict(new)]
 
 
-def moment(value: datetime) -> datetime | None:
-    """Give a moment as the project keeps it: without time zones, in its own local time. None where
-    that time has no such moment."""
+def moment(value: datetime) -> datetime:
+    """Give a moment as the project keeps it: without time zones, in its own local time."""
     if settings.USE_TZ:
         return value
-    try:
-        return make_naive(value, get_default_timezone())  # type: ignore[no-any-return]
-    except OverflowError:
-        return None
+    return make_naive(value, get_default_timezone())  # type: ignore[no-any-return]

@@ -40,12 +40,12 @@ def record(functions: Functions[str], using: str, outcome: Outcome) -> Settled |
                     saved.append(step)
                     save(using, step)
                     return None
-                case Tell(name, told):
-                    if functions.has(name) and not listening:
+                case _:
+                    if functions.has(step.name) and not listening:
                         # Before the hook's own: where one of those fails, Django calls no more.
                         on_commit(partial(run_afterwards, afterwards, outcome), using)
                         listening.append(True)
-                    return functions.tell(name, told, using)
+                    return functions.tell(step.name, step.outcome, using)
 
         recorded: Recorded = run(ready.record(outcome), perform)
         afterwards.extend(recorded.afterwards)

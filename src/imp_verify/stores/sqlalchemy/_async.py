@@ -178,9 +178,9 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
                     return await self._functions.expected(merchant_uid, given)
             case Save():
                 return await given.run_sync(_call, transaction.save, step)
-            case Tell(name, told):
+            case _:
                 with transaction.guarded():
-                    return await self._functions.tell_async(name, told, given)
+                    return await self._functions.tell_async(step.name, step.outcome, given)
 
     def _borrow(self) -> AbstractAsyncContextManager[Any]:
         if self._engine is not None:
