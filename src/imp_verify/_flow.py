@@ -101,19 +101,18 @@ useless object."""
 
 def run(flow: Generator[Any, Any, T], perform: Callable[[Any], object]) -> T:
     """Drive a flow to its end. What `perform` raises is thrown into it, and it may handle that."""
-    try:
-        step = next(flow)
-        while True:
-            try:
-                answer = perform(step)
-            except Exception as error:
-                step = flow.throw(error)
-            else:
-                step = flow.send(answer)
-    except StopIteration as end:
-        return cast(T, end.value)
-    finally:
-        flow.close()
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    answer = perform(step)
+                except Exception as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration as end:
+            return cast(T, end.value)
 
 
 async def run_async(flow: Generator[Any, Any, T], perform: Callable[[Any], Awaitable[object]]) -> T:

@@ -37,6 +37,7 @@ __all__ = [
     "read_expected",
     "store_is_async",
     "transaction_is_open",
+    "what_runs",
 ]
 
 T = TypeVar("T")
@@ -136,11 +137,14 @@ def read_expected(merchant_uid: str, given: object) -> ExpectedPayment | None:
 def is_async_callable(function: object) -> bool:
     """Whether calling it gives a coroutine: a coroutine function, a partial of one, or an object
     that is called so."""
+    return any(map(inspect.iscoroutinefunction, what_runs(function)))
+
+
+def what_runs(function: object) -> tuple[object, object]:
+    """Give what a call may run: the function under all partials, and an object's own `__call__`."""
     while isinstance(function, partial):
         function = function.func
-    if inspect.iscoroutinefunction(function):
-        return True
-    return inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004  # its colour, not whether
+    return function, getattr(function, "__call__", None)  # noqa: B004  # what it is, not whether
 
 
 Hop: TypeAlias = Callable[..., Awaitable[Any]]

@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import Any, Generic, TypeAlias, TypedDict, TypeVar
+from typing import Any, Generic, NoReturn, TypeAlias, TypedDict, TypeVar
 
 from ..errors import ConfigurationError, StoreError
 from ..messages import is_merchant_uid
 from ..models import ExpectedPayment, Outcome, Reason, Receipt, ReceiptState, Settled, Verdict
-from . import Expected, hold_limits, is_async_callable, read_expected
+from . import Expected, hold_limits, is_async_callable, read_expected, what_runs
 from .changes import Change, OrderState, advance
 
 __all__ = [
@@ -99,7 +98,10 @@ class Functions(Generic[T]):
             StoreError: It returned work that was not done: an awaitable or a generator.
         """
         hook = self._hooks.get(name)
-        return None if hook is None else _done(name, hook(outcome, transaction))
+        answer = None if hook is None else hook(outcome, transaction)
+        if answer is not None and inspect.isawaitable(answer):
+            _refuse_work(name, answer)  # also one that runs by itself: no loop is there for long
+        return _done(name, answer)
 
     async def tell_async(self, name: str, outcome: Outcome, transaction: T) -> object:
         """Await an async store's hook, where the shop gave one, and give what it returned; raises
@@ -110,15 +112,17 @@ class Functions(Generic[T]):
 
 def _done(name: str, answer: object) -> object:
     """Refuse what only would do the work if it were run: an `await` was forgotten, or there is a
-    `yield` in it."""
-    if answer is None:
-        return None
-    if inspect.isawaitable(answer) or isinstance(answer, GeneratorType | AsyncGeneratorType):
-        if isinstance(answer, CoroutineType | GeneratorType):
-            answer.close()
-        kind = type(answer).__name__
-        raise StoreError(f"{name} returned {kind}, which nobody runs: its work was not done")
+    `yield` in it. A task runs by itself."""
+    if isinstance(answer, CoroutineType | GeneratorType | AsyncGeneratorType):
+        _refuse_work(name, answer)
     return answer
+
+
+def _refuse_work(name: str, answer: object) -> NoReturn:
+    if isinstance(answer, CoroutineType | GeneratorType):
+        answer.close()
+    kind = type(answer).__name__
+    raise StoreError(f"{name} returned {kind}, which nobody runs: its work was not done")
 
 
 def _check_function(name: str, function: object, asynchronous: bool) -> None:
@@ -129,9 +133,7 @@ def _check_function(name: str, function: object, asynchronous: bool) -> None:
         raise ConfigurationError(
             f"{name} must be {wanted} function for this store, not {given} one"
         )
-    while isinstance(function, partial):
-        function = function.func
-    for each in (function, getattr(function, "__call__", None)):  # noqa: B004  # what it is, not whether
+    for each in what_runs(function):
         if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
             raise ConfigurationError(f"{name} has a yield in it: calling it would do nothing")
 

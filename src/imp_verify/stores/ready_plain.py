@@ -4,6 +4,7 @@ record, the question whether a payment may be approved, and the calls after the 
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias, TypeVar, cast
@@ -34,9 +35,9 @@ class ReadyStore(OrderStore):
         """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
         return outcome.settled if outcome.settled is not None else self._record(outcome)
 
+    @abstractmethod
     def _record(self, outcome: Outcome) -> Settled | None:
         """Run `ready.record` in a transaction, and `run_afterwards` after its commit."""
-        raise NotImplementedError
 
 
 def drive(
