@@ -14,6 +14,7 @@ EXACT = Context(prec=60)
 """Sums and differences of amounts are counted in this: a shop's own context may round."""
 
 _WHOLE = 18
+_ABOVE = 10**_WHOLE
 _FRACTION = 8
 _PLAIN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,8})?")
 _MESSAGE = "an expected amount must be an int, a Decimal or plain decimal text above zero"
@@ -31,7 +32,7 @@ def read_amount(value: object) -> Decimal | None:
     """Read an amount in the form that a wire may carry: an int, a Decimal, or plain decimal text.
     None for all else."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value) if 0 <= value < 10**_WHOLE else None
+        return Decimal(value) if 0 <= value < _ABOVE else None
     if isinstance(value, str):
         return Decimal(value) if _PLAIN.fullmatch(value) else None
     if isinstance(value, Decimal) and is_amount(value):
@@ -47,10 +48,12 @@ def read_price(value: object) -> Decimal:
             The text names
             the type, and the value of a number; of anything else it might be a buyer's data.
     """
+    if type(value) is int and 0 < value < _ABOVE:
+        return Decimal(value)  # nearly all are like this
     amount = _without_spare_zeros(value) if isinstance(value, Decimal) else read_amount(value)
     if amount is None or amount <= 0:
         number = isinstance(value, float | Decimal) or (
-            isinstance(value, int) and abs(value) < 10**_WHOLE  # Python writes no huge int as text
+            isinstance(value, int) and abs(value) < _ABOVE  # Python writes no huge int as text
         )
         shown = f" {value}" if number else ""
         raise StoreError(f"{_MESSAGE}, not {type(value).__name__}{shown:.40}")

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from .amounts import read_price
 from .errors import StoreError
@@ -124,11 +124,14 @@ class ExpectedPayment:
         pg_providers: Collection[str] | None = None,
         metadata: object = None,
     ) -> None:
-        _must(isinstance(merchant_uid, str), "merchant_uid", merchant_uid)
+        if not isinstance(merchant_uid, str):
+            _refuse("merchant_uid", merchant_uid)
         if currency != "KRW":
             _check_currency(currency)
-        _must(account is None or isinstance(account, str), "account", account)
-        _must(isinstance(open, int), "open", open)
+        if account is not None and not isinstance(account, str):
+            _refuse("account", account)
+        if not isinstance(open, int):
+            _refuse("open", open)
         self.__dict__.update(  # frozen: nothing can be set by its name
             merchant_uid=merchant_uid,
             amount=read_price(amount),
@@ -149,25 +152,25 @@ class ExpectedPayment:
 
 def _check_currency(currency: object) -> None:
     """A column's padding, for one, would make a forgery of every payment."""
-    _must(isinstance(currency, str), "currency", currency)
+    if not isinstance(currency, str):
+        _refuse("currency", currency)
     code = str(currency)
     if len(code) != 3 or not code.isascii() or not code.isalpha():
         raise StoreError("ExpectedPayment.currency must be three letters, as ISO 4217 has them")
 
 
-def _must(good: bool, name: str, value: object) -> None:
-    if not good:
-        blank = "blank text" if value == "" else type(value).__name__
-        raise StoreError(f"ExpectedPayment.{name} may not be {blank}")
+def _refuse(name: str, value: object) -> NoReturn:
+    blank = "blank text" if value == "" else type(value).__name__
+    raise StoreError(f"ExpectedPayment.{name} may not be {blank}")
 
 
 def _names(name: str, given: Collection[str]) -> frozenset[str]:
-    plain_text = isinstance(
-        given, str | bytes
-    )  # a set of one name forgotten: "card" is not c, a, r, d
-    _must(isinstance(given, Collection) and not plain_text, name, given)
+    # A set of one name forgotten: "card" is not c, a, r, d.
+    if not isinstance(given, Collection) or isinstance(given, str | bytes):
+        _refuse(name, given)
     names = frozenset(given)
-    _must(all(isinstance(each, str) for each in names), name, given)
+    if not all(isinstance(each, str) for each in names):
+        _refuse(name, given)
     if any(each != each.strip() or not each for each in names):
         raise StoreError(f"ExpectedPayment.{name} must be names without white space at an end")
     return names
@@ -246,7 +249,9 @@ else:
         """Give the outcome with other values, as `dataclasses.replace` does, which goes through
         every field by name: a tenth of what a store needs to settle a payment."""
         changed = object.__new__(Outcome)
-        changed.__dict__.update(outcome.__dict__, **changes)
+        values = changed.__dict__
+        values.update(outcome.__dict__)
+        values.update(changes)
         return changed
 
 

@@ -60,7 +60,8 @@ class _Time:
         self._name = name
 
     def __get__(self, payment: Payment, owner: type[Payment]) -> datetime | None:
-        return read_time(payment.raw.get(self._name))
+        value = payment.raw.get(self._name)
+        return None if value is None else read_time(value)
 
 
 class _Any:

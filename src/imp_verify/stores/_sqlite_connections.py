@@ -69,18 +69,15 @@ class Connection(sqlite3.Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self._guard = _Guard(self)
-        self.set_authorizer(self._guard)
+        self.guard = _Guard(self)
+        """Run a shop's function inside: it may read and write, and the transaction is open as
+        before when it returns."""
+        self.set_authorizer(self.guard)
 
     @property
     def is_as_made(self) -> bool:
         """Whether no hook has changed how it commits; then the next transaction may have it."""
         return self.isolation_level is None and getattr(self, "autocommit", -1) == -1
-
-    def guarded(self) -> AbstractContextManager[None]:
-        """Run a shop's function inside: it may read and write, and the transaction is open as
-        before when it returns."""
-        return self._guard
 
     def forget_factories(self) -> None:
         """Read rows as made again, whatever a shop's function has set."""
@@ -88,10 +85,15 @@ class Connection(sqlite3.Connection):
         self.text_factory = str
 
     def _refuse(self, what: str) -> None:
-        if self._guard.up:
+        if self.guard.up:
             raise StoreError(
                 f"{what} is not for a hook: the store commits its work together with the record"
             )
+
+    def begin(self) -> None:
+        """Begin, alone among all writers from here on. Whoever lent it rolls back what is not
+        committed."""
+        self.execute("BEGIN IMMEDIATE")
 
     def commit_now(self) -> None:
         """Commit by a statement that stays prepared; no hook writes it like this."""
@@ -120,13 +122,13 @@ class Connection(sqlite3.Connection):
     def __enter__(self) -> Connection:
         """`with db:` in a hook is a part of the store's transaction: kept with it, or undone alone
         where it fails."""
-        if not self._guard.up:
+        if not self.guard.up:
             return super().__enter__()
         self.execute("SAVEPOINT imp_verify_with")
         return self
 
     def __exit__(self, *error: Any) -> Literal[False]:
-        if not self._guard.up:
+        if not self.guard.up:
             return super().__exit__(*error)
         if error[0] is not None:
             self.execute("ROLLBACK TO imp_verify_with")
@@ -158,12 +160,11 @@ class Connections:
         weakref.finalize(self, _close_all, self._idle, self._pid)
 
     def borrow(self) -> AbstractContextManager[Connection]:
-        """Lend a connection without an open transaction; whatever is left open on it is rolled
-        back."""
+        """Lend a connection, and take it back."""
         return _Loan(self)
 
     def take(self) -> Connection:
-        """Give an idle connection, or a new one."""
+        """Give an idle connection without an open transaction, or a new one."""
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
@@ -175,6 +176,7 @@ class Connections:
             return self._open()
 
     def give_back(self, connection: Connection) -> None:
+        """Roll back whatever is left open on it, and keep it for the next one."""
         try:
             if connection.in_transaction:
                 connection.rollback()
@@ -225,7 +227,7 @@ class Connections:
             f"SELECT count(*) FROM sqlite_master WHERE name IN ({names})"
         ).fetchone()
         if present[0] < len(self._tables):
-            connection.execute("BEGIN IMMEDIATE")
+            connection.begin()
             for statement in self._tables.values():
                 connection.execute(statement)
             connection.commit_now()

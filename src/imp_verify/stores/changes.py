@@ -220,6 +220,8 @@ def _changed(order: OrderState, receipt: Receipt, hooks: tuple[tuple[str, Outcom
 
 
 def _once(order: OrderState, *told: tuple[str, Outcome]) -> tuple[tuple[str, Outcome], ...]:
+    if not order.known:
+        return told  # nearly all are the first
     return tuple([each for each in told if each[1].change not in order.known])
 
 

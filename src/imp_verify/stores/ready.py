@@ -99,7 +99,9 @@ class Functions(Generic[T]):
         """
         hook = self._hooks.get(name)
         answer = None if hook is None else hook(outcome, transaction)
-        if answer is not None and inspect.isawaitable(answer):
+        if answer is None:
+            return None
+        if inspect.isawaitable(answer):
             _refuse_work(name, answer)  # also one that runs by itself: no loop is there for long
         return _done(name, answer)
 

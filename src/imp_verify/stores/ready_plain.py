@@ -7,7 +7,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar
 
 from ..errors import StoreError
 from ..models import ExpectedPayment, Outcome, Settled
@@ -18,6 +18,7 @@ __all__ = ["ReadyStore", "Steps", "ask_to_hold", "drive", "run_afterwards"]
 
 T = TypeVar("T")
 Steps: TypeAlias = Mapping[type, Callable[[Any, Any], object]]
+_NOTHING = nullcontext()
 _log = logging.getLogger("imp_verify")
 
 
@@ -52,7 +53,8 @@ def drive(
         while True:
             step = flow.send(steps[type(step)](transaction, step))
     except StopIteration as end:
-        return cast(T, end.value)
+        answer: T = end.value
+        return answer
     finally:
         flow.close()
 
@@ -63,14 +65,14 @@ def ask_to_hold(
     expected: ExpectedPayment,
     imp_uid: str,
     transaction: T,
-    guarded: Callable[[], AbstractContextManager[object]] = nullcontext,
+    guard: AbstractContextManager[object] = _NOTHING,
 ) -> tuple[bool, str | None]:
     """Ask the shop's `hold` under the order's lock; say whether to keep what it did, and its reason
     against an approval.
 
     Args:
         before: What was read under the lock.
-        guarded: What stands around a shop's function.
+        guard: What stands around a shop's function.
 
     Raises:
         StoreError: It is too late to ask, or the gateway no longer waits for the answer.
@@ -80,7 +82,7 @@ def ask_to_hold(
     if functions.hold is None:
         return False, None
     check_time_to_begin()
-    with guarded():
+    with guard:
         reason: str | None = functions.hold(expected, imp_uid, transaction)
     check_time_to_hold()
     return reason is None, reason

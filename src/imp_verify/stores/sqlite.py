@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import TypeVar, Unpack
+from typing import Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled, Verdict
 from . import Expected, transaction_is_open
@@ -24,7 +24,6 @@ from .ready import (
     HookArguments,
     Load,
     Loaded,
-    Recorded,
     Save,
     Tell,
     details,
@@ -35,8 +34,6 @@ from .ready import (
 from .ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
 
 __all__ = ["SqliteStore"]
-
-T = TypeVar("T")
 
 _TABLES = {
     "imp_orders": """CREATE TABLE IF NOT EXISTS imp_orders (
@@ -149,7 +146,7 @@ class SqliteStore(ReadyStore):
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
-        with self._connections.borrow() as db, db.guarded():
+        with self._connections.borrow() as db, db.guard:
             return self._functions.expected(merchant_uid, db)  # type: ignore[no-any-return]
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
@@ -166,48 +163,35 @@ class SqliteStore(ReadyStore):
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
-
-        def hold(db: Connection) -> tuple[bool, str | None]:
+        with self._connections.borrow() as db, transaction_is_open():
+            db.begin()
             before = _load(db, Load(imp_uid, expected.merchant_uid, True))
-            return ask_to_hold(self._functions, before, expected, imp_uid, db, db.guarded)
-
-        return self._in_transaction(hold)
+            keep, reason = ask_to_hold(self._functions, before, expected, imp_uid, db, db.guard)
+            if keep:
+                db.commit_now()
+            return reason
 
     def _record(self, outcome: Outcome) -> Settled | None:
-        def work(db: Connection) -> tuple[bool, Recorded]:
-            recorded = drive(record(outcome), self._steps, db)
-            return recorded.settled is not Settled.STALE, recorded
-
-        def afterwards(recorded: Recorded) -> None:
+        db = self._connections.take()
+        try:
+            with transaction_is_open():
+                db.begin()
+                recorded = drive(record(outcome), self._steps, db)
+                if recorded.settled is not Settled.STALE:
+                    db.commit_now()
+            # The connection is lent still: what a hook returned may hold on to it.
             run_afterwards(recorded.afterwards, outcome)
-
-        return self._in_transaction(work, afterwards).settled
+            return recorded.settled
+        finally:
+            self._connections.give_back(db)
 
     def _ask(self, db: Connection, step: Ask) -> object:
-        with db.guarded():
+        with db.guard:
             return self._functions.expected(step.merchant_uid, db)
 
     def _tell(self, db: Connection, step: Tell) -> object:
-        with db.guarded():
+        with db.guard:
             return self._functions.tell(step.name, step.outcome, db)
-
-    def _in_transaction(
-        self,
-        work: Callable[[Connection], tuple[bool, T]],
-        afterwards: Callable[[T], None] | None = None,
-    ) -> T:
-        """Run `work` alone among all writers; commit where it says so, roll back where not, or
-        where it raises."""
-        with self._connections.borrow() as db:
-            with transaction_is_open():
-                db.execute("BEGIN IMMEDIATE")
-                keep, answer = work(db)
-                if keep:
-                    db.commit_now()
-            if afterwards is not None:
-                # The connection is lent still: what a hook returned may hold on to it.
-                afterwards(answer)
-            return answer
 
 
 def _load(db: Connection, step: Load) -> Loaded:
@@ -227,8 +211,9 @@ def _load(db: Connection, step: Load) -> Loaded:
 
 def _save(db: Connection, step: Save) -> None:
     receipt, now = step.change.receipt, _now()
+    before = step.before.receipt
     if receipt is not None and (
-        receipt != step.before.receipt or _details_changed(db, step.outcome)
+        before is None or receipt != before or _details_changed(db, step.outcome)
     ):
         values = (
             receipt.merchant_uid,
@@ -242,8 +227,10 @@ def _save(db: Connection, step: Save) -> None:
             now,
             receipt.imp_uid,
         )
-        new = step.before.receipt is None
-        db.execute(_PUT if new else _SET, (*values, now) if new else values)
+        if before is None:
+            db.execute(_PUT, (*values, now))
+        else:
+            db.execute(_SET, values)
         _save_order(db, step, receipt)
     amounts = handed_on(step.change.hooks).items()
     for (_, told), (change, amount) in zip(step.change.hooks, amounts, strict=True):

@@ -150,7 +150,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
             if self._functions.hold is None:
                 return False, None
             check_time_to_begin()
-            with transaction.guarded():
+            with transaction.guard:
                 reason: str | None = await self._functions.hold(expected, imp_uid, given)
             check_time_to_hold()
             return reason is None, reason
@@ -174,12 +174,12 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
             case Load():
                 return await given.run_sync(_call, transaction.load, step)
             case Ask(merchant_uid):
-                with transaction.guarded():
+                with transaction.guard:
                     return await self._functions.expected(merchant_uid, given)
             case Save():
                 return await given.run_sync(_call, transaction.save, step)
             case _:
-                with transaction.guarded():
+                with transaction.guard:
                     return await self._functions.tell_async(step.name, step.outcome, given)
 
     def _borrow(self) -> AbstractAsyncContextManager[Any]:

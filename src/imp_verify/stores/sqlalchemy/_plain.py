@@ -128,8 +128,7 @@ class SqlAlchemyStore(ReadyStore):
 
         def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
             before = transaction.load(Load(imp_uid, expected.merchant_uid, True))
-            guarded = transaction.guarded
-            return ask_to_hold(self._functions, before, expected, imp_uid, given, guarded)
+            return ask_to_hold(self._functions, before, expected, imp_uid, given, transaction.guard)
 
         return self._in_transaction(hold)
 
@@ -143,11 +142,11 @@ class SqlAlchemyStore(ReadyStore):
         return recorded.settled
 
     def _ask(self, transaction: Transaction, step: Ask) -> object:
-        with transaction.guarded():
+        with transaction.guard:
             return self._functions.expected(step.merchant_uid, transaction.given)
 
     def _tell(self, transaction: Transaction, step: Tell) -> object:
-        with transaction.guarded():
+        with transaction.guard:
             return self._functions.tell(step.name, step.outcome, transaction.given)
 
     def _borrow(self) -> AbstractContextManager[Any]:

@@ -114,6 +114,7 @@ class Transaction:
 
     Attributes:
         given: What the shop's functions get: the connection or the session.
+        guard: What stands around a shop's function.
         has_written: Whether there is anything to commit: a repeat writes nothing.
     """
 
@@ -123,7 +124,7 @@ class Transaction:
         if connection is given:
             _ = connection.begin()
         self._root = connection.get_transaction()
-        self._guard = _Guard(given, connection)
+        self.guard = _Guard(given, connection)
         self.has_written = self._locked = False
         with _HIDDEN:
             begin(connection)
@@ -146,10 +147,6 @@ class Transaction:
         except IntegrityError as error:
             raise Taken from error
 
-    def guarded(self) -> AbstractContextManager[None]:
-        """Run a shop's function in it."""
-        return self._guard
-
     def commit(self) -> None:
         """Commit what the store and the shop's functions wrote, if it is one transaction still.
 
@@ -157,7 +154,7 @@ class Transaction:
             StoreError: It is not: nothing more is kept.
         """
         if isinstance(self.given, Session):
-            with self.guarded():
+            with self.guard:
                 self.given.flush()
             # After the shop's own listeners: one that swallows an error would have PostgreSQL
             # answer COMMIT with a rollback, and say nothing.
