@@ -1,13 +1,16 @@
-"""What every ready-made store refuses to record, and what its hold does, in memory and on disk."""
+"""What every ready-made store refuses to record, and what its hold does, in memory and on disk, by
+its own statements and by SQLAlchemy's."""
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine
 
 from imp_verify import (
     Cancellation,
@@ -22,6 +25,7 @@ from imp_verify import (
 )
 from imp_verify.stores import holding
 from imp_verify.stores.memory import MemoryStore
+from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
 
@@ -29,21 +33,42 @@ ASKED = ExpectedPayment(ORDER, PRICE)
 Make = Callable[..., OrderStore]
 
 
-@pytest.fixture(params=[MemoryStore, SqliteStore])
+@pytest.fixture(params=[MemoryStore, SqliteStore, SqlAlchemyStore])
 def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    made: list[Any] = []
+    with ExitStack() as afterwards:
 
-    def make(**functions: Any) -> OrderStore:
-        functions.setdefault("expected", lambda order, transaction: PRICE)
-        path = () if request.param is MemoryStore else (tmp_path / "shop.db",)
-        store: OrderStore = request.param(*path, **functions)
-        made.append(store)
-        return store
+        def make(**functions: Any) -> OrderStore:
+            functions.setdefault("expected", lambda order, transaction: PRICE)
+            if request.param is MemoryStore:
+                return MemoryStore(**functions)
+            if request.param is SqliteStore:
+                store = SqliteStore(tmp_path / "shop.db", **functions)
+                afterwards.callback(store.close)
+                return store
+            engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+            afterwards.callback(engine.dispose)
+            tables = SqlAlchemyStore(engine, **functions)
+            tables.create_all()
+            return tables
 
-    yield make
-    for store in made:
-        if isinstance(store, SqliteStore):
-            store.close()
+        yield make
+
+
+@pytest.mark.parametrize("error", [StopIteration, StopAsyncIteration, GeneratorExit, SystemExit])
+@pytest.mark.parametrize("which", ["expected", "on_paid"])
+def test_what_ends_a_loop_elsewhere_is_an_error_of_a_hook_too(
+    make: Make, which: str, error: type[BaseException]
+) -> None:
+    """`next()` of nothing, for one: were it taken for the end of the store's own steps, the record
+    would be kept without the hook's work."""
+
+    def fail(*arguments: object) -> None:
+        raise error("nothing is left")
+
+    store = make(**{which: fail})
+    with pytest.raises((error, RuntimeError), match=r"nothing is left|StopIteration"):
+        _ = store.settle(paid_outcome(FIRST, ASKED))
+    assert store.receipts([FIRST]) == {}
 
 
 async def later() -> int:

@@ -48,13 +48,16 @@ def drive(
 ) -> T:
     """Drive a flow to its end, each step by the function for its kind, which gets the transaction
     and the step. What that raises ends the flow: no flow here would handle it."""
+    answer: object = None
     try:
-        step = next(flow)
         while True:
-            step = flow.send(steps[type(step)](transaction, step))
-    except StopIteration as end:
-        answer: T = end.value
-        return answer
+            try:
+                step = flow.send(answer)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            # Outside of that `try`: a StopIteration of the shop's own is not the end of the flow.
+            answer = steps[type(step)](transaction, step)
     finally:
         flow.close()
 
