@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Unpack
 
-from .._flow import run
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled
 from . import Expected, transaction_is_open
 from .changes import handed_on
@@ -20,12 +19,11 @@ from .ready import (
     HookArguments,
     Load,
     Loaded,
-    Recorded,
     Save,
     Tell,
     record,
 )
-from .ready_plain import ReadyStore, ask_to_hold, run_afterwards
+from .ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
 
 __all__ = ["MemoryStore"]
 
@@ -60,6 +58,12 @@ class MemoryStore(ReadyStore):
         self._was_paid: set[str] = set()
         self._known: dict[str, dict[str, Decimal]] = {}
         self._waiting: dict[str, set[str]] = {}
+        self._steps: Steps = {
+            Load: self._load,
+            Ask: self._ask,
+            Save: list.append,
+            Tell: self._tell,
+        }
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`."""
@@ -72,32 +76,19 @@ class MemoryStore(ReadyStore):
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
         with transaction_is_open(), self._lock:
-            before = self._load(Load(imp_uid, expected.merchant_uid, True))
+            before = self._load([], Load(imp_uid, expected.merchant_uid, True))
             return ask_to_hold(self._functions, before, expected, imp_uid, None)[1]
 
     def _record(self, outcome: Outcome) -> Settled | None:
-        saved: list[Save] = []
-
-        def perform(step: Load | Ask | Save | Tell) -> object:
-            match step:
-                case Load():
-                    return self._load(step)
-                case Ask(merchant_uid):
-                    return self._functions.expected(merchant_uid, None)
-                case Save():
-                    saved.append(step)  # kept only once every hook went well
-                    return None
-                case _:
-                    return self._functions.tell(step.name, step.outcome, None)
-
+        saved: list[Save] = []  # kept only once every hook went well
         with transaction_is_open(), self._lock:
-            recorded: Recorded = run(record(outcome), perform)
+            recorded = drive(record(outcome), self._steps, saved)
             for save in saved:
                 self._save(save)
         run_afterwards(recorded.afterwards, outcome)
         return recorded.settled
 
-    def _load(self, step: Load) -> Loaded:
+    def _load(self, _: list[Save], step: Load) -> Loaded:
         receipt = self._receipts.get(step.imp_uid)
         known = dict(self._known.get(step.imp_uid, {}))
         if not step.order:
@@ -107,6 +98,12 @@ class MemoryStore(ReadyStore):
         return Loaded(
             receipt, self._paid_by.get(order), order in self._was_paid, others_wait, known
         )
+
+    def _ask(self, _: list[Save], step: Ask) -> object:
+        return self._functions.expected(step.merchant_uid, None)
+
+    def _tell(self, _: list[Save], step: Tell) -> object:
+        return self._functions.tell(step.name, step.outcome, None)
 
     def _save(self, save: Save) -> None:
         receipt, imp_uid = save.change.receipt, save.outcome.imp_uid or ""

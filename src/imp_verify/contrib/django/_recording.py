@@ -3,16 +3,16 @@ Django."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
 from django.db.transaction import on_commit
 
 from ... import ExpectedPayment, Outcome, Settled
-from ..._flow import run
 from ...stores import ready
-from ...stores.ready import Ask, Functions, Load, Recorded, Save, Tell
-from ...stores.ready_plain import ask_to_hold, run_afterwards
+from ...stores.ready import Ask, Functions, Load, Loaded, Save, Tell
+from ...stores.ready_plain import Steps, ask_to_hold, drive, run_afterwards
 from ._loading import load, recall
 from ._saving import save
 from ._transactions import in_transaction
@@ -26,32 +26,50 @@ def record(functions: Functions[str], using: str, outcome: Outcome) -> Settled |
     """Record an outcome. What the hooks returned is called once the outermost block commits."""
 
     def work(owned: bool) -> tuple[bool, Settled | None]:
-        saved: list[Save] = []
-        afterwards: list[object] = []
-        listening: list[bool] = []
-
-        def perform(step: Load | Ask | Save | Tell) -> object:
-            match step:
-                case Load():
-                    return load(using, step, owned=owned)
-                case Ask(merchant_uid):
-                    return functions.expected(merchant_uid, using)
-                case Save():
-                    saved.append(step)
-                    save(using, step)
-                    return None
-                case _:
-                    if functions.has(step.name) and not listening:
-                        # Before the hook's own: where one of those fails, Django calls no more.
-                        on_commit(partial(run_afterwards, afterwards, outcome), using)
-                        listening.append(True)
-                    return functions.tell(step.name, step.outcome, using)
-
-        recorded: Recorded = run(ready.record(outcome), perform)
-        afterwards.extend(recorded.afterwards)
-        return bool(saved), recorded.settled
+        recording = _Recording(functions, using, outcome, owned)
+        recorded = drive(ready.record(outcome), _STEPS, recording)
+        recording.afterwards.extend(recorded.afterwards)
+        return recording.has_written, recorded.settled
 
     return in_transaction(using, work)
+
+
+@dataclass
+class _Recording:
+    """What happens in one transaction."""
+
+    functions: Functions[str]
+    using: str
+    outcome: Outcome
+    owned: bool
+    has_written: bool = False
+    listens: bool = False
+    afterwards: list[object] = field(default_factory=list)
+
+    def load(self, step: Load) -> Loaded:
+        return load(self.using, step, owned=self.owned)
+
+    def ask(self, step: Ask) -> object:
+        return self.functions.expected(step.merchant_uid, self.using)
+
+    def save(self, step: Save) -> None:
+        self.has_written = True
+        save(self.using, step)
+
+    def tell(self, step: Tell) -> object:
+        if self.functions.has(step.name) and not self.listens:
+            # Before the hook's own: where one of those fails, Django calls no more.
+            on_commit(partial(run_afterwards, self.afterwards, self.outcome), self.using)
+            self.listens = True
+        return self.functions.tell(step.name, step.outcome, self.using)
+
+
+_STEPS: Steps = {
+    Load: _Recording.load,
+    Ask: _Recording.ask,
+    Save: _Recording.save,
+    Tell: _Recording.tell,
+}
 
 
 def hold(functions: Functions[str], using: str, expected: ExpectedPayment, imp_uid: str) -> Answer:
