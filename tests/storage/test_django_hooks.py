@@ -116,6 +116,15 @@ def test_a_hook_that_fails_takes_the_record_with_it_and_no_more(
     assert kept(using) == ALL
 
 
+def test_a_hook_that_found_nothing_next_keeps_nothing(
+    make: Make, using: str, block: Callable[[], Any]
+) -> None:
+    shop = make(on_paid=lambda outcome, using: next(iter(())))
+    with block(), pytest.raises(StopIteration):
+        settle(shop)
+    assert kept(using) == NOTHING
+
+
 def test_a_transaction_of_the_shops_own_takes_the_record_with_it(make: Make, using: str) -> None:
     called: list[str] = []
 
