@@ -45,8 +45,10 @@ def in_transaction(using: str, work: Callable[[bool], tuple[bool, T]]) -> T:
     owned = not connection.in_atomic_block
     if not (connection.get_autocommit() if owned else connection.commit_on_exit):
         raise StoreError(f"the database {using!r} has AUTOCOMMIT off: nothing would be kept")
-    for attempt in range(_ATTEMPTS):
-        last = attempt + 1 == _ATTEMPTS
+    attempt = 0
+    while True:
+        attempt += 1
+        last = attempt == _ATTEMPTS
         try:
             return _once(connection, work, owned)
         except Collision as error:
@@ -55,8 +57,7 @@ def in_transaction(using: str, work: Callable[[bool], tuple[bool, T]]) -> T:
         except DatabaseError as error:
             if last or not owned or not _is_conflict(error):
                 raise
-        time.sleep(random.uniform(0.0, 0.02) * (attempt + 1) if owned else 0.0)
-    raise AssertionError("the last attempt returns or raises")  # pragma: no cover  # for mypy
+        time.sleep(random.uniform(0.0, 0.02) * attempt if owned else 0.0)
 
 
 def _once(connection: Any, work: Callable[[bool], tuple[bool, T]], owned: bool) -> T:
