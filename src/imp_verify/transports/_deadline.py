@@ -203,6 +203,5 @@ class _Wire(io.RawIOBase):
         return count
 
     def close(self) -> None:
-        if not self.closed:
-            super().close()
-            self._file.close()
+        super().close()
+        self._file.close()

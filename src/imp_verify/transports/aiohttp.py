@@ -26,6 +26,8 @@ __all__ = ["AiohttpTransport"]
 _UNTIMED = aiohttp.ClientTimeout(total=None)
 _NO_TYPE = frozenset({"Content-Type"})  # else aiohttp makes one up for a body
 _CUT = "Not enough data"  # what aiohttp says of a body that ends early
+_BROKEN = (aiohttp.ClientConnectionError, ConnectionError)
+_NOWHERE = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError)  # some of the broken
 _QUOTING = (  # their text may hold a password; a ClientResponseError's arguments hold the headers
     aiohttp.ClientProxyConnectionError,
     aiohttp.ClientHttpProxyError,
@@ -149,9 +151,7 @@ def _translate(request: GatewayRequest, error: Exception) -> GatewayError:
         failure: GatewayError = (
             _calls.malformed(request, "is cut into bad chunks") if bad else _calls.lost(request)
         )
-    elif isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError):
-        failure = _calls.unreachable(request, error)
-    elif isinstance(error, aiohttp.ClientConnectionError | ConnectionError):
+    elif isinstance(error, _BROKEN) and not isinstance(error, _NOWHERE):
         failure = _calls.lost(request)
     else:
         failure = _calls.unreachable(request, error)

@@ -168,9 +168,7 @@ def _translate(request: GatewayRequest, error: Exception) -> GatewayError:
         failure = _calls.too_large(request)
     elif isinstance(cause, _BROKEN) and "ProxyError" not in names:
         failure = _calls.lost(request)
-    elif names & _NOWHERE:
-        failure = _calls.unreachable(request, cause)
-    elif isinstance(cause, _MALFORMED):
+    elif isinstance(cause, _MALFORMED) and not names & _NOWHERE:
         failure = _calls.malformed(request, f"is no HTTP ({type(cause).__name__})")
     else:
         failure = _calls.unreachable(request, cause)
