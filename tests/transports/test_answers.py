@@ -6,6 +6,7 @@ import socket
 import ssl
 import traceback
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -21,6 +22,7 @@ from tests.transports.conftest import (
     FOLLOWING_THE_ENVIRONMENT,
     OURS,
     PATH,
+    SYNC,
     Call,
     Told,
     tell,
@@ -228,6 +230,16 @@ def test_a_huge_body_is_refused_and_its_connection_dropped(
     assert len(gateway.lines) == 2
 
 
+@pytest.mark.parametrize("client", SYNC)
+def test_chunks_that_say_much_and_hold_little_are_too_large_all_the_same(
+    client: str, gateway: Gateway
+) -> None:
+    gateway.behave = pours(CHUNKED, b"1;%b\r\nx\r\n" % (b"a" * 5000))
+    (told,) = tell(client, Call(gateway.url + PATH))
+    assert isinstance(told.error, GatewayProtocolError)
+    assert str(told.error) == f"the answer of 127.0.0.1 exceeds {MAX_ANSWER} bytes"
+
+
 @pytest.mark.parametrize("coding", [b"gzip", b"br", b"deflate", b"GZIP", b"identity, gzip"])
 def test_an_encoded_body_is_refused(client: str, coding: bytes, gateway: Gateway) -> None:
     gateway.behave = answering(OK.replace(b"\r\n", b"\r\nContent-Encoding: %b\r\n" % coding, 1))
@@ -307,6 +319,46 @@ def test_an_unknown_name_is_no_connection(client: str, host: str) -> None:
     (told,) = tell(client, Call(f"http://{host}{PATH}"))
     assert isinstance(told.error, GatewayUnavailable)
     assert not isinstance(told.error, GatewayReset)
+
+
+@pytest.fixture
+def addresses(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a resolver of the shop's own says of gateway.test, such as one that remembers names."""
+    found: list[str] = []
+    system = socket.getaddrinfo
+
+    def resolve(host: Any, port: Any, *rest: Any, **more: Any) -> list[Any]:
+        if host != "gateway.test":
+            return system(host, port, *rest, **more)
+        kind = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        return [(*kind, (address, port)) for address in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    return found
+
+
+@pytest.mark.parametrize("client", SYNC)
+def test_an_address_that_does_not_answer_is_followed_by_the_next(
+    client: str, gateway: Gateway, addresses: list[str]
+) -> None:
+    addresses += ["127.0.0.2", "127.0.0.1"]  # the gateway listens at the second alone
+    port = gateway.address.partition(":")[2]
+    (told,) = tell(client, Call(f"http://gateway.test:{port}{PATH}"))
+    assert taken(told) == BODY
+    assert f"host: gateway.test:{port}".encode() in gateway.asked[0].lower()
+
+
+@pytest.mark.parametrize("client", SYNC)
+@pytest.mark.parametrize("some", [[], ["127.0.0.2"], ["127.0.0.2", "127.0.0.3"]])
+def test_a_name_without_an_address_that_answers_is_no_connection(
+    client: str, some: list[str], gateway: Gateway, addresses: list[str]
+) -> None:
+    addresses += some
+    port = gateway.address.partition(":")[2]
+    (told,) = tell(client, Call(f"http://gateway.test:{port}{PATH}"))
+    assert isinstance(told.error, GatewayUnavailable)
+    assert not isinstance(told.error, GatewayReset)
+    assert str(told.error) == "no connection to gateway.test (NewConnectionError)"
 
 
 def test_a_certificate_of_strangers_is_no_connection(client: str, secure: Gateway) -> None:

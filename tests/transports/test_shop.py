@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import socket
+import stat
 import threading
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 
 import pytest
 import requests
@@ -16,7 +20,7 @@ from imp_verify.transports import MAX_ANSWER
 from imp_verify.transports.requests import RequestsTransport
 from imp_verify.transports.urllib3 import Urllib3Transport
 from tests.transports.conftest import LATEST, PATH, SHORT, Call
-from tests.transports.gateway import BODY, Gateway, Line
+from tests.transports.gateway import BODY, Gateway, Line, answering
 
 
 class Canned(requests.adapters.BaseAdapter):
@@ -66,6 +70,117 @@ def test_a_hook_may_have_read_the_answer(gateway: Gateway) -> None:
         answer = RequestsTransport(session)(Call(gateway.url + PATH).request())
     assert (answer.status, answer.body) == (200, BODY)
     assert seen == [BODY]
+
+
+def test_a_hook_may_have_read_the_answer_in_a_thread_of_its_own(gateway: Gateway) -> None:
+    """The thread knows of no deadline: it reads as the shop's other calls do."""
+    long = b"x" * (1 << 16)  # more than was read together with the head
+    gateway.behave = answering(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(long) + long)
+    seen: list[object] = []
+
+    def read(answer: requests.Response, *_: object, **__: object) -> None:
+        seen.append(stat.S_ISSOCK(os.fstat(answer.raw.fileno()).st_mode))
+        thread = threading.Thread(target=lambda: seen.append(answer.content))
+        thread.start()
+        thread.join()
+
+    with requests.Session() as session:
+        session.hooks["response"] = [read]
+        answer = RequestsTransport(session)(Call(gateway.url + PATH).request())
+    assert (answer.status, answer.body) == (200, long)
+    assert seen == [True, long]
+
+
+class Lent:
+    """A connection of the shop's own kind, not urllib3's, though it asks one of those."""
+
+    made = 0
+    is_verified = proxy_is_verified = False
+
+    def __init__(self, **options: Any) -> None:
+        self.__dict__["_inner"] = urllib3.connection.HTTPConnection(**options)
+        Lent.made += 1
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__dict__["_inner"], name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self.__dict__["_inner"], name, value)
+
+
+class LendingPool(urllib3.HTTPConnectionPool):
+    ConnectionCls: Any = Lent
+
+
+def manager_of(kind: type[urllib3.HTTPConnectionPool]) -> urllib3.PoolManager:
+    manager = urllib3.PoolManager()
+    manager.pool_classes_by_scheme = {"http": kind}
+    return manager
+
+
+def test_connections_of_the_shops_own_kind_are_used_as_they_are(gateway: Gateway) -> None:
+    manager = manager_of(LendingPool)
+    transport = Urllib3Transport(manager)
+    for _ in range(2):
+        assert transport(Call(gateway.url + PATH).request()).body == BODY
+    assert Lent.made == len(gateway.lines) == 1
+    manager.clear()
+
+
+class Detour(urllib3.connection.HTTPConnection):
+    """Connects in a way of its own, as one does that goes through a Unix socket or SOCKS."""
+
+    where = ("127.0.0.1", 0)
+
+    def _new_conn(self) -> socket.socket:
+        return socket.create_connection(self.where, cast("float", self.timeout))
+
+
+class DetouringPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = Detour
+
+
+def test_a_connection_that_is_made_another_way_keeps_the_deadline_too(gateway: Gateway) -> None:
+    host, _, port = gateway.address.partition(":")
+    Detour.where = (host, int(port))
+    manager = manager_of(DetouringPool)
+    transport = Urllib3Transport(manager)
+    # The name stands for nothing here: only the detour leads to the gateway.
+    assert transport(Call("http://gateway.invalid" + PATH).request()).body == BODY
+    manager.clear()
+    gateway.behave = lambda line: line.hang()
+    begun = time.monotonic()
+    with pytest.raises(GatewayUnavailable, match="within its time"):
+        transport(Call("http://gateway.invalid" + PATH, SHORT).request())
+    assert time.monotonic() - begun < LATEST
+    manager.clear()
+
+
+class SlowlyTaught(urllib3.HTTPConnectionPool):
+    """While the first call teaches it the deadline, a second one comes and is answered."""
+
+    others: ClassVar[list[Callable[[], object]]] = []
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        while name == "ConnectionCls" and self.others:
+            thread = threading.Thread(target=self.others.pop())
+            thread.start()
+            thread.join()
+
+
+def test_two_first_calls_at_once_teach_a_pool_the_deadline_once(gateway: Gateway) -> None:
+    manager = manager_of(SlowlyTaught)
+    transport = Urllib3Transport(manager)
+    bodies: list[bytes | None] = []
+
+    def ask() -> None:
+        bodies.append(transport(Call(gateway.url + PATH).request()).body)
+
+    SlowlyTaught.others.append(ask)
+    ask()
+    assert bodies == [BODY, BODY]
+    manager.clear()
 
 
 def test_a_connection_from_before_keeps_the_deadline_too(gateway: Gateway) -> None:
