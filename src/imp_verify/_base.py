@@ -7,6 +7,7 @@ import os
 import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from typing import Any
 from weakref import WeakSet
 
@@ -25,7 +26,7 @@ from .stores import is_async_callable, outside_transactions
 __all__ = ["Base"]
 
 
-class Base:
+class Base(ABC):
     """Settings and flows; a subclass has the driver of one colour."""
 
     def __init__(
@@ -59,8 +60,9 @@ class Base:
         self._transport = self._given_transport
         self._making = threading.Lock()
 
+    @abstractmethod
     def _make_transport(self) -> Any:
-        raise NotImplementedError
+        """Make the transport for a shop that gave none."""
 
     def _open_transport(self) -> Any:
         with self._making:
@@ -112,5 +114,4 @@ def _begin_child() -> None:
         verifier._begin_process()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_child)
+getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_begin_child)

@@ -7,7 +7,7 @@ import threading
 import time
 from decimal import Decimal
 from importlib.util import find_spec
-from typing import Any, Unpack, assert_never
+from typing import Any, Unpack
 
 from ._base import Base
 from ._configuration import VerifierArguments
@@ -147,10 +147,8 @@ class Verifier(Base):
             case Hold(expected, imp_uid, until, begin_by):
                 with holding(until, begin_by):
                     return self._store.hold(expected, imp_uid)
-            case Alone(key, flow, deadline):
-                return self._alone(key, flow, deadline)
-            case _:
-                assert_never(step)
+            case _:  # Alone, or the type checkers refuse it
+                return self._alone(step)
 
     def _send(self, request: GatewayRequest) -> GatewayResponse:
         transport: Transport = self._transport or self._open_transport()
@@ -161,12 +159,12 @@ class Verifier(Base):
         finally:
             self._slots.release()
 
-    def _alone(self, key: object, flow: Flow[Any], deadline: float) -> object:
-        lock = self._locks.setdefault(key, threading.Lock())
-        if not lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+    def _alone(self, step: Alone[Any]) -> object:
+        lock = self._locks.setdefault(step.key, threading.Lock())
+        if not lock.acquire(timeout=max(0.0, step.deadline - time.monotonic())):
             raise GatewayUnavailable("another call did not bring a token in time")
         try:
-            return run(flow, self._perform)
+            return run(step.flow, self._perform)
         finally:
             lock.release()
 
@@ -256,13 +254,14 @@ class AsyncVerifier(Base):
             case Hold(expected, imp_uid, until, begin_by):
                 with holding(until, begin_by):
                     return await self._store.hold(expected, imp_uid)
-            case Alone(key, flow, deadline):
-                async with self._loops.alone(key, deadline):
-                    return await run_async(flow, self._perform)
-            case _:
-                assert_never(step)
+            case _:  # Alone, or the type checkers refuse it
+                return await self._alone(step)
 
     async def _send(self, request: GatewayRequest) -> GatewayResponse:
         transport: AsyncTransport = self._transport or self._open_transport()
         async with self._loops.slot(request.deadline):
             return await transport(request)
+
+    async def _alone(self, step: Alone[Any]) -> object:
+        async with self._loops.alone(step.key, step.deadline):
+            return await run_async(step.flow, self._perform)
