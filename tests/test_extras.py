@@ -33,6 +33,16 @@ def test_an_adapter_without_its_framework_names_the_extra(
         __import__(f"imp_verify.contrib.{name}")
 
 
+def test_the_middleware_without_werkzeug_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for part in list(sys.modules):
+        if part.startswith("werkzeug."):
+            monkeypatch.delitem(sys.modules, part)
+    monkeypatch.setitem(sys.modules, "werkzeug", None)
+    monkeypatch.delitem(sys.modules, "imp_verify.contrib.wsgi", raising=False)
+    with pytest.raises(ImportError, match=r"imp-verify\[wsgi\]"):
+        __import__("imp_verify.contrib.wsgi")
+
+
 def test_a_store_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     for part in list(sys.modules):
         if part.startswith(("sqlalchemy", "imp_verify.stores.sqlalchemy")):

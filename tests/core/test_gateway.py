@@ -159,6 +159,24 @@ def test_t01_a_gateway_that_refuses_every_token_is_asked_no_further() -> None:
     assert [request.method for request in again.asked] == ["POST", "GET"]
 
 
+def test_a_refusal_that_comes_late_leaves_the_token_that_replaced_the_refused_one() -> None:
+    made = account()
+    mine = Wire(REFUSED, tokens=[token("token-2")])
+    other = Wire(REFUSED, paid(), tokens=[token("token-3")])
+
+    def answer(request: GatewayRequest) -> GatewayResponse:
+        if request.headers.get("Authorization") == "Bearer token-2":
+            assert fetch(made, other)  # begun and ended while this refusal is on its way
+        return mine(request)
+
+    with pytest.raises(GatewayRefused):
+        _ = run(fetch_payment(made, I1, FOREVER), answering(answer))
+    after = Wire(paid())
+    assert fetch(made, after)
+    [request] = after.asked
+    assert request.headers["Authorization"] == "Bearer token-3"
+
+
 def test_t06_refused_credentials_are_left_alone_for_ten_seconds() -> None:
     clock = Clock()
     wire, made = Wire(paid(), tokens=[REFUSED, token()]), account(clock, warm=False)

@@ -286,6 +286,13 @@ def test_amounts_are_counted_exactly_whatever_the_shops_own_arithmetic_rounds_to
         }
 
 
+def test_a_total_whose_amount_a_store_has_cut_is_not_handed_on_again() -> None:
+    """A column of whole dollars and cents, in a store by hand."""
+    [whole] = new_parts(partly("10.999"), {})
+    cut = {f"partly_cancelled:{whole.key}": Decimal("10.99")}
+    assert new_parts(partly("10.999"), cut) == ()
+
+
 def test_nothing_was_cancelled_so_nothing_is_new() -> None:
     assert new_parts(payment(), {}) == ()
     assert new_parts(partly(0, part(9000, "c1")), {}) == ()

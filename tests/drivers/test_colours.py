@@ -197,6 +197,24 @@ def test_closing_is_optional_and_repeatable(driver: Driver) -> None:
     driver.call(unused, "close")
 
 
+class CountingTransport(PlainTransport):
+    def __len__(self) -> int:
+        return len(self.gateway.lookups)
+
+
+class AsyncCountingTransport(AsyncTransport):
+    def __len__(self) -> int:
+        return len(self.gateway.lookups)
+
+
+def test_a_transport_that_has_a_length_of_none_is_asked_all_the_same(driver: Driver) -> None:
+    kind = AsyncCountingTransport if driver.is_async else CountingTransport
+    transport = kind(driver.gateway)
+    assert not transport
+    assert driver.verify(driver.verifier(transport=transport), I1).paid
+    assert len(transport) == 1
+
+
 def test_a_payment_can_be_looked_up_alone_and_odd_arguments_ask_nobody(driver: Driver) -> None:
     verifier = driver.verifier()
     assert driver.call(verifier, "payment", I1).amount == 39000
