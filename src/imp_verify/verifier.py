@@ -15,7 +15,6 @@ from ._endpoints import too_late
 from ._flow import (
     Alone,
     Expect,
-    Flow,
     Hold,
     Observe,
     Recall,
