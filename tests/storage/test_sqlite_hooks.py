@@ -385,6 +385,46 @@ def test_what_a_hook_returns_may_still_use_its_connection(make: Make) -> None:
     assert shop.read("SELECT hook FROM told") == [("after",)]
 
 
+def test_what_a_hook_returns_may_have_a_transaction_of_its_own(make: Make) -> None:
+    def hook(outcome: Outcome, db: Database) -> Callable[[], object]:
+        def after() -> None:
+            for ending, name in ((db.rollback, "undone"), (db.commit, "kept")):
+                db.execute("BEGIN")
+                tell(name, outcome, db)
+                ending()
+
+        return after
+
+    shop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert shop.read("SELECT hook FROM told") == [("kept",)]
+
+
+def test_what_a_hook_returns_may_close_its_connection(make: Make) -> None:
+    def hook(outcome: Outcome, db: Database) -> Callable[[], object]:
+        tell("on_paid", outcome, db)
+        return db.close
+
+    shop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    assert deliver(shop).settled is Settled.REPEATED
+    assert kept(shop) == (1, 1, 1, 1)
+
+
+def test_an_interrupted_returned_function_ends_the_delivery_of_a_recorded_payment(
+    tmp_path: Path,
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    shop = SqliteShop(tmp_path / "shop.db", on_paid=lambda outcome, db: interrupted)
+    shop.put(ExpectedPayment(ORDER, PRICE))
+    with pytest.raises(KeyboardInterrupt):
+        _ = deliver(shop)
+    assert deliver(shop).settled is Settled.REPEATED
+    shop.close()
+
+
 @pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit(), RuntimeError("mail")])
 def test_whatever_a_returned_function_raises_the_answer_is_unchanged(
     make: Make, error: BaseException, caplog: pytest.LogCaptureFixture

@@ -181,8 +181,10 @@ class Connections:
             if connection.in_transaction:
                 connection.rollback()
         except sqlite3.Error:
+            # Closed by what a hook returned, or of no more use. Closing undoes what is open just
+            # as well, and what was committed before is the answer still.
             connection.close()
-            raise
+            return
         connection.forget_factories()
         if connection.is_as_made and len(self._idle) < _IDLE:
             self._idle.append(connection)
