@@ -333,13 +333,15 @@ def test_an_order_that_was_ever_paid_is_held_for_the_payment_that_paid_only(
     shop.close()
 
 
-def test_a_file_that_another_program_holds_alone_is_trouble_until_it_is_free(
-    tmp_path: Path,
+@pytest.mark.parametrize("begin", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
+def test_a_file_that_another_program_holds_is_trouble_until_it_is_free(
+    tmp_path: Path, begin: str
 ) -> None:
+    """The one keeps all others out, the other only from switching the file to WAL."""
     path = tmp_path / "shop.db"
     store = SqliteStore(path, expected=lambda order, db: PRICE, busy_timeout=0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
-        other.execute("BEGIN EXCLUSIVE")
+        other.execute(begin)
         other.execute("CREATE TABLE theirs (x)")
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             store.create_all()

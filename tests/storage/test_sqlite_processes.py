@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, Outcome, Settled
+from imp_verify.stores._sqlite_connections import _inherited
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.shops import SqliteShop, tell
@@ -205,6 +206,50 @@ def test_a_fork_neither_uses_nor_breaks_the_parents_connections(tmp_path: Path) 
     assert shop.read("PRAGMA integrity_check") == [("ok",)]
     assert shop.shipped(ORDER) == [FIRST]
     shop.close()
+
+
+def _meeting(ask: Callable[[], int]) -> Callable[[], int]:
+    """Let two threads wait for each other where each of them first asks this."""
+    gate, known = threading.Barrier(2), threading.local()
+
+    def meet() -> int:
+        if not hasattr(known, "met"):
+            known.met = True
+            _ = gate.wait(60)
+        return ask()
+
+    return meet
+
+
+def _two_threads_of_a_child(gate: Any, path: Path) -> None:
+    """Fork; in the child two threads find out at the same moment that this is one."""
+    inside = threading.Barrier(2)
+
+    def expected(merchant_uid: str, db: sqlite3.Connection) -> int:
+        _ = inside.wait(60)  # so that each needs a connection
+        return PRICE
+
+    store = SqliteStore(path, expected=expected)
+    store.create_all()
+    child = os.fork()
+    if child == 0:
+        getpid, os.getpid = os.getpid, _meeting(os.getpid)
+        threads = [threading.Thread(target=store.expected, args=(ORDER,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        os.getpid = getpid
+        # Of the parent's, and of nobody else's, the child keeps its hands off.
+        os._exit(10 * len(_inherited) + len(store._connections._idle))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 12
+    store.close()
+
+
+def test_two_threads_that_come_first_in_a_forked_child_share_its_connections(
+    tmp_path: Path,
+) -> None:
+    assert processes(1, _two_threads_of_a_child, tmp_path / "shop.db") == [0]
 
 
 def _exit_as_a_worker_does(gate: Any, path: Path) -> None:

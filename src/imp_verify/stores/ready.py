@@ -264,8 +264,7 @@ def details(outcome: Outcome) -> tuple[str | None, ...]:
     """Give what the payment says beyond its receipt: the method, bank, number and due time of the
     account to pay into, and when it was paid."""
     payment = outcome.payment
-    if payment is None:
-        return (None,) * 5
+    assert payment is not None  # `advance` gives no receipt without one
     due, paid_at = payment.vbank_date, payment.paid_at
     return (
         text(payment.pay_method),

@@ -196,8 +196,7 @@ def _save_order(connection: Connection, step: Save, receipt: Receipt) -> None:
 
 def _details(outcome: Outcome) -> dict[str, Any]:
     payment = outcome.payment
-    if payment is None:
-        return dict.fromkeys(("pay_method", "vbank_name", "vbank_num", "vbank_due", "paid_at"))
+    assert payment is not None  # `advance` gives no receipt without one
     return {
         "pay_method": text(payment.pay_method),
         "vbank_name": text(payment.vbank_name),
