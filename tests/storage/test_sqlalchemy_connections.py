@@ -13,9 +13,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, StaticPool, create_engine, event, func, select
+from sqlalchemy import Engine, StaticPool, create_engine, event, func, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
-from sqlalchemy.orm import scoped_session, sessionmaker
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.stores import sqlalchemy as stores_on_sqlalchemy
@@ -469,6 +469,54 @@ def test_sessions_that_are_bound_later_are_checked_then(tmp_path: Path) -> None:
     maker.configure(bind=None, binds=dict.fromkeys(store_metadata.sorted_tables, engine))
     assert store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
     engine.dispose()
+
+
+def test_async_sessions_that_are_bound_later_are_checked_then(tmp_path: Path) -> None:
+    path = tmp_path / "shop.db"
+    cleared(path)
+    engine = create_async_engine(url(path, "aiosqlite"))
+    maker = async_sessionmaker()
+    store = AsyncSqlAlchemyStore(maker, expected=later)
+
+    async def settle() -> None:
+        async with engine.connect() as connection:
+            maker.configure(bind=connection)
+            with pytest.raises(ConfigurationError, match="bound to an engine"):
+                _ = await store.settle(paid_outcome(FIRST, ASKED))
+        maker.configure(bind=None, binds=dict.fromkeys(store_metadata.sorted_tables, engine))
+        assert await store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+        await engine.dispose()
+
+    asyncio.run(settle())
+
+
+class TenantsSession(Session):
+    """Says whose rows it sees before it does anything else."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.execute(text("SET LOCAL shop.tenant = 'seven'"))
+
+
+def test_a_session_that_begins_as_it_is_made_is_used_as_it_is(
+    databases: Callable[[str], Address],
+) -> None:
+    seen: list[object] = []
+
+    async def hook(outcome: Outcome, session: Session) -> None:
+        await tell("on_paid", outcome, session)
+        seen.append(session.scalar(text("SELECT current_setting('shop.tenant')")))
+
+    place = databases("postgresql")
+    source = sessionmaker(plain_engine(place), class_=TenantsSession)
+    for make in making(Variant("psycopg", "session"), place):
+        shop = make(source=source, on_paid=hook)
+        shop.put(ASKED)
+        with Trial(shop) as trial:
+            for settled in (Settled.NEW, Settled.REPEATED):
+                assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is settled
+        assert shop.kept() == (1, 1, 1, 1)
+    assert seen == ["seven"]
 
 
 def test_a_shops_schema_is_followed(databases: Callable[[str], Address]) -> None:

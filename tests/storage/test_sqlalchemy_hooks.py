@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, text
+from sqlalchemy import Column, Integer, MetaData, Table, event, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.schema import CreateTable
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore
@@ -116,6 +117,44 @@ def test_a_hook_that_goes_on_after_it_was_refused_is_kept_whole(
 def _behind_its_back(given: Any, ending: str) -> None:
     connection = given.connection() if isinstance(given, Session) else given
     getattr(connection.connection.dbapi_connection, ending)()
+
+
+def _by_its_handle(given: Any, ending: str) -> None:
+    connection = given.connection() if isinstance(given, Session) else given
+    getattr(connection.get_transaction(), ending)()
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+@pytest.mark.parametrize("ending", ["commit", "rollback", "close"])
+def test_a_transaction_that_a_hook_ended_by_its_handle_keeps_nothing_more(
+    make: Make, variant: Variant, ending: str, goes_on: bool
+) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        if variant.asynchronous:
+            await transaction.run_sync(_by_its_handle, ending)
+        else:
+            _by_its_handle(transaction, ending)
+        if goes_on:
+            await tell("after", outcome, transaction)
+
+    shop = make(on_paid=hook)
+    with pytest.raises((StoreError, SQLAlchemyError)):
+        _ = deliver(shop)
+    assert shop.kept() == ((0, 1, 1, 1) if ending == "commit" else (0, 0, 0, 0))
+
+
+@pytest.mark.parametrize("variant", variants(kind="mysql"), ids=str)
+def test_a_table_made_in_a_hook_would_commit_on_mysql_and_is_refused(make: Make) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        await tell("before", outcome, transaction)
+        await done(
+            transaction.execute(CreateTable(Table("half", MetaData(), Column("x", Integer))))
+        )
+
+    shop = make(on_paid=hook)
+    with pytest.raises(StoreError, match="making or changing a table"):
+        _ = deliver(shop)
+    assert shop.kept() == (0, 0, 0, 0)
 
 
 @pytest.mark.parametrize("ending", ["commit", "rollback"])
