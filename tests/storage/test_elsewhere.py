@@ -2,11 +2,18 @@
 
 import os
 import signal
+import sys
 import threading
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from imp_verify import ExpectedPayment
 from imp_verify.testing._elsewhere import Ended, Meeting, _nurseries, run_elsewhere
+from imp_verify.testing._shop import CRASHED
+from imp_verify.testing._trial import FIRST, ORDER, PRICE, paid_outcome
+from tests.storage.shops import MemoryShop
 
 
 def answer(meeting: Meeting) -> None:
@@ -22,6 +29,14 @@ def kill_the_parent(meeting: Meeting) -> None:
     os.kill(os.getppid(), signal.SIGKILL)
 
 
+def die_in_the_work(meeting: Meeting) -> None:
+    shop = MemoryShop()
+    shop.crash_next()
+    shop.put(ExpectedPayment(ORDER, PRICE))
+    shop.store.settle(paid_outcome(FIRST, ExpectedPayment(ORDER, PRICE)))
+    meeting.answer("it lives")
+
+
 def test_processes_meet_and_answer_and_have_one_parent() -> None:
     one, other = run_elsewhere(answer, answer)
     assert one.status == other.status == 0
@@ -31,6 +46,23 @@ def test_processes_meet_and_answer_and_have_one_parent() -> None:
 
 def test_a_process_that_hangs_is_killed() -> None:
     assert run_elsewhere(hang, patience=0) == [Ended(-signal.SIGKILL, ())]
+
+
+def test_a_shop_that_dies_in_its_work_ends_its_process_as_the_trial_expects() -> None:
+    assert run_elsewhere(die_in_the_work) == [Ended(CRASHED, ())]
+
+
+def test_work_of_a_module_that_is_found_here_only_says_so_and_spoils_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here: Any = ModuleType("a_file_that_only_pytest_imports")
+    exec("def work(meeting): pass", vars(here))
+    monkeypatch.setitem(sys.modules, here.__name__, here)
+    [before] = run_elsewhere(answer)
+    with pytest.raises(AssertionError, match=r"cannot be opened(.|\n)*a_file_that_only_pytest"):
+        _ = run_elsewhere(here.work)
+    [after] = run_elsewhere(answer)
+    assert after == before
 
 
 def test_another_is_started_where_the_one_that_starts_them_died() -> None:
