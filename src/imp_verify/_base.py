@@ -114,4 +114,4 @@ def _begin_child() -> None:
         verifier._begin_process()
 
 
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_begin_child)
+_ = getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_begin_child)

@@ -19,8 +19,9 @@ _NAMES = ("pay_method", "vbank_name", "vbank_num", "vbank_due", "paid_at")
 
 def details(outcome: Outcome) -> dict[str, object]:
     payment = outcome.payment
-    moments = (None, None) if payment is None else (payment.vbank_date, payment.paid_at)
-    values = (*ready.details(outcome)[:3], *(each and moment(each) for each in moments))
+    assert payment is not None  # `advance` gives no receipt without one
+    moments = (each and moment(each) for each in (payment.vbank_date, payment.paid_at))
+    values = (*ready.details(outcome)[:3], *moments)
     return dict(zip(_NAMES, values, strict=True))
 
 
