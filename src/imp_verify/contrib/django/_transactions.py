@@ -48,14 +48,13 @@ def in_transaction(using: str, work: Callable[[bool], tuple[bool, T]]) -> T:
     attempt = 0
     while True:
         attempt += 1
-        last = attempt == _ATTEMPTS
         try:
             return _once(connection, work, owned)
         except Collision as error:
-            if last:
+            if attempt == _ATTEMPTS:
                 raise (error.__cause__ or error) from None
         except DatabaseError as error:
-            if last or not owned or not _is_conflict(error):
+            if attempt == _ATTEMPTS or not owned or not _is_conflict(error):
                 raise
         time.sleep(random.uniform(0.0, 0.02) * attempt if owned else 0.0)
 
