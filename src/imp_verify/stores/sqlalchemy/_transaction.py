@@ -203,6 +203,9 @@ _REFUSED = {
     name: _refuse(f"{name}()")
     for name in ("commit", "rollback", "close", "detach", "reset", "prepare")
 }
+# What the handle of the transaction calls, whoever holds it. Not SQLAlchemy's promise: without it
+# such a commit is found afterwards only.
+_COMMITS = {"_commit_impl": _REFUSED["commit"]}
 _READ = ("execute", "scalar", "exec_driver_sql")
 
 
@@ -218,7 +221,11 @@ class _Guard:
 
     def __init__(self, given: Connection | Session, connection: Connection) -> None:
         self._tied, self._given = vars(connection), vars(given)
-        self._hiding = {**_REFUSED, **{name: _reading(connection, name) for name in _READ}}
+        self._hiding = {
+            **_REFUSED,
+            **_COMMITS,
+            **{name: _reading(connection, name) for name in _READ},
+        }
 
     def __enter__(self) -> None:
         self._given.update(_REFUSED)
