@@ -66,6 +66,9 @@ ON_MYSQL = (
     "TRUNCATE TABLE told",
     "SET autocommit = 1",
     "SET @@autocommit=1",
+    "SET @a = 1, autocommit = 1",
+    "/*!40000 TRUNCATE TABLE told */",
+    "/*M!100000 COMMIT */",
     "LOCK TABLES told WRITE",
 )
 

@@ -4,12 +4,12 @@ checked, and tried again where others were in its way."""
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import ExecutableDDLElement
@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import TextClause
 
 from ...errors import StoreError
 from ...models import Receipt
+from .._endings import ending
 from ..ready import Load, Loaded, Save
 from ._dialects import SAVEPOINT, begin, create_all, is_conflict, prepare
 from ._statements import Taken, load, read_receipts, save
@@ -25,22 +26,12 @@ from ._tables import orders
 __all__ = ["Attempts", "Taken", "Transaction", "create_tables", "guarded_read", "receipts_of"]
 
 _MOST_CONFLICTS = 5
+_WRITE = update(orders)
+"""By this a session says which engine it takes: one that sends its reads elsewhere must not begin
+there."""
 _ENDED = (
     "a hook ended the store's transaction, or it was rolled back under the hook: what the hook "
     "writes is committed together with the record"
-)
-_COMMENT = r"(?:\s|;|\(|--[^\n]*\n|\#[^\n]*\n|/\*.*?\*/)*"
-_ENDS = re.compile(
-    _COMMENT
-    + r"(?:commit|end|abort|begin|start\s+(?:transaction|slave|replica)|prepare\s+transaction"
-    r"|rollback(?!\s+(?:(?:work|transaction)\s+)?to\b)|set\s+(?:session\s+|@@(?:session\.)?)?autocommit)\b",
-    re.IGNORECASE | re.DOTALL,
-)
-_ENDS_ON_MYSQL = re.compile(
-    _COMMENT
-    + r"(?:(?:create|drop)(?!\s+temporary\b)|alter|truncate|rename|grant|revoke|(?:un)?lock"
-    r"|analyze|optimize|repair|check|flush|install|uninstall|load\s+index|cache|reset)\b",
-    re.IGNORECASE | re.DOTALL,
 )
 
 
@@ -74,7 +65,7 @@ class Attempts:
 
 def _engine(session: Session) -> Engine:
     """Give the engine that this session takes for the store's tables, checked."""
-    bind = session.get_bind(clause=orders)
+    bind = session.get_bind(clause=_WRITE)
     prepare(bind)
     return cast(Engine, bind)
 
@@ -85,7 +76,7 @@ def _connect(given: Connection | Session) -> Connection:
     if not given.in_transaction():
         _ = _engine(given)
         _ = given.begin()
-    return given.connection(bind_arguments={"clause": orders})
+    return given.connection(bind_arguments={"clause": _WRITE})
 
 
 def guarded_read(given: Connection | Session) -> AbstractContextManager[None]:
@@ -161,7 +152,12 @@ class Transaction:
             event.listen(self.given, "before_commit", lambda _: self._check())
         else:
             self._check()
-        self.given.commit()
+        hidden = vars(self.connection)
+        hidden[_COMMIT] = partial(_commit, self.connection)
+        try:
+            self.given.commit()
+        finally:
+            hidden.pop(_COMMIT)
 
     def _check(self) -> None:
         """A savepoint goes with its transaction, in whatever way that ends: by a hook's own
@@ -203,9 +199,9 @@ _REFUSED = {
     name: _refuse(f"{name}()")
     for name in ("commit", "rollback", "close", "detach", "reset", "prepare")
 }
-# What the handle of the transaction calls, whoever holds it. Not SQLAlchemy's promise: without it
-# such a commit is found afterwards only.
-_COMMITS = {"_commit_impl": _REFUSED["commit"]}
+_COMMIT = "_commit_impl"
+"""What SQLAlchemy calls for whoever commits, by the handle of the transaction too. It does not
+promise so, and where a release does not, such a commit is found afterwards only."""
 _READ = ("execute", "scalar", "exec_driver_sql")
 
 
@@ -221,11 +217,9 @@ class _Guard:
 
     def __init__(self, given: Connection | Session, connection: Connection) -> None:
         self._tied, self._given = vars(connection), vars(given)
-        self._hiding = {
-            **_REFUSED,
-            **_COMMITS,
-            **{name: _reading(connection, name) for name in _READ},
-        }
+        refused = partial(_commit, connection, _REFUSED["commit"])
+        reading = {name: _reading(connection, name) for name in _READ}
+        self._hiding = {**_REFUSED, _COMMIT: refused, **reading}
 
     def __enter__(self) -> None:
         self._given.update(_REFUSED)
@@ -238,6 +232,20 @@ class _Guard:
             self._tied.pop(name, None)
 
 
+def _commit(connection: Connection, how: Callable[..., object] | None = None) -> None:
+    """Commit, or end the transaction here. SQLAlchemy takes one whose commit failed for ended, also
+    where a listener failed before the driver was asked, and gives the connection back as it is:
+    the next one to commit on it would commit this too."""
+    try:
+        _ = (how or type(connection)._commit_impl)(connection)
+    except BaseException:
+        try:
+            connection.dialect.do_rollback(connection.connection)
+        except Exception:
+            connection.invalidate()
+        raise
+
+
 def _reading(connection: Connection, name: str) -> Callable[..., Any]:
     """Read statements that were written as text, before they run."""
     execute: Callable[..., Any] = getattr(connection, name)
@@ -246,8 +254,9 @@ def _reading(connection: Connection, name: str) -> Callable[..., Any]:
     def executed(statement: Any, *arguments: Any, **options: Any) -> Any:
         written = statement.text if isinstance(statement, TextClause) else statement
         if isinstance(written, str):
-            if _ENDS.match(written) or (mysql and _ENDS_ON_MYSQL.match(written)):
-                _ = _refuse(written.strip().partition(" ")[0])()
+            word = ending(written, mysql=mysql)
+            if word is not None:
+                _ = _refuse(word)()
         elif mysql and isinstance(written, ExecutableDDLElement):
             _ = _refuse("making or changing a table, which commits here,")()
         return execute(statement, *arguments, **options)
