@@ -19,7 +19,7 @@ LAYERS = (
         *("messages", "_senders", "transports/__init__", "_judge", "_flow"),
         *("stores/__init__", "stores/refunds", "stores/orders", "stores/changes", "stores/ready"),
         *("stores/ready_async", "stores/ready_plain"),
-        *("stores/_open", "stores/_sqlite_connections"),
+        *("stores/_endings", "stores/_open", "stores/_sqlite_connections"),
     ),
     ("_wire", "_gateway", "transports/*"),
     ("_accounts", "_verification"),

@@ -10,10 +10,21 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import Engine, StaticPool, create_engine, event, func, select, text
+from sqlalchemy import (
+    Delete,
+    Engine,
+    Insert,
+    StaticPool,
+    Update,
+    create_engine,
+    event,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
@@ -517,6 +528,50 @@ def test_a_session_that_begins_as_it_is_made_is_used_as_it_is(
                 assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is settled
         assert shop.kept() == (1, 1, 1, 1)
     assert seen == ["seven"]
+
+
+class RoutingSession(Session):
+    """Reads on one server and writes on another, as in SQLAlchemy's own documentation."""
+
+    engines: ClassVar[dict[str, Engine]] = {}
+
+    def get_bind(self, *_: Any, clause: Any = None, **__: Any) -> Engine:
+        writes = isinstance(clause, Insert | Update | Delete)
+        return self.engines["writer" if writes else "reader"]
+
+
+def test_a_session_that_reads_elsewhere_records_where_it_writes(
+    databases: Callable[[str], Address],
+) -> None:
+    place = databases("postgresql")
+    read_only = {"connect_args": {"options": "-c default_transaction_read_only=on"}}
+    RoutingSession.engines = {
+        "writer": plain_engine(place),
+        "reader": plain_engine(place, **read_only),
+    }
+    source = sessionmaker(class_=RoutingSession)
+    for make in making(Variant("psycopg", "session"), place):
+        shop = make(source=source)
+        shop.put(ASKED)
+        with Trial(shop) as trial:
+            for settled in (Settled.NEW, Settled.REPEATED):
+                assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is settled
+        assert shop.kept() == (1, 1, 1, 1)
+        source.configure(bind=RoutingSession.engines["writer"])  # closed with the shop
+    RoutingSession.engines["reader"].dispose()
+
+
+def test_asyncmy_is_refused_where_it_would_let_an_order_number_be_sql(
+    databases: Callable[[str], Address],
+) -> None:
+    mode = {"connect_args": {"init_command": "SET sql_mode = 'NO_BACKSLASH_ESCAPES'"}}
+    place = databases("mysql")
+    for make in making(Variant("asyncmy"), place):
+        shop = make(options=mode)
+        shop.put(ASKED)
+        with Trial(shop) as trial, pytest.raises(StoreError, match="NO_BACKSLASH_ESCAPES"):
+            _ = trial.ask("settle", paid_outcome(FIRST, ASKED))
+        assert shop.kept() == (0, 0, 0, 0)
 
 
 def test_a_shops_schema_is_followed(databases: Callable[[str], Address]) -> None:

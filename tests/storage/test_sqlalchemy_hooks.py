@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, MetaData, Table, event, insert, text
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, event, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -52,6 +52,27 @@ def deliver(shop: SqlShop, **changes: object) -> Outcome:
     with Trial(shop) as trial:
         trial.pays(FIRST, **changes)
         return trial.deliver(FIRST)
+
+
+ONE = {"pool_size": 1, "max_overflow": 0}
+"""An engine's options where every transaction is to have the same connection."""
+
+
+def engine_of(shop: SqlShop) -> Engine:
+    source = shop.source.kw["bind"] if shop.variant.source == "session" else shop.source
+    engine: Engine = source.sync_engine if shop.variant.asynchronous else source
+    return engine
+
+
+@contextlib.contextmanager
+def one_connection(shop: SqlShop) -> Iterator[Trial]:
+    """Try a shop whose pool keeps its connection, which belongs to the trial's event loop."""
+    with Trial(shop) as trial:
+        trial.pays(FIRST)
+        yield trial
+        if shop.variant.asynchronous:
+            bind = getattr(shop.source, "kw", {}).get("bind", shop.source)
+            trial._wait(bind.dispose())
 
 
 async def run(transaction: Any, sql: str) -> Any:
@@ -140,10 +161,55 @@ def test_a_transaction_that_a_hook_ends_by_its_handle_keeps_nothing(
         if goes_on:
             await tell("after", outcome, transaction)
 
-    shop = make(on_paid=hook)
-    with pytest.raises((StoreError, SQLAlchemyError)):
-        _ = deliver(shop)
-    assert shop.kept() == (0, 0, 0, 0)
+    shop = make(on_paid=hook, options=ONE)
+    with one_connection(shop) as trial:
+        for _ in range(2):
+            with pytest.raises((StoreError, SQLAlchemyError)):
+                _ = trial.deliver(FIRST)
+            assert shop.kept() == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@pytest.mark.parametrize("variant", variants(asynchronous=False, threaded=False), ids=str)
+def test_a_commit_that_a_listener_stops_leaves_nothing_on_its_connection(
+    make: Make, lost: bool
+) -> None:
+    """SQLAlchemy takes that transaction for ended, and lends the connection again as it is."""
+    shop = make(options=ONE)
+    before = [True]
+
+    def stop(connection: Connection) -> None:
+        if before and before.pop():
+            if lost:
+                connection.connection.dbapi_connection.close()  # type: ignore[union-attr]
+            raise RuntimeError("not now")
+
+    event.listen(engine_of(shop), "commit", stop)
+    with one_connection(shop) as trial:
+        with pytest.raises(RuntimeError, match="not now"):
+            _ = trial.deliver(FIRST)
+        with engine_of(shop).begin() as others:
+            _ = others.execute(text("SELECT 1"))
+        assert shop.kept() == (0, 0, 0, 0)
+        assert trial.deliver(FIRST).settled is Settled.NEW
+    assert shop.kept() == (1, 1, 1, 1)
+
+
+@pytest.mark.parametrize("variant", variants(asynchronous=True), ids=str)
+def test_a_commit_that_a_listener_stops_leaves_nothing_for_other_tasks(make: Make) -> None:
+    shop = make(options=ONE)
+    before = [True]
+
+    def stop(connection: Connection) -> None:
+        if before and before.pop():
+            raise RuntimeError("not now")
+
+    event.listen(engine_of(shop), "commit", stop)
+    with one_connection(shop) as trial:
+        with pytest.raises(RuntimeError, match="not now"):
+            _ = trial.deliver(FIRST)
+        assert trial.deliver(FIRST).settled is Settled.NEW
+    assert shop.kept() == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("variant", variants(kind="mysql"), ids=str)

@@ -27,6 +27,12 @@ _NO_TRANSACTION = (
     "this engine commits after every statement: give the store one that does not, "
     'engine.execution_options(isolation_level="READ COMMITTED") for one'
 )
+_NO_BACKSLASH_ESCAPES = 512
+"""A bit of the server's status, by its protocol."""
+_UNSAFE = (
+    "asyncmy escapes by backslashes whatever sql_mode says: an order's number could be SQL; take "
+    "NO_BACKSLASH_ESCAPES out of its sql_mode, or use another driver"
+)
 
 
 def begin(connection: Connection) -> None:
@@ -87,6 +93,10 @@ class _MySql:
         `expected` did. For this one transaction only; the session keeps its own level."""
         _refuse_autocommit(connection)
         _ = connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        if connection.dialect.driver == "asyncmy":
+            driver: Any = connection.connection.driver_connection
+            if driver.server_status & _NO_BACKSLASH_ESCAPES:
+                raise StoreError(_UNSAFE)
 
     def create_all(self, connection: Connection) -> None:
         name = f"CONCAT('{_LOCK_NAME} ', MD5(DATABASE()))"
