@@ -9,8 +9,9 @@ process dies between the two steps, the work is still to do; if it dies in the w
 done again. So it must be repeatable by the entry's `key`: write that key with what you do, under
 a unique key, and do nothing where it is there.
 
-Redis must keep what it was told: `appendonly yes`, `appendfsync always`, `noeviction`. On a
-cluster put a hash tag around the prefix ("{shop}:"), so that all keys live together.
+Redis must keep what it was told: `appendonly yes`, `appendfsync always`, `noeviction`. A replica
+that takes over lacks the last writes, a paid order among them: let no replica take over by itself.
+On a cluster put a hash tag around the prefix ("{shop}:"), so that all keys live together.
 """
 
 import json
