@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["ending"]
+from ..errors import StoreError
+
+__all__ = ["ending", "refusal"]
 
 _BEFORE = r"\s|;|\(|--[^\n]*\n|\#[^\n]*\n|/\*.*?\*/"
 _ANYWHERE = (
@@ -33,3 +35,10 @@ def ending(statement: str, *, mysql: bool) -> str | None:
     commit by itself; None where it would not. What a procedure does is not seen."""
     match = (_ENDS_ON_MYSQL if mysql else _ENDS).match(statement)
     return match and match[1].split()[0].upper()
+
+
+def refusal(what: str) -> StoreError:
+    """Give the error for whoever would end the transaction by this."""
+    return StoreError(
+        f"{what} is not for a hook: the store commits its work together with the record"
+    )

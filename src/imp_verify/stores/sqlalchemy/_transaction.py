@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import TextClause
 
 from ...errors import StoreError
 from ...models import Receipt
-from .._endings import ending
+from .._endings import ending, refusal
 from ..ready import Load, Loaded, Save
 from ._dialects import SAVEPOINT, begin, create_all, is_conflict, prepare
 from ._statements import Taken, load, read_receipts, save
@@ -187,9 +187,7 @@ _HIDDEN = _Hidden()
 
 def _refuse(what: str) -> Callable[..., object]:
     def refused(*_: object, **__: object) -> object:
-        raise StoreError(
-            f"{what} is not for a hook: the store commits its work together with the record"
-        )
+        raise refusal(what)
 
     return refused
 
@@ -256,9 +254,9 @@ def _reading(connection: Connection, name: str) -> Callable[..., Any]:
         if isinstance(written, str):
             word = ending(written, mysql=mysql)
             if word is not None:
-                _ = _refuse(word)()
+                raise refusal(word)
         elif mysql and isinstance(written, ExecutableDDLElement):
-            _ = _refuse("making or changing a table, which commits here,")()
+            raise refusal("making or changing a table, which commits here,")
         return execute(statement, *arguments, **options)
 
     return executed
