@@ -50,7 +50,7 @@ def databases() -> Iterator[None]:
         yield
 
 
-def run(using: str, statement: str, *values: object) -> list[Any]:
+def run(using: str, statement: Any, *values: object) -> list[Any]:
     with connections[using].cursor() as cursor:
         cursor.execute(statement, values)
         return list(cursor.fetchall()) if cursor.description else []

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
+import psycopg.sql
 import pytest
 from django.db import DatabaseError, connections, transaction
 from django.db.transaction import TransactionManagementError, atomic
@@ -196,10 +197,6 @@ def test_a_store_called_inside_its_own_hook_is_a_store_error(make: Make, using: 
     assert kept(using) == NOTHING
 
 
-def _raw(statement: str) -> Callable[[str], object]:
-    return lambda using: run(using, statement)
-
-
 def _swallow(using: str) -> None:
     with suppress(DatabaseError):
         run(using, "SELECT * FROM no_such_table")
@@ -211,7 +208,6 @@ ENDINGS: dict[str, Callable[[str], object]] = {
     "autocommit": lambda using: transaction.set_autocommit(True, using),
     "set_rollback": lambda using: transaction.set_rollback(True, using),
     "close": lambda using: connections[using].close(),
-    "ROLLBACK": _raw("ROLLBACK"),
 }
 
 
@@ -231,11 +227,176 @@ def test_a_hook_that_ends_the_transaction_fails_and_nothing_is_kept(
     assert DjangoShop(using).django.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
 
 
-def test_a_hook_that_commits_by_hand_is_never_called_done(make: Make, using: str) -> None:
-    shop = make(on_paid=lambda outcome, using: run(using, "COMMIT"))
-    with pytest.raises((StoreError, DatabaseError)):
+STATEMENTS = ("COMMIT", " /* all */ commit -- x", "-- x\nROLLBACK", "BEGIN", "end")
+ON_MYSQL = (
+    "TRUNCATE TABLE told",
+    "LOCK TABLES told WRITE",
+    "CREATE TABLE x (y INT)",
+    "ALTER TABLE told ADD COLUMN x INT",
+    "SET autocommit = 1",
+)
+
+
+def _endings(using: str) -> list[str]:
+    return [*STATEMENTS, *(ON_MYSQL if using == "mariadb" else ())]
+
+
+def test_sql_that_ends_the_transaction_fails_in_a_hook_and_nothing_is_kept(
+    make: Make, using: str, block: Callable[[], Any]
+) -> None:
+    left = _endings(using)
+
+    def hook(outcome: Outcome, using: str) -> None:
+        tell("before", outcome, using)
+        if left:
+            run(using, left[0])
+        tell("after", outcome, using)
+
+    shop = make(on_paid=hook)
+    while left:
+        with block(), pytest.raises(StoreError, match="not for a hook"):
+            settle(shop)
+        assert kept(using) == NOTHING, left[0]
+        del left[0]
+    with block():
+        assert settle(shop) is Settled.NEW
+    assert kept(using) == (2, 1, 1, 1)
+
+
+def test_sql_that_ends_the_transaction_is_refused_before_it_runs_wherever_the_shop_is_asked(
+    make: Make, using: str, block: Callable[[], Any]
+) -> None:
+    def refused() -> None:
+        for statement in _endings(using):
+            with pytest.raises(StoreError, match=r"^[A-Z]+ is not for a hook: the store commits"):
+                run(using, statement)
+        with connections[using].cursor() as cursor, pytest.raises(StoreError, match=r"^COMMIT is"):
+            cursor.executemany("COMMIT", [()])
+
+    def asked(number: str, using: str) -> ExpectedPayment:
+        refused()
+        return ASKED
+
+    def work(outcome: Outcome, using: str) -> None:
+        tell("before", outcome, using)
+        refused()
+        tell("after", outcome, using)
+
+    shop = make(expected=asked, hold=lambda asked, imp_uid, using: refused(), on_paid=work)
+    with block():
+        assert shop.django.expected(ORDER) == ASKED
+        assert shop.django.hold(ASKED, FIRST) is None
+        assert settle(shop) is Settled.NEW
+    assert kept(using) == (2, 1, 1, 1)
+    run(using, "BEGIN")  # outside it is the shop's own affair
+    run(using, "ROLLBACK")
+
+
+def test_a_hook_may_end_transactions_of_another_database(make: Make, using: str) -> None:
+    def hook(outcome: Outcome, using: str) -> None:
+        for other in {*ALIASES} - {using}:
+            run(other, "BEGIN")
+            run(other, "INSERT INTO orders VALUES ('theirs', '1', 1, 'KRW')")
+            run(other, "ROLLBACK")
+        tell("on_paid", outcome, using)
+
+    assert settle(make(on_paid=hook)) is Settled.NEW
+    assert kept(using) == ALL
+
+
+NOT_TEXT: dict[str, Any] = {"postgresql": psycopg.sql.SQL("SELECT 1"), "mariadb": b"SELECT 1"}
+
+
+@pytest.mark.parametrize("using", NOT_TEXT, indirect=True)
+def test_a_statement_that_is_not_text_runs_as_it_is(make: Make, using: str) -> None:
+    seen: list[object] = []
+    shop = make(on_paid=lambda outcome, using: seen.extend(run(using, NOT_TEXT[using])))
+    assert settle(shop) is Settled.NEW
+    assert seen == [(1,)]
+
+
+ROLLBACKS = {
+    "or": ("INSERT OR ROLLBACK INTO orders VALUES (%s, '1', 1, 'KRW')", ORDER),
+    "raise": ("INSERT INTO orders VALUES (%s, '1', 1, 'KRW')", "rolls back"),
+}
+
+
+@pytest.fixture
+def _raising() -> Iterator[None]:
+    """A trigger that rolls back, as a shop may have one."""
+    run(
+        "default",
+        "CREATE TRIGGER rolls_back BEFORE INSERT ON orders WHEN NEW.number = 'rolls back' "
+        "BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+    )
+    yield
+    run("default", "DROP TRIGGER rolls_back")
+
+
+@pytest.mark.usefixtures("_raising")
+@pytest.mark.parametrize("using", ["default"], indirect=True)
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("how", ROLLBACKS)
+@pytest.mark.parametrize("where", ["expected", "on_paid"])
+def test_what_sqlite_rolled_back_under_a_hook_is_not_gone_on_with(
+    make: Make, block: Callable[[], Any], where: str, how: str, nested: bool
+) -> None:
+    """SQLite then commits each statement by itself, and a savepoint too begins a transaction."""
+
+    def roll_back(using: str) -> None:
+        with suppress(DatabaseError):
+            run(using, *ROLLBACKS[how])
+        with suppress(StoreError), atomic(using) if nested else nullcontext():
+            run(using, "INSERT INTO told (hook) VALUES ('lost')")
+
+    def asked(number: str, using: str) -> ExpectedPayment:
+        if where == "expected":
+            roll_back(using)
+        return ASKED
+
+    def work(outcome: Outcome, using: str) -> None:
+        if where == "on_paid":
+            roll_back(using)
+        tell("on_paid", outcome, using)
+
+    shop = make(expected=asked, on_paid=work)
+    for _ in range(3):
+        with block(), pytest.raises(StoreError, match="rolled back under the hook"):
+            settle(shop)
+        assert kept("default") == NOTHING
+
+
+@pytest.mark.parametrize("using", ["default"], indirect=True)
+def test_what_sqlite_rolled_back_under_a_hook_is_never_called_done(
+    make: Make, using: str, block: Callable[[], Any]
+) -> None:
+    def hook(outcome: Outcome, using: str) -> None:
+        tell("on_paid", outcome, using)
+        with suppress(DatabaseError):
+            run(using, *ROLLBACKS["or"])
+
+    shop = make(on_paid=hook)
+    with block(), pytest.raises(StoreError, match="ended or broke"):
         settle(shop)
-    connections[using].close()
+    assert kept(using) == NOTHING
+
+
+@pytest.mark.parametrize("using", ["default"], indirect=True)
+def test_what_sqlite_rolled_back_under_expected_is_not_gone_on_with(
+    make: Make, using: str, block: Callable[[], Any]
+) -> None:
+    """Before the gateway is asked too, where it is called outside of the store's transactions."""
+
+    def expected(number: str, using: str) -> ExpectedPayment:
+        with suppress(DatabaseError):
+            run(using, *ROLLBACKS["or"])
+        run(using, "INSERT INTO told (hook) VALUES ('lost')")
+        return ASKED
+
+    shop = make(expected=expected)
+    with block(), pytest.raises(StoreError, match="rolled back under the hook"):
+        shop.django.expected(ORDER)
+    assert kept(using) == NOTHING
 
 
 def test_an_error_that_a_hook_swallows_loses_no_record(make: Make, using: str) -> None:

@@ -1,5 +1,4 @@
-"""One transaction of a `DjangoStore`: how it begins, what may not end it, and when it is tried
-again."""
+"""One transaction of a `DjangoStore`: how it begins and ends, and when it is tried again."""
 
 from __future__ import annotations
 
@@ -14,6 +13,7 @@ from django.db.transaction import atomic, get_rollback
 
 from ... import StoreError
 from ...stores import transaction_is_open
+from ._guarding import guarded
 
 __all__ = ["Collision", "in_transaction"]
 
@@ -69,7 +69,7 @@ def _once(connection: Any, work: Callable[[bool], tuple[bool, T]], owned: bool) 
             # A savepoint around all of it cannot be released once the transaction has ended under
             # it, or is broken: where a hook swallowed an error, COMMIT would say nothing of that.
             with atomic(using):
-                with transaction_is_open():
+                with transaction_is_open(), guarded(using):
                     keep, answer = work(owned)
                 if get_rollback(using):
                     raise StoreError("a hook rolled the store's transaction back")

@@ -14,6 +14,7 @@ from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
 from ...stores import Expected, transaction_is_open
 from ...stores.ready import Expectation, Functions, Holder, HookArguments
 from ...stores.ready_plain import ReadyStore
+from ._guarding import guarded
 from .threads import hop, own_thread
 
 __all__ = ["DjangoStore"]
@@ -24,7 +25,11 @@ class DjangoStore(ReadyStore):
     which `migrate` makes.
 
     What a hook writes by Django to the same database commits together with the record, or not at
-    all. Inside an atomic block of the shop's own everything commits with that block, what a hook
+    all. SQL by which a shop's function would end the transaction, on MySQL and MariaDB also what
+    commits by itself, is refused before it runs, by a `StoreError`; on SQLite all SQL is, once a
+    conflict or a trigger has rolled back under it.
+
+    Inside an atomic block of the shop's own everything commits with that block, what a hook
     returned is called then, and a deadlock is the shop's to try again. Keep `verify` out of such a
     block: the gateway would be asked while it is open.
 
@@ -60,7 +65,7 @@ class DjangoStore(ReadyStore):
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a read, in a transaction, so that it may lock the order."""
-        with transaction_is_open(), atomic(self.using):
+        with transaction_is_open(), atomic(self.using), guarded(self.using):
             return self._functions.expected(merchant_uid, self.using)  # type: ignore[no-any-return]
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
