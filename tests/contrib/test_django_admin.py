@@ -135,6 +135,23 @@ def test_money_to_give_back_is_found_in_each_database(using: str) -> None:
     connections.close_all()
 
 
+@pytest.mark.parametrize("using", ALIASES)
+def test_what_was_refused_is_money_to_give_back_unless_it_was_about_nothing(using: str) -> None:
+    """A card is registered with an amount of 0; with another one only the gateway knows."""
+    django_shops.empty(using)
+    store = DjangoStore(using=using, expected=lambda number, using: PRICE)
+    for number, amount in enumerate((Decimal(0), Decimal("0.01"), PRICE)):
+        outcome = paid_outcome(f"imp_{number}", ExpectedPayment("A", PRICE))
+        assert outcome.payment is not None
+        payment = replace(outcome.payment, amount=amount)
+        reason = Reason.CARD_REGISTRATION
+        store.observe(replace(outcome, verdict=Verdict.FORGERY, reason=reason, payment=payment))
+    assert rows("Change", using).count() == 3
+    found = rows("MoneyToGiveBack", using).values_list("imp_uid", flat=True)
+    assert sorted(found) == ["imp_1", "imp_2"]
+    connections.close_all()
+
+
 def test_searched_and_filtered(store: DjangoStore) -> None:
     client = user()
     assert listed(page(client, "receipt", "?q=imp_3")) == ["imp_3"]
