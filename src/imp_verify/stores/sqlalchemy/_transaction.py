@@ -81,7 +81,7 @@ def _connect(given: Connection | Session) -> Connection:
 
 def guarded_read(given: Connection | Session) -> AbstractContextManager[None]:
     """Make ready to run a shop's function that only reads, outside of the store's transactions."""
-    return _Guard(given, _connect(given))
+    return _Guard(given, _connect(given), begun=False)
 
 
 def create_tables(given: Connection | Session) -> None:
@@ -115,10 +115,10 @@ class Transaction:
         if connection is given:
             _ = connection.begin()
         self._root = connection.get_transaction()
-        self.guard = _Guard(given, connection)
         self.has_written = self._locked = False
         with _HIDDEN:
             begin(connection)
+        self.guard = _Guard(given, connection, begun=True)
 
     def load(self, step: Load) -> Loaded:
         """Lock and read; see `Load`."""
@@ -213,10 +213,12 @@ class _Guard:
 
     __slots__ = ("_given", "_hiding", "_tied")
 
-    def __init__(self, given: Connection | Session, connection: Connection) -> None:
+    def __init__(self, given: Connection | Session, connection: Connection, *, begun: bool) -> None:
         self._tied, self._given = vars(connection), vars(given)
         refused = partial(_commit, connection, _REFUSED["commit"])
-        reading = {name: _reading(connection, name) for name in _READ}
+        sqlite = begun and connection.dialect.name == "sqlite"
+        driver: Any = connection.connection.driver_connection if sqlite else None
+        reading = {name: _reading(connection, name, driver) for name in _READ}
         self._hiding = {**_REFUSED, _COMMIT: refused, **reading}
 
     def __enter__(self) -> None:
@@ -244,8 +246,11 @@ def _commit(connection: Connection, how: Callable[..., object] | None = None) ->
         raise
 
 
-def _reading(connection: Connection, name: str) -> Callable[..., Any]:
-    """Read statements that were written as text, before they run."""
+def _reading(connection: Connection, name: str, driver: Any) -> Callable[..., Any]:
+    """Read statements that were written as text, before they run, and run none where SQLite has
+    rolled back, by a conflict or a trigger, what this driver had begun: it would stay without a
+    record.
+    """
     execute: Callable[..., Any] = getattr(connection, name)
     mysql = connection.dialect.name in ("mysql", "mariadb")
 
@@ -257,6 +262,8 @@ def _reading(connection: Connection, name: str) -> Callable[..., Any]:
                 raise refusal(word)
         elif mysql and isinstance(written, ExecutableDDLElement):
             raise refusal("making or changing a table, which commits here,")
+        if driver is not None and not (connection.invalidated or driver.in_transaction):
+            raise StoreError(_ENDED)
         return execute(statement, *arguments, **options)
 
     return executed
