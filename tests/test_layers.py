@@ -20,6 +20,7 @@ LAYERS = (
         *("stores/__init__", "stores/refunds", "stores/orders", "stores/changes", "stores/ready"),
         *("stores/ready_async", "stores/ready_plain"),
         *("stores/_endings", "stores/_open", "stores/_sqlite_connections"),
+        *("stores/_sqlite_guard",),
     ),
     ("_wire", "_gateway", "transports/*"),
     ("_accounts", "_verification"),

@@ -1,6 +1,7 @@
 """SqliteStore among processes: made by four at once, paid from four at once, killed in a hook,
-forked with a transaction open."""
+forked before a payment, in one, and past Python."""
 
+import ctypes
 import gc
 import multiprocessing
 import os
@@ -18,8 +19,7 @@ from typing import Any
 
 import pytest
 
-from imp_verify import ExpectedPayment, Outcome, Settled
-from imp_verify.stores._sqlite_connections import _inherited
+from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.shops import SqliteShop, tell
@@ -158,18 +158,29 @@ except sqlite3.OperationalError:
 """
 
 
-def _child(shop: SqliteShop) -> int:
-    """In a forked child: read, close, collect, and fail to write while the parent's transaction is
-    open."""
+def refuses(call: Callable[..., object], *arguments: object) -> bool:
+    """Whether a store says that this process was forked at the wrong moment."""
     try:
-        if shop.sqlite.receipts([FIRST]) != {} or shop.sqlite.expected(ORDER) != ASKED:
-            return 2
-        shop.sqlite.close()
-        _ = gc.collect()
-        _ = shop.sqlite.settle(paid_outcome(SECOND, ASKED))
-        return 3
-    except sqlite3.OperationalError as error:
-        return 0 if "locked" in str(error) else 4
+        _ = call(*arguments)
+    except StoreError as error:
+        return "was forked while" in str(error)
+    return False
+
+
+def _child(shop: SqliteShop) -> int:
+    """In a child that was forked while a payment was being recorded: nothing goes, and what it
+    closes is nothing of its parent's."""
+    store, outcome = shop.sqlite, paid_outcome(SECOND, ASKED)
+    calls: list[tuple[Callable[..., object], object]] = [
+        (store.receipts, [FIRST]),
+        (store.expected, ORDER),
+        (store.settle, outcome),
+        (SqliteShop(shop.path).sqlite.settle, outcome),
+    ]
+    refused = [refuses(*each) for each in calls]
+    shop.close()
+    _ = gc.collect()
+    return 0 if all(refused) else 2
 
 
 def _fork(gate: Any, path: Path) -> None:
@@ -186,7 +197,7 @@ def _fork(gate: Any, path: Path) -> None:
     thread = threading.Thread(target=shop.sqlite.settle, args=(paid_outcome(FIRST, ASKED),))
     thread.start()
     assert inside.wait(60)
-    _ = shop.sqlite.receipts([FIRST])  # so that an idle connection is inherited too
+    _ = shop.sqlite.receipts([FIRST])  # so that there is an idle connection too
     child = os.fork()
     if child == 0:
         os._exit(_child(shop))
@@ -240,9 +251,8 @@ def _two_threads_of_a_child(gate: Any, path: Path) -> None:
         for thread in threads:
             thread.join()
         os.getpid = getpid
-        # Of the parent's, and of nobody else's, the child keeps its hands off.
-        os._exit(10 * len(_inherited) + len(store._connections._idle))
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 12
+        os._exit(len(store._connections._idle))
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
     store.close()
 
 
@@ -274,4 +284,135 @@ def test_a_forked_worker_pays_and_leaves_the_parent_working(tmp_path: Path) -> N
     shop.put(ASKED)
     assert processes(1, _exit_as_a_worker_does, shop.path) == [0]
     assert [name for name, _ in shop.told()] == ["on_paid", "on_duplicate"]
+    shop.close()
+
+
+def _die_now(shop: SqliteShop) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _drop(shop: SqliteShop) -> None:
+    del shop.store, shop.sqlite
+    _ = gc.collect()
+
+
+ENDS: Mapping[str, Callable[[SqliteShop], None]] = {
+    "close": SqliteShop.close,
+    "drop": _drop,
+    "die": _die_now,
+}
+OTHER = ExpectedPayment("ORD-other", PRICE)
+
+
+def _leave_a_child(path: Path, end: str, line: Any) -> None:
+    """Fork, with connections used before; once the child has recorded a payment, end this
+    process's part. The child records another one when all this is over."""
+    shop = SqliteShop(path)
+    shop.sqlite.create_all()
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        settled = [shop.sqlite.settle(paid_outcome(FIRST, ASKED))]
+        _ = os.write(writing, b".")
+        line.recv()
+        settled.append(shop.sqlite.settle(paid_outcome(SECOND, OTHER)))
+        line.send(settled)
+        os._exit(0)
+    _ = os.read(reading, 1)
+    ENDS[end](shop)
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_forked_worker_keeps_its_payments_when_its_parent_lets_go_of_the_file(
+    tmp_path: Path, end: str
+) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    shop.put(ASKED)
+    shop.put(OTHER)
+    ours, theirs = SPAWN.Pipe()
+    parent = SPAWN.Process(target=_leave_a_child, args=(shop.path, end, theirs))
+    parent.start()
+    theirs.close()
+    parent.join()  # with a time-out it would wait for the child too
+    assert parent.exitcode == (-signal.SIGKILL if end == "die" else 0)
+    assert shop.shipped(ORDER) == [FIRST]  # and whoever comes last tidies up behind itself
+    ours.send("go on")
+    assert ours.recv() == [Settled.NEW] * 2
+    assert (shop.shipped(ORDER), shop.shipped(OTHER.merchant_uid)) == ([FIRST], [SECOND])
+    assert shop.sqlite.settle(paid_outcome(SECOND, OTHER)) is Settled.REPEATED
+    shop.close()
+
+
+def _fork_in_a_hook(gate: Any, path: Path, when: str) -> None:
+    """Fork in a hook, or in what it returns; both processes come back from there."""
+    me, children = os.getpid(), []
+
+    def fork(db: sqlite3.Connection) -> None:
+        children.append(os.fork())
+        if os.getpid() != me and not (refuses(db.execute, "SELECT 1") and refuses(db.close)):
+            os._exit(2)
+
+    def ship(outcome: Outcome, db: sqlite3.Connection) -> Callable[[], None] | None:
+        tell("on_paid", outcome, db)
+        return fork(db) if when == "inside" else lambda: fork(db)
+
+    shop = SqliteShop(path, on_paid=ship)
+    refused = refuses(shop.sqlite.settle, paid_outcome(FIRST, ASKED))
+    if os.getpid() != me:
+        os._exit(0 if refused and refuses(shop.sqlite.create_all) else 3)
+    assert not refused
+    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
+    assert shop.sqlite.settle(paid_outcome(FIRST, ASKED)) is Settled.REPEATED
+    shop.close()
+
+
+@pytest.mark.parametrize("when", ["inside", "after"])
+def test_a_payment_whose_hook_forks_is_recorded_by_the_parent_alone(
+    tmp_path: Path, when: str
+) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    shop.put(ASKED)
+    assert processes(1, _fork_in_a_hook, shop.path, when) == [0]
+    assert shop.shipped(ORDER) == [FIRST]
+    assert shop.read("PRAGMA integrity_check") == [("ok",)]
+    shop.close()
+
+
+def _fork_past_python(gate: Any, path: Path) -> None:
+    """Fork as a server written in C may: nothing that Python does around a fork is done."""
+    shop = SqliteShop(path)
+    shop.sqlite.create_all()
+    for status in (0, 2):
+        child = ctypes.PyDLL(None).fork()
+        if child == 0:
+            refused = refuses(shop.sqlite.settle, paid_outcome(FIRST, ASKED))
+            os._exit(0 if refused else 2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == status
+        shop.close()
+
+
+def test_a_fork_that_python_is_not_told_of_is_found_out_unless_the_store_was_closed(
+    tmp_path: Path,
+) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    shop.put(ASKED)
+    assert processes(1, _fork_past_python, shop.path) == [0]
+    assert shop.shipped(ORDER) == [FIRST]
+    shop.close()
+
+
+def _fork_with_the_lock_held(gate: Any, path: Path) -> None:
+    """Fork where another thread would be about to open a connection in a child of its own."""
+    shop = SqliteShop(path)
+    with shop.sqlite._connections._lock:
+        child = os.fork()
+        if child == 0:
+            _ = signal.alarm(30)  # rather than to wait for ever
+            os._exit(0 if shop.sqlite.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW else 2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_child_waits_for_no_thread_that_it_has_not(tmp_path: Path) -> None:
+    shop = SqliteShop(tmp_path / "shop.db")
+    shop.put(ASKED)
+    assert processes(1, _fork_with_the_lock_held, shop.path) == [0]
     shop.close()

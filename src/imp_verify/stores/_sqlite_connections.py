@@ -1,5 +1,4 @@
-"""Connections to one SQLite file: borrowed by one thread at a time, never carried across a fork,
-guarded in hooks."""
+"""Connections to one SQLite file: borrowed by one thread at a time, never carried across a fork."""
 
 from __future__ import annotations
 
@@ -10,130 +9,16 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 from ..errors import ConfigurationError, StoreError
+from ._sqlite_guard import FORKED, Connection, forsake, inherited
 
 __all__ = ["Connection", "Connections"]
 
 _IDLE = 8
-_COMMIT = "COMMIT /* imp_verify */"
-_inherited: list[deque[Connection]] = []
-"""A forked child must neither use nor close its parent's connections: closing would drop the
-parent's locks."""
-
-
-class _Guard:
-    """SQLite asks it about every statement that is prepared, by whatever way it comes. It is up
-    while a shop's function runs."""
-
-    __slots__ = ("_connection", "_inside", "up")
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection: Callable[[], Connection | None] = weakref.ref(connection)
-        self.up = False
-        self._inside = False
-
-    def __enter__(self) -> None:
-        connection = self._connection()
-        self._inside = connection is not None and connection.in_transaction
-        self.up = True
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self.up = False
-        connection = self._connection()
-        assert connection is not None  # whoever runs a function on it holds it
-        connection.forget_factories()
-        if kind is None and connection.in_transaction is not self._inside:
-            raise StoreError("a hook began or ended a transaction on the store's connection")
-
-    def __call__(self, action: int, *names: str | None) -> int:
-        refused = self.up and (action == sqlite3.SQLITE_TRANSACTION or self._has_ended())
-        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
-
-    def _has_ended(self) -> bool:
-        """Whether the transaction was rolled back under the hook, by a table's conflict clause for
-        one: what it would write now would stay, without a record."""
-        connection = self._connection()
-        return self._inside and connection is not None and not connection.in_transaction
-
-
-class Connection(sqlite3.Connection):
-    """A connection whose transaction belongs to the store: a hook can neither end nor leave it.
-
-    The store itself ends it with `commit_now` and `rollback` only. An `execute("COMMIT")` of its
-    own would stay in the cache of prepared statements, where a hook's would find it, unasked.
-    """
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self.guard = _Guard(self)
-        """Run a shop's function inside: it may read and write, and the transaction is open as
-        before when it returns."""
-        self.set_authorizer(self.guard)
-
-    @property
-    def is_as_made(self) -> bool:
-        """Whether no hook has changed how it commits; then the next transaction may have it."""
-        return self.isolation_level is None and getattr(self, "autocommit", -1) == -1
-
-    def forget_factories(self) -> None:
-        """Read rows as made again, whatever a shop's function has set."""
-        self.row_factory = None
-        self.text_factory = str
-
-    def _refuse(self, what: str) -> None:
-        if self.guard.up:
-            raise StoreError(
-                f"{what} is not for a hook: the store commits its work together with the record"
-            )
-
-    def begin(self) -> None:
-        """Begin, alone among all writers from here on. Whoever lent it rolls back what is not
-        committed."""
-        self.execute("BEGIN IMMEDIATE")
-
-    def commit_now(self) -> None:
-        """Commit by a statement that stays prepared; no hook writes it like this."""
-        self.execute(_COMMIT)
-
-    def commit(self) -> None:
-        """Commit; refused inside a hook."""
-        self._refuse("commit()")
-        super().commit()
-
-    def rollback(self) -> None:
-        """Roll back; refused inside a hook, which raises an error instead."""
-        self._refuse("rollback()")
-        super().rollback()
-
-    def close(self) -> None:
-        """Close; refused inside a hook."""
-        self._refuse("close()")
-        super().close()
-
-    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
-        """Run a script, which commits first; refused inside a hook."""
-        self._refuse("executescript()")
-        return super().executescript(sql_script)
-
-    def __enter__(self) -> Connection:
-        """`with db:` in a hook is a part of the store's transaction: kept with it, or undone alone
-        where it fails."""
-        if not self.guard.up:
-            return super().__enter__()
-        self.execute("SAVEPOINT imp_verify_with")
-        return self
-
-    def __exit__(self, *error: Any) -> Literal[False]:
-        if not self.guard.up:
-            return super().__exit__(*error)
-        if error[0] is not None:
-            self.execute("ROLLBACK TO imp_verify_with")
-        self.execute("RELEASE imp_verify_with")
-        return False
 
 
 class Connections:
@@ -150,8 +35,13 @@ class Connections:
         self._path = os.path.abspath(self._path)
         self._busy_timeout = busy_timeout
         self._tables = tables
-        self._lock = threading.Lock()
+        self.renew_lock()
         self._start_afresh()
+        _living[id(self)] = self
+
+    def renew_lock(self) -> None:
+        """Another thread may have held it when the process was forked."""
+        self._lock = threading.Lock()
 
     def _start_afresh(self) -> None:
         self._pid = os.getpid()
@@ -168,7 +58,7 @@ class Connections:
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
-                    _inherited.append(self._idle)
+                    forsake()
                     self._start_afresh()
         try:
             return self._idle.pop()
@@ -196,6 +86,8 @@ class Connections:
         _close_all(self._idle, self._pid)
 
     def _open(self) -> Connection:
+        if inherited:
+            raise StoreError(FORKED)
         connection = sqlite3.connect(
             self._path,
             timeout=self._busy_timeout,
@@ -256,3 +148,29 @@ def _close_all(idle: deque[Connection], pid: int) -> None:
         return
     while idle:
         idle.pop().close()
+
+
+_living: WeakValueDictionary[int, Connections] = WeakValueDictionary()
+
+
+def _all_living() -> list[Connections]:
+    """Not by iteration: other threads may make stores meanwhile."""
+    return [each for each in [reference() for reference in _living.valuerefs()] if each]
+
+
+def _before_fork() -> None:
+    """A child can use the file only where its parent has it not open; see `inherited`. The parent
+    opens it again when it needs it."""
+    for connections in _all_living():
+        connections.close()
+
+
+def _begin_child() -> None:
+    forsake()
+    for connections in _all_living():
+        connections.renew_lock()
+
+
+_ = getattr(os, "register_at_fork", lambda **_: None)(
+    before=_before_fork, after_in_child=_begin_child
+)

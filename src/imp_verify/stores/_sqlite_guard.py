@@ -1,0 +1,159 @@
+"""A connection to SQLite as shops' functions get it: guarded while one runs, and out of use in a
+forked child of the process that opened it."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import weakref
+from collections.abc import Callable
+from typing import Any, Literal
+from weakref import WeakValueDictionary
+
+from ..errors import StoreError
+
+__all__ = ["FORKED", "Connection", "forsake", "inherited"]
+
+_COMMIT = "COMMIT /* imp_verify */"
+FORKED = (
+    "this process was forked while its parent had a connection of the store open, and SQLite would "
+    "lock nothing in it: fork while no payment is being recorded, and call close() on the store "
+    "first where Python is not told of the fork"
+)
+_opened: WeakValueDictionary[tuple[int, int], Connection] = WeakValueDictionary()
+"""By the process that opened it; closed ones are not in it."""
+inherited: list[Connection] = []
+"""SQLite keeps the books of a file's locks for the whole process. A fork copies the books and not
+the locks: while a connection of the parent's stands in them, the child would open the file without
+a lock, and whoever closes it elsewhere would delete the log in which the child writes."""
+
+
+def forsake() -> None:
+    """In a forked child: let nothing use or close what the parent had open. SQLite is not called:
+    another thread of the parent may have been inside it."""
+    here = os.getpid()
+    theirs = [each.key for each in _opened.valuerefs() if each.key[0] != here]
+    for connection in filter(None, [_opened.pop(key, None) for key in theirs]):
+        inherited.append(connection)
+        connection.__class__ = _Inherited
+
+
+class _Guard:
+    """SQLite asks it about every statement that is prepared, by whatever way it comes. It is up
+    while a shop's function runs."""
+
+    __slots__ = ("_connection", "_inside", "up")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Callable[[], Connection | None] = weakref.ref(connection)
+        self.up = False
+        self._inside = False
+
+    def __enter__(self) -> None:
+        connection = self._connection()
+        self._inside = connection is not None and connection.in_transaction
+        self.up = True
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.up = False
+        connection = self._connection()
+        assert connection is not None  # whoever runs a function on it holds it
+        connection.forget_factories()
+        if kind is None and connection.in_transaction is not self._inside:
+            raise StoreError("a hook began or ended a transaction on the store's connection")
+
+    def __call__(self, action: int, *names: str | None) -> int:
+        refused = self.up and (action == sqlite3.SQLITE_TRANSACTION or self._has_ended())
+        return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    def _has_ended(self) -> bool:
+        """Whether the transaction was rolled back under the hook, by a table's conflict clause for
+        one: what it would write now would stay, without a record."""
+        connection = self._connection()
+        return self._inside and connection is not None and not connection.in_transaction
+
+
+class Connection(sqlite3.Connection):
+    """A connection whose transaction belongs to the store: a hook can neither end nor leave it.
+
+    The store itself ends it with `commit_now` and `rollback` only. An `execute("COMMIT")` of its
+    own would stay in the cache of prepared statements, where a hook's would find it, unasked.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._key = (os.getpid(), id(self))
+        _opened[self._key] = self  # first: the process may be forked while this opens
+        super().__init__(*arguments, **options)
+        self.guard = _Guard(self)
+        """Run a shop's function inside: it may read and write, and the transaction is open as
+        before when it returns."""
+        self.set_authorizer(self.guard)
+
+    @property
+    def is_as_made(self) -> bool:
+        """Whether no hook has changed how it commits; then the next transaction may have it."""
+        return self.isolation_level is None and getattr(self, "autocommit", -1) == -1
+
+    def forget_factories(self) -> None:
+        """Read rows as made again, whatever a shop's function has set."""
+        self.row_factory = None
+        self.text_factory = str
+
+    def _refuse(self, what: str) -> None:
+        if self.guard.up:
+            raise StoreError(
+                f"{what} is not for a hook: the store commits its work together with the record"
+            )
+
+    def begin(self) -> None:
+        """Begin, alone among all writers from here on. Whoever lent it rolls back what is not
+        committed."""
+        self.execute("BEGIN IMMEDIATE")
+
+    def commit_now(self) -> None:
+        """Commit by a statement that stays prepared; no hook writes it like this."""
+        self.execute(_COMMIT)
+
+    def commit(self) -> None:
+        """Commit; refused inside a hook."""
+        self._refuse("commit()")
+        super().commit()
+
+    def rollback(self) -> None:
+        """Roll back; refused inside a hook, which raises an error instead."""
+        self._refuse("rollback()")
+        super().rollback()
+
+    def close(self) -> None:
+        """Close; refused inside a hook."""
+        self._refuse("close()")
+        super().close()
+        _ = _opened.pop(self._key, None)
+
+    def executescript(self, sql_script: str, /) -> sqlite3.Cursor:
+        """Run a script, which commits first; refused inside a hook."""
+        self._refuse("executescript()")
+        return super().executescript(sql_script)
+
+    def __enter__(self) -> Connection:
+        """`with db:` in a hook is a part of the store's transaction: kept with it, or undone alone
+        where it fails."""
+        if not self.guard.up:
+            return super().__enter__()
+        self.execute("SAVEPOINT imp_verify_with")
+        return self
+
+    def __exit__(self, *error: Any) -> Literal[False]:
+        if not self.guard.up:
+            return super().__exit__(*error)
+        if error[0] is not None:
+            self.execute("ROLLBACK TO imp_verify_with")
+        self.execute("RELEASE imp_verify_with")
+        return False
+
+
+class _Inherited(Connection):
+    """What a connection becomes in a forked child, also in the hands of a hook that forked."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise StoreError(FORKED)
