@@ -353,7 +353,10 @@ def _fork_in_a_hook(gate: Any, path: Path, when: str) -> None:
 
     def ship(outcome: Outcome, db: sqlite3.Connection) -> Callable[[], None] | None:
         tell("on_paid", outcome, db)
-        return fork(db) if when == "inside" else lambda: fork(db)
+        if when == "after":
+            return lambda: fork(db)
+        fork(db)
+        return None
 
     shop = SqliteShop(path, on_paid=ship)
     refused = refuses(shop.sqlite.settle, paid_outcome(FIRST, ASKED))

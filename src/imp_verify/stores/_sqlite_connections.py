@@ -10,7 +10,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from weakref import WeakValueDictionary
 
 from ..errors import ConfigurationError, StoreError
@@ -96,10 +96,11 @@ class Connections:
             factory=Connection,
         )
         try:
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.run("PRAGMA synchronous = FULL")
             if not self._ready:
                 self._prepare(connection)
                 self._ready = True
+            connection.guard.sealed = True
         except BaseException:
             connection.close()
             raise
@@ -110,20 +111,20 @@ class Connections:
         end = time.monotonic() + self._busy_timeout
         while True:
             try:
-                connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                connection.run("PRAGMA journal_mode = WAL").fetchone()
                 break
             except sqlite3.OperationalError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(random.uniform(0.001, 0.02))
         names = ", ".join(f"'{name}'" for name in self._tables)
-        present = connection.execute(
+        present = connection.run(
             f"SELECT count(*) FROM sqlite_master WHERE name IN ({names})"
         ).fetchone()
         if present[0] < len(self._tables):
             connection.begin()
             for statement in self._tables.values():
-                connection.execute(statement)
+                connection.run(statement)
             connection.commit_now()
 
 
@@ -146,8 +147,9 @@ class _Loan:
 def _close_all(idle: deque[Connection], pid: int) -> None:
     if pid != os.getpid():
         return
-    while idle:
-        idle.pop().close()
+    with suppress(IndexError):  # not by its length: another thread may take the last one meanwhile
+        while True:
+            idle.pop().close()
 
 
 _living: WeakValueDictionary[int, Connections] = WeakValueDictionary()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
@@ -15,6 +15,7 @@ from ..errors import StoreError
 __all__ = ["FORKED", "Connection", "forsake", "inherited"]
 
 _COMMIT = "COMMIT /* imp_verify */"
+_SETTINGS = ("synchronous", "journal_mode", "locking_mode")
 FORKED = (
     "this process was forked while its parent had a connection of the store open, and SQLite would "
     "lock nothing in it: fork while no payment is being recorded, and call close() on the store "
@@ -40,13 +41,13 @@ def forsake() -> None:
 
 class _Guard:
     """SQLite asks it about every statement that is prepared, by whatever way it comes. It is up
-    while a shop's function runs."""
+    while a shop's function runs, and sealed once the connection is ready for use."""
 
-    __slots__ = ("_connection", "_inside", "up")
+    __slots__ = ("_connection", "_inside", "sealed", "up")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Callable[[], Connection | None] = weakref.ref(connection)
-        self.up = False
+        self.up = self.sealed = False
         self._inside = False
 
     def __enter__(self) -> None:
@@ -62,8 +63,11 @@ class _Guard:
         if kind is None and connection.in_transaction is not self._inside:
             raise StoreError("a hook began or ended a transaction on the store's connection")
 
-    def __call__(self, action: int, *names: str | None) -> int:
+    def __call__(self, action: int, name: str | None, value: str | None, *_: str | None) -> int:
         refused = self.up and (action == sqlite3.SQLITE_TRANSACTION or self._has_ended())
+        if action == sqlite3.SQLITE_PRAGMA and self.sealed and value is not None:
+            # It would stay with the connection, for the payments of others.
+            refused = refused or str(name).lower() in _SETTINGS
         return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
 
     def _has_ended(self) -> bool:
@@ -71,6 +75,38 @@ class _Guard:
         one: what it would write now would stay, without a record."""
         connection = self._connection()
         return self._inside and connection is not None and not connection.in_transaction
+
+    def refuse_ended(self) -> None:
+        """Refuse to a hook what it would do after that."""
+        if self.up and self._has_ended():
+            raise StoreError(
+                "the store's transaction was rolled back under the hook, by a conflict clause or a "
+                "trigger: nothing is kept of this payment, and nothing more can be done for it"
+            )
+
+
+class _Cursor(sqlite3.Cursor):
+    """Asks before each statement, because SQLite does not ask again about one that the connection
+    has prepared before."""
+
+    def execute(self, *statement: Any) -> _Cursor:
+        """Run a statement; refused to a hook whose transaction is gone."""
+        self._look()
+        return super().execute(*statement)
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> _Cursor:
+        """Run a statement for each row; what makes the rows may have ended the transaction."""
+        return super().executemany(sql, map(self._look, rows))
+
+    def _look(self, row: Any = None) -> Any:
+        connection: Any = self.connection
+        if not connection.in_transaction:
+            connection.guard.refuse_ended()
+        return row
+
+
+_make_cursor = sqlite3.Connection.cursor
+_execute = sqlite3.Cursor.execute
 
 
 class Connection(sqlite3.Connection):
@@ -80,6 +116,9 @@ class Connection(sqlite3.Connection):
     own would stay in the cache of prepared statements, where a hook's would find it, unasked.
     """
 
+    run = sqlite3.Connection.execute
+    """For the store's own statements, which need no leave and no time for asking."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._key = (os.getpid(), id(self))
         _opened[self._key] = self  # first: the process may be forked while this opens
@@ -88,6 +127,30 @@ class Connection(sqlite3.Connection):
         """Run a shop's function inside: it may read and write, and the transaction is open as
         before when it returns."""
         self.set_authorizer(self.guard)
+
+    def execute(self, *statement: Any) -> sqlite3.Cursor:
+        """Run a statement of the shop's. It asks here and not in the cursor, because two calls less
+        are felt in every payment."""
+        if not self.in_transaction:
+            self.guard.refuse_ended()
+        return _execute(_make_cursor(self, _Cursor), *statement)
+
+    def executemany(self, *statement: Any) -> sqlite3.Cursor:
+        """Run a statement of the shop's for each row."""
+        cursor: _Cursor = self.cursor()
+        return cursor.executemany(*statement)
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        """Give a cursor that asks; in a hook no other kind."""
+        if factory is not _Cursor:
+            self._refuse("a cursor of another kind")
+        return super().cursor(factory)
+
+    def blobopen(self, *place: Any, **options: Any) -> sqlite3.Blob:
+        """Open a value to write into it."""
+        if not self.in_transaction:
+            self.guard.refuse_ended()
+        return super().blobopen(*place, **options)
 
     @property
     def is_as_made(self) -> bool:
@@ -108,11 +171,11 @@ class Connection(sqlite3.Connection):
     def begin(self) -> None:
         """Begin, alone among all writers from here on. Whoever lent it rolls back what is not
         committed."""
-        self.execute("BEGIN IMMEDIATE")
+        self.run("BEGIN IMMEDIATE")
 
     def commit_now(self) -> None:
         """Commit by a statement that stays prepared; no hook writes it like this."""
-        self.execute(_COMMIT)
+        self.run(_COMMIT)
 
     def commit(self) -> None:
         """Commit; refused inside a hook."""

@@ -157,7 +157,7 @@ class SqliteStore(ReadyStore):
                 some = imp_uids[start : start + _MANY]
                 marks = ", ".join("?" * len(some))
                 query = f"SELECT {_RECEIPT} FROM imp_receipts WHERE imp_uid IN ({marks})"
-                rows = db.execute(query, tuple(some))
+                rows = db.run(query, tuple(some))
                 found.update((row[0], read_receipt(row)) for row in rows)
         return found
 
@@ -195,17 +195,17 @@ class SqliteStore(ReadyStore):
 
 
 def _load(db: Connection, step: Load) -> Loaded:
-    row = db.execute(_LOAD, (step.imp_uid,)).fetchone()
-    rows = db.execute("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (step.imp_uid,))
+    row = db.run(_LOAD, (step.imp_uid,)).fetchone()
+    rows = db.run("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (step.imp_uid,))
     known = {change: Decimal(amount) for change, amount in rows}
     receipt = None if row is None else read_receipt(row)
     if not step.order:
         return Loaded(receipt, known=known)
-    order = db.execute(
+    order = db.run(
         "SELECT paid_by, was_paid FROM imp_orders WHERE merchant_uid = ?", (step.merchant_uid,)
     ).fetchone()
     paid_by, was_paid = order or (None, 0)
-    others = db.execute(_OTHERS, (step.merchant_uid, step.imp_uid)).fetchone()
+    others = db.run(_OTHERS, (step.merchant_uid, step.imp_uid)).fetchone()
     return Loaded(receipt, paid_by, bool(was_paid), others is not None, known)
 
 
@@ -228,16 +228,16 @@ def _save(db: Connection, step: Save) -> None:
             receipt.imp_uid,
         )
         if before is None:
-            db.execute(_PUT, (*values, now))
+            db.run(_PUT, (*values, now))
         else:
-            db.execute(_SET, values)
+            db.run(_SET, values)
         _save_order(db, step, receipt)
     amounts = handed_on(step.change.hooks).items()
     for (_, told), (change, amount) in zip(step.change.hooks, amounts, strict=True):
         # Plain text: the driver takes longer for a member of an enumeration than for the row.
         reason = None if told.reason is None else str(told.reason)
         values = (told.imp_uid, change, text(told.merchant_uid), str(told.verdict), reason)
-        db.execute(_TOLD, (*values, f"{amount:f}", told.endpoint, now))
+        db.run(_TOLD, (*values, f"{amount:f}", told.endpoint, now))
 
 
 def _now() -> str:
@@ -256,11 +256,11 @@ def _save_order(db: Connection, step: Save, receipt: Receipt) -> None:
     order, imp_uid = receipt.merchant_uid, receipt.imp_uid
     if receipt.state is ReceiptState.PAYING:
         if step.before.paid_by != imp_uid:
-            db.execute(_PAID, (order, imp_uid))
+            db.run(_PAID, (order, imp_uid))
     elif step.before.paid_by == imp_uid:
-        db.execute(_UNPAID, (order, imp_uid))
+        db.run(_UNPAID, (order, imp_uid))
     elif step.before.receipt is None:
-        db.execute(_SEEN, (order,))
+        db.run(_SEEN, (order,))
 
 
 def _details_changed(db: Connection, outcome: Outcome) -> bool:
@@ -268,5 +268,5 @@ def _details_changed(db: Connection, outcome: Outcome) -> bool:
     a write."""
     if outcome.verdict is not Verdict.VIRTUAL_ACCOUNT:
         return False
-    row = db.execute(_DETAILS, (outcome.imp_uid,)).fetchone()
+    row = db.run(_DETAILS, (outcome.imp_uid,)).fetchone()
     return row is None or tuple(row) != details(outcome)
