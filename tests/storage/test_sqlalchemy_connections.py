@@ -280,6 +280,58 @@ def test_a_forked_process_leaves_its_parents_connections_alone(
     shop.close()
 
 
+FORK_ON_WAL = """
+import os, sqlite3, sys
+from sqlalchemy import create_engine
+from imp_verify import ExpectedPayment
+from imp_verify.stores.sqlalchemy import SqlAlchemyStore
+from imp_verify.testing._trial import paid_outcome
+
+path = sys.argv[1]
+def read(query):
+    db = sqlite3.connect(path)
+    rows = db.execute(query).fetchall()
+    db.close()
+    return rows
+read("PRAGMA journal_mode = wal")
+engine = create_engine(f"sqlite:///{path}")
+store = SqlAlchemyStore(engine, expected=lambda order, db: 100)
+def settle(number):
+    return store.settle(paid_outcome(f"imp_{number}", ExpectedPayment(f"ORD-{number}", 100)))
+for number in (0, 2):
+    print(settle(number), flush=True)
+    (there, here), (back, forth) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        if os.fork() == 0:  # before it has a pool of its own
+            os._exit(0)
+        os.wait()
+        print(settle(number + 10), flush=True)
+        os.write(here, b".")
+        os.read(back, 1)
+        print(settle(number + 11), flush=True)
+        os._exit(0)
+    os.read(there, 1)
+    engine.dispose()
+    os.write(forth, b".")
+    assert os.waitpid(child, 0)[1] == 0
+print(*(uid for uid, in read("SELECT imp_uid FROM imp_receipts ORDER BY imp_uid")))
+"""
+
+
+def test_a_forked_process_keeps_its_payments_when_its_parent_lets_go_of_a_wal_file(
+    tmp_path: Path,
+) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
+    SqlAlchemyStore(engine, expected=lambda order, db: PRICE).create_all()
+    engine.dispose()
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-W", "error", "-c", FORK_ON_WAL, str(tmp_path / "shop.db")]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT)
+    kept = ["imp_0", "imp_10", "imp_11", "imp_12", "imp_13", "imp_2"]
+    assert (run.stdout.split(), run.returncode) == (["new"] * 6 + kept, 0), run.stderr
+
+
 def _make_tables(gate: Any, where: Address | Path, driver: str) -> None:
     engine = create_engine(url(where, driver))
     store = SqlAlchemyStore(engine, expected=lambda order, db: PRICE)

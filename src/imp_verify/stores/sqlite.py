@@ -102,8 +102,13 @@ class SqliteStore(ReadyStore):
     `imp_receipts`, `imp_changes`.
 
     Where it is the shop's own database file, what a hook writes commits together with the
-    record, or not at all.
+    record, or not at all. A hook can set neither `synchronous` nor `journal_mode` nor
+    `locking_mode`, which would stay for later payments.
     Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
+
+    A store that is made before a fork serves in the child too, but a shop may keep no connection of
+    its own to this file open across the fork: in the child SQLite would not lock the file. A process
+    that was forked while a payment was being recorded gets a `StoreError` from each method.
 
     Args:
         path: The database file.

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from sqlalchemy import Connection, Engine, Insert, false
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -150,7 +150,19 @@ _pools: WeakKeyDictionary[Pool, int] = WeakKeyDictionary()
 _inherited: list[Pool] = []
 """A forked child must neither use nor close its parent's connections: closing ends the parent's
 session."""
+_files: WeakValueDictionary[int, Pool] = WeakValueDictionary()
+"""Pools of connections to SQLite files that any thread may close; those of async engines are not,
+and only their event loop can."""
 _lock = threading.Lock()
+
+
+def _before_fork() -> None:
+    """Close what is idle: a child would open a file that its parent has open in WAL without a
+    lock, and the parent would delete the log under it. The pools connect again when needed."""
+    here = os.getpid()
+    for pool in filter(None, [reference() for reference in _files.valuerefs()]):
+        if _pools.get(pool) == here:
+            pool.dispose()
 
 
 def _begin_child() -> None:
@@ -159,7 +171,7 @@ def _begin_child() -> None:
     _lock = threading.Lock()
 
 
-getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_begin_child)
+getattr(os, "register_at_fork", lambda **_: None)(before=_before_fork, after_in_child=_begin_child)
 
 
 def prepare(engine: object) -> None:
@@ -189,3 +201,5 @@ def prepare(engine: object) -> None:
             _inherited.append(pool)
             engine.dispose(close=False)
             _pools[engine.pool] = os.getpid()
+        if engine.dialect.name == "sqlite" and not engine.dialect.is_async:
+            _files[id(engine.pool)] = engine.pool
