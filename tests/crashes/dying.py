@@ -58,7 +58,7 @@ class Dying:
         mine = frame.f_code in PYTHON
         if event in ("c_call", "c_return"):
             of = getattr(argument, "__self__", None)
-            mine = isinstance(of, sqlite3.Connection) and argument.__name__ in C
+            mine = isinstance(of, sqlite3.Connection | sqlite3.Cursor) and argument.__name__ in C
         if mine:
             self._left -= 1
             if self._left == 0:
