@@ -95,7 +95,8 @@ class _Cursor(sqlite3.Cursor):
         return super().execute(*statement)
 
     def executemany(self, sql: str, rows: Iterable[Any], /) -> _Cursor:
-        """Run a statement for each row; what makes the rows may have ended the transaction."""
+        """Run a statement for each row; what makes the rows may end the transaction."""
+        self._look()
         return super().executemany(sql, map(self._look, rows))
 
     def _look(self, row: Any = None) -> Any:
