@@ -383,14 +383,18 @@ def test_a_payment_whose_hook_forks_is_recorded_by_the_parent_alone(
 def _fork_past_python(gate: Any, path: Path) -> None:
     """Fork as a server written in C may: nothing that Python does around a fork is done."""
     shop = SqliteShop(path)
-    shop.sqlite.create_all()
-    for status in (0, 2):
+    ways: list[tuple[Callable[[], object], int]] = [
+        (shop.sqlite.create_all, 2),
+        (lambda: shop.sqlite.expected(ORDER), 0),
+        (shop.close, 2),
+    ]
+    for before, status in ways:
+        _ = before()
         child = ctypes.PyDLL(None).fork()
         if child == 0:
             refused = refuses(shop.sqlite.settle, paid_outcome(FIRST, ASKED))
             os._exit(0 if refused else 2)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == status
-        shop.close()
 
 
 def test_a_fork_that_python_is_not_told_of_is_found_out_unless_the_store_was_closed(

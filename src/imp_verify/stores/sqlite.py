@@ -142,9 +142,11 @@ class SqliteStore(ReadyStore):
         self._steps: Steps = {Load: _load, Ask: self._ask, Save: _save, Tell: self._tell}
 
     def create_all(self) -> None:
-        """Make the tables now; any number of processes may do so at once."""
+        """Make the tables now; any number of processes may do so at once. No connection stays open:
+        a server may be forked next that does not tell Python so."""
         with self._connections.borrow():
             pass
+        self._connections.close()
 
     def close(self) -> None:
         """Close the idle connections; the store can be used again afterwards."""
