@@ -255,7 +255,7 @@ else:
         return changed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Receipt:
     """What a store remembers of one payment. Amounts are in the currency's main unit.
 
@@ -270,7 +270,30 @@ class Receipt:
     merchant_uid: str
     state: ReceiptState
     amount: Decimal
-    cancel_amount: Decimal = Decimal(0)
-    currency: str = "KRW"
-    account: str | None = None
-    test: bool = False
+    cancel_amount: Decimal
+    currency: str
+    account: str | None
+    test: bool
+
+    def __init__(
+        self,
+        imp_uid: str,
+        merchant_uid: str,
+        state: ReceiptState,
+        amount: Decimal,
+        cancel_amount: Decimal = Decimal(0),
+        currency: str = "KRW",
+        account: str | None = None,
+        test: bool = False,
+    ) -> None:
+        # As `dataclass` would, but at once: under the order's lock one is made for every payment.
+        self.__dict__.update(
+            imp_uid=imp_uid,
+            merchant_uid=merchant_uid,
+            state=state,
+            amount=amount,
+            cancel_amount=cancel_amount,
+            currency=currency,
+            account=account,
+            test=test,
+        )
