@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imp_verify import Credentials, ExpectedPayment, StoreError, Verdict, Verifier
+from imp_verify import Credentials, ExpectedPayment, Settled, StoreError, Verdict, Verifier
 from tests.support.fixtures import KINDS, ON_POSTGRESQL
 from tests.support.gateway import I1, I2, ORDER, PRICE, VBANK, ScriptedGateway, payment
 from tests.support.markers import KEY, SECRET, TOKEN
@@ -277,3 +277,24 @@ def test_a_shop_that_gets_a_second_account_still_hears_of_what_was_paid_before(
     receipt = shop.receipt()
     assert receipt is not None
     assert (receipt.state, receipt.account) == ("cancelled", "kr")
+
+
+def test_a_shop_that_gets_a_second_account_may_still_accept_money_that_was_late_before(
+    make_shop: MakeShop, gateway: ScriptedGateway
+) -> None:
+    shop = make_shop()
+    shop.orders[ORDER] = ExpectedPayment(ORDER, PRICE, open=False)
+    gateway.has()
+    _ = shop.webhook()
+    assert shop.hooks == ["on_late"]
+    shop.orders[ORDER] = order("kr")
+    verifier = Verifier(
+        shop.store, accounts=ACCOUNTS, base_url=gateway.address, test_mode=shop.test_mode
+    )
+    settled = [verifier.verify(I1, ORDER).settled for _ in range(2)]
+    verifier.close()
+    assert settled == [Settled.NEW, Settled.REPEATED]
+    assert shop.hooks == ["on_late", "on_paid"]
+    receipt = shop.receipt()
+    assert receipt is not None
+    assert (receipt.state, receipt.account) == ("paying", "kr")

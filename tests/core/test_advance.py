@@ -467,10 +467,10 @@ def test_a_waiting_account_whose_amount_was_edited_is_compared_with_the_order_ag
     [
         order(50000),
         order(currency="USD"),
-        order(account="kr"),
         order(pay_methods=["trans"]),
         order(pg_providers=["kcp"]),
         CLOSED,
+        order(account="kr", open=False),
         None,
     ],
 )
@@ -478,6 +478,22 @@ def test_late_money_pays_only_what_asks_for_exactly_this(now: ExpectedPayment | 
     before = begin("late", OrderState(expected=now))
     told = replace(KINDS["paid"], expected=now)
     assert advance(before, told) == Change(Settled.LATE, before.receipt)
+
+
+@pytest.mark.parametrize("now", [order(account="us"), order()])
+def test_late_money_of_one_account_pays_no_order_of_another(now: ExpectedPayment) -> None:
+    late = receipt(ReceiptState.LATE, account="kr")
+    told = replace(KINDS["paid"], expected=now)
+    assert advance(OrderState(late, now), told) == Change(Settled.LATE, late)
+
+
+def test_late_money_from_before_there_were_several_accounts_is_of_the_one_that_was_asked() -> None:
+    late, now = receipt(ReceiptState.LATE), order(account="kr")
+    change = advance(OrderState(late, now), replace(KINDS["paid"], expected=now))
+    assert (change.settled, [name for name, _ in change.hooks]) == (Settled.NEW, ["on_paid"])
+    assert change.receipt == receipt(ReceiptState.PAYING, account="kr")
+    moved = replace(KINDS["paid"], expected=order(account="us"))  # while another one was asked
+    assert advance(OrderState(late, now), moved) == Change(Settled.STALE, late)
 
 
 def test_late_money_pays_the_order_once_it_is_open_and_asks_for_this() -> None:

@@ -66,13 +66,15 @@ class OrderState:
         )
 
     def asks_what_was_paid(self, payment: Payment) -> bool:
-        """Whether late money is accepted: the shop opened the order, and it asks for exactly
-        this."""
+        """Whether late money is accepted: the shop opened the order, and it asks for exactly this.
+
+        Money that was recorded without an account, before there were several, is of the order's.
+        """
         expected = self.expected
         if expected is None or self.closed or self.ever_paid or not _same_money(expected, payment):
             return False
         account = None if self.receipt is None else self.receipt.account
-        return expected.account == account and expected.allows(payment)
+        return account in (None, expected.account) and expected.allows(payment)
 
 
 def _same_money(expected: ExpectedPayment, payment: Payment) -> bool:
