@@ -209,6 +209,29 @@ class ForgetsTheCurrency(HandStore):
         return order and ExpectedPayment(merchant_uid, order.amount, open=order.open)
 
 
+class LocksItsThreads(LockAfterTheRead):
+    """A lock in the process, and none in the database."""
+
+    races = False
+
+    def __init__(
+        self,
+        path: Path,
+        work: Callable[[Outcome, Database], None],
+        wait: Callable[[], object] = lambda: None,
+    ) -> None:
+        super().__init__(path, work)
+        self.lock = threading.Lock()
+        self.wait = wait
+
+    def meet(self) -> None:
+        _ = self.wait()
+
+    def settle(self, outcome: Outcome) -> Settled:
+        with self.lock:
+            return super().settle(outcome)
+
+
 class LeavesItsTransactionOpen(HandStore):
     """Where the order has changed it returns, and neither commits nor rolls back."""
 
@@ -336,7 +359,7 @@ AMONG_PROCESSES: dict[type[HandStore], dict[str, str]] = {
         DIES_ANYWHERE: r"died before line \d+ of \d+ that settle runs, .*the store said NEW",
     },
     RemembersInOneProcess: {
-        PROCESSES: "delivered by 3 processes at once: (the goods .* went off|it was shipped for)",
+        PROCESSES: "payments of 'ORD-0', delivered by 3 processes at once: it was shipped for",
         DIES_ANYWHERE: "died when settle had returned, .*the store said NEW",
     },
 }

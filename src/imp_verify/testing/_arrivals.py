@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import permutations
 
 from ..models import ExpectedPayment, Settled, Verdict
-from ._checks import check_not_paid, check_paid, check_shipped, check_told
+from ._checks import check, check_not_paid, check_paid, check_shipped, check_told
 from ._shop import TrialShop
 from ._trial import FIRST, ORDER, PRICE, SECOND, Trial
 
@@ -100,17 +100,30 @@ class Arrivals:
         check_told(shop, "on_cancelled", 1, "a refund in full, delivered four times")
 
     def test_a_refunded_order_is_not_paid_again(self, shop: TrialShop) -> None:
-        after = "an order was refunded and paid again"
-        shop.put(ExpectedPayment(ORDER, PRICE))
+        after, asked = "an order was refunded and paid again", ExpectedPayment(ORDER, PRICE)
+        shop.put(asked)
         with Trial(shop) as trial:
             trial.pays(FIRST)
             _ = trial.deliver(FIRST)
             trial.refunds(FIRST, PRICE)
             _ = trial.deliver(FIRST)
+            if trial.holds:
+                _check_held(trial.ask("hold", asked, SECOND))
             trial.pays(SECOND)
             cause = "the refund deleted the record that this order was paid, now or ever"
             check_not_paid(trial.deliver(SECOND), after, Verdict.DUPLICATE, cause=cause)
         check_shipped(shop, [FIRST], after, ORDER)
+
+
+def _check_held(reason: object) -> None:
+    __tracebackhide__ = True
+    check(
+        isinstance(reason, str),
+        f"an order was refunded, and hold approved a second payment: {reason!r}",
+        "a reason: no other payment can pay an order that was ever paid, the buyer would pay for "
+        "nothing",
+        "hold looks at who pays the order now, and a refund took that away",
+    )
 
 
 def _money(arrival: Sequence[tuple[str, int]]) -> int:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 from ..models import ExpectedPayment, Outcome, Payment, Verdict
 from ..settings import Credentials
-from ..stores import OrderStore, own_thread, store_is_async
+from ..stores import AsyncOrderStore, OrderStore, own_thread, store_is_async
 from ..transports import GatewayRequest, GatewayResponse
 from ..verifier import AsyncVerifier, Verifier
 from ._checks import check
@@ -63,6 +63,11 @@ class Trial:
             loop.call_soon_threadsafe(loop.stop)
             self._thread.join(PATIENCE)
             loop.close()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the store has a `hold` of its own; without one the shop does without confirm."""
+        return type(self.shop.store).hold not in (OrderStore.hold, AsyncOrderStore.hold)
 
     def pays(self, imp_uid: str, order: object = ORDER, **changes: object) -> None:
         """Let the gateway know this payment, paid where nothing else is said."""
