@@ -127,7 +127,7 @@ class HandShop(TrialShop):
     store: HandStore
 
     def __init__(
-        self, path: Path, make: type[HandStore] = HandStore, *, alone: bool = False
+        self, path: Path, make: Callable[..., HandStore] = HandStore, *, alone: bool = False
     ) -> None:
         self.store = make(path, self.ship)
         if not alone:

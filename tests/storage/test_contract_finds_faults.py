@@ -1,8 +1,10 @@
 """Stores that lose money in the ways that were seen: each fails exactly the tests that are about
 its fault, with words that a shop can act on. Where the fault is a race, all threads meet in it."""
 
+import multiprocessing
 import re
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -56,12 +58,15 @@ class LockAfterTheRead(HandStore):
                 self.kept(db, outcome),
                 self.payer(db, outcome),
             )
-            self.meeting.wait()
+            self.meet()
             db.execute("BEGIN IMMEDIATE")
             settled = self.decide_by(*read[1:]).decide(db, outcome, read[0])
             if settled is not Settled.STALE:
                 db.execute("COMMIT")
             return settled
+
+    def meet(self) -> None:
+        self.meeting.wait()
 
     def decide_by(self, *read: Any) -> HandStore:
         return _Decided(self, *read)
@@ -194,6 +199,35 @@ class ForgetsRefundedOrders(HandStore):
                 db.execute("DELETE FROM payments WHERE imp_uid = ?", (outcome.imp_uid,))
 
 
+class HoldsWell(HandStore):
+    """It refuses to approve what another payment paid, refunded or not."""
+
+    refusing = "'paying', 'refunded'"
+
+    def observe(self, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.CANCELLED:
+            with closing(self.connect()) as db:
+                query = "UPDATE payments SET state = 'refunded' WHERE imp_uid = ?"
+                db.execute(query, (outcome.imp_uid,))
+
+    def payer(self, db: Database, outcome: Outcome) -> object:
+        query = "SELECT 1 FROM payments WHERE number = ? AND state IN ('paying', 'refunded')"
+        return db.execute(query, (outcome.merchant_uid,)).fetchone()
+
+    def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        query = "SELECT 1 FROM payments WHERE number = ? AND imp_uid <> ? AND state IN ({})"
+        with closing(self.connect()) as db:
+            values = (expected.merchant_uid, imp_uid)
+            found = db.execute(query.format(self.refusing), values).fetchone()
+        return found and "already_paid"
+
+
+class HoldsForWhoPaysNow(HoldsWell):
+    """It knows what was ever paid, and approves where nobody pays now."""
+
+    refusing = "'paying'"
+
+
 class CountsInFloats(HandStore):
     def find(self, db: Database, merchant_uid: str) -> ExpectedPayment | None:
         order = super().find(db, merchant_uid)
@@ -264,6 +298,7 @@ STATES = "test_a_payment_may_arrive_in_any_order_of_its_states"
 DEPOSIT = "test_a_virtual_account_is_paid_by_its_deposit"
 ATTEMPTS = "test_a_second_attempt_pays_where_the_first_failed"
 PARTS = "test_refunds_in_parts_are_told_once_each"
+HOLD = "test_a_hold_refuses_an_order_that_another_payment_paid"
 REFUNDED = "test_a_refunded_order_is_not_paid_again"
 AMOUNTS = "test_amounts_are_compared_to_the_last_digit"
 CURRENCY = "test_another_currency_is_other_money"
@@ -345,6 +380,9 @@ FAULTS: dict[type[HandStore], dict[str, str]] = {
         REFUNDED: "answered PAID.*the refund deleted the record",
         STATES: "went off 2 times",
     },
+    HoldsForWhoPaysNow: {
+        REFUNDED: "refunded, and hold approved a second payment: None.*who pays the order now"
+    },
     CountsInFloats: {AMOUNTS: "an order of 999999999999999999: expected said.*a float"},
     ForgetsTheCurrency: {CURRENCY: "for an order of 39000 USD: .*answered PAID.*names no currency"},
 }
@@ -359,7 +397,7 @@ AMONG_PROCESSES: dict[type[HandStore], dict[str, str]] = {
         DIES_ANYWHERE: r"died before line \d+ of \d+ that settle runs, .*the store said NEW",
     },
     RemembersInOneProcess: {
-        PROCESSES: "payments of 'ORD-0', delivered by 3 processes at once: it was shipped for",
+        PROCESSES: "'ORD-0', delivered by 3 processes at once: (the goods .* off|it was shipped)",
         DIES_ANYWHERE: "died when settle had returned, .*the store said NEW",
     },
 }
@@ -415,6 +453,32 @@ def test_a_fault_among_processes_fails_the_tests_that_are_about_it(
     fault: type[HandStore], tmp_path: Path
 ) -> None:
     check(find(fault, tmp_path, alone=False), AMONG_PROCESSES[fault])
+
+
+def test_a_lock_of_the_threads_alone_is_found_among_processes(tmp_path: Path) -> None:
+    """All processes have read each order when the first one writes."""
+    with multiprocessing.get_context("spawn").Manager() as manager:
+        gate = manager.Barrier(3, timeout=30)
+
+        def make(path: Path) -> TrialShop:
+            shop = HandShop(path, LocksItsThreads)
+            shop.reopen = partial(HandShop, path, partial(LocksItsThreads, wait=gate.wait))
+            return shop
+
+        found = failures(make, tmp_path, [PROCESSES])
+    check(
+        found, {PROCESSES: "'ORD-0', .* at once: (the goods .* off 3 times|it was shipped for imp)"}
+    )
+
+
+def test_a_lock_of_the_threads_alone_is_all_that_one_process_needs(tmp_path: Path) -> None:
+    others = [test for test in TESTS if test != PROCESSES]
+    assert failures(partial(HandShop, make=LocksItsThreads), tmp_path, others) == {}
+
+
+def test_a_hold_that_remembers_who_ever_paid_is_good(tmp_path: Path) -> None:
+    make = partial(HandShop, make=HoldsWell, alone=True)
+    assert failures(make, tmp_path, [HOLD, REFUNDED]) == {}
 
 
 class OpenShop(HandShop):
