@@ -79,7 +79,7 @@ class TestAsyncStoreByHand(OrderStoreContract):
 
 
 class WonShop(DictShop):
-    """A shop that sells in whole won, by numbers of digits, can keep nothing else."""
+    """A shop that sells in whole won can keep nothing else."""
 
     def put(self, order: ExpectedPayment) -> None:
         assert order.currency == "KRW"

@@ -43,8 +43,12 @@ class OrderStoreContract(OnceOnly, ChangingOrders, Arrivals, Failures, Values):
     It serves stores written by hand, with `expected` and `settle` alone, as it does ready-made
     ones; plain and async. What a store does not have (hooks, receipts, `hold`) is not asked of it.
 
+    The trial's orders have numbers in text, such as "ORD-1001", and its payments ids such as
+    "imp_0_1". A store that keeps order numbers in a column of integers cannot be tried as it is:
+    let the column be text where it is tried.
+
     Attributes:
-        look_alikes: Pairs of order numbers; set your own where yours are digits only.
+        look_alikes: Pairs of order numbers; set your own where some of these cannot be yours.
         amounts: Amounts as text; set your own where you sell in whole won only.
         currencies: Currencies beside KRW; `()` where you take no other.
     """

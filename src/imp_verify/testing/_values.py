@@ -37,8 +37,8 @@ class Values:
         ("ORD-😀", "ORD-😁"),
         ("주문-1", "주문-\N{FULLWIDTH DIGIT ONE}"),
     )
-    """Pairs of order numbers that are not the same. A shop whose numbers are digits sets its own.
-    """
+    """Pairs of order numbers that are not the same. A shop where some of these can be no order's
+    number sets its own."""
     amounts: Sequence[str] = (
         "0.00000001",
         "10.99",
