@@ -266,6 +266,22 @@ class LocksItsThreads(LockAfterTheRead):
             return super().settle(outcome)
 
 
+class GivesUpWhenBusy(LocksItsThreads):
+    """It locks the database, and is answered with an error where another process has."""
+
+    def settle(self, outcome: Outcome) -> Settled:
+        with self.lock, closing(self.connect()) as db:
+            db.execute("SELECT 1 FROM orders").fetchone()
+            db.execute("PRAGMA busy_timeout = 0")
+            try:
+                db.execute("BEGIN IMMEDIATE")
+            finally:
+                self.meet()
+            settled = self.decide(db, outcome, self.find(db, outcome.merchant_uid or ""))
+            db.execute("COMMIT")
+            return settled
+
+
 class LeavesItsTransactionOpen(HandStore):
     """Where the order has changed it returns, and neither commits nor rolls back."""
 
@@ -455,20 +471,28 @@ def test_a_fault_among_processes_fails_the_tests_that_are_about_it(
     check(find(fault, tmp_path, alone=False), AMONG_PROCESSES[fault])
 
 
-def test_a_lock_of_the_threads_alone_is_found_among_processes(tmp_path: Path) -> None:
-    """All processes have read each order when the first one writes."""
+def among_processes(fault: type[LocksItsThreads], directory: Path) -> dict[str, str]:
+    """Give what is found where three processes meet in each `settle`."""
     with multiprocessing.get_context("spawn").Manager() as manager:
         gate = manager.Barrier(3, timeout=30)
 
         def make(path: Path) -> TrialShop:
-            shop = HandShop(path, LocksItsThreads)
-            shop.reopen = partial(HandShop, path, partial(LocksItsThreads, wait=gate.wait))
+            shop = HandShop(path)
+            shop.reopen = partial(HandShop, path, partial(fault, wait=gate.wait))
             return shop
 
-        found = failures(make, tmp_path, [PROCESSES])
-    check(
-        found, {PROCESSES: "'ORD-0', .* at once: (the goods .* off 3 times|it was shipped for imp)"}
-    )
+        return failures(make, directory, [PROCESSES])
+
+
+def test_a_lock_of_the_threads_alone_is_found_among_processes(tmp_path: Path) -> None:
+    words = "'ORD-0', .* at once: (the goods .* off 3 times|it was shipped for imp)"
+    check(among_processes(LocksItsThreads, tmp_path), {PROCESSES: words})
+
+
+def test_a_busy_database_that_is_not_waited_for_is_found_among_processes(tmp_path: Path) -> None:
+    """All processes have asked for the lock when the one that has it goes on."""
+    words = "3 processes .* one ended with .*database is locked.*is not begun again"
+    check(among_processes(GivesUpWhenBusy, tmp_path), {PROCESSES: words})
 
 
 def test_a_lock_of_the_threads_alone_is_all_that_one_process_needs(tmp_path: Path) -> None:
