@@ -3,12 +3,13 @@ are one."""
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, event, insert, text
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, event, insert, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -169,6 +170,19 @@ def test_a_transaction_that_a_hook_ends_by_its_handle_keeps_nothing(
             assert shop.kept() == (0, 0, 0, 0)
 
 
+def stop_once(shop: SqlShop, first: Callable[[Any], object] = id) -> None:
+    """Let a listener of the shop's stop the next commit, when this was done to the driver's
+    connection."""
+    before = [True]
+
+    def stop(connection: Any) -> None:
+        if before and before.pop():
+            first(connection.connection.dbapi_connection)
+            raise RuntimeError("not now")
+
+    event.listen(engine_of(shop), "commit", stop)
+
+
 @pytest.mark.parametrize("lost", [False, True])
 @pytest.mark.parametrize("variant", variants(asynchronous=False, threaded=False), ids=str)
 def test_a_commit_that_a_listener_stops_leaves_nothing_on_its_connection(
@@ -176,15 +190,7 @@ def test_a_commit_that_a_listener_stops_leaves_nothing_on_its_connection(
 ) -> None:
     """SQLAlchemy takes that transaction for ended, and lends the connection again as it is."""
     shop = make(options=ONE)
-    before = [True]
-
-    def stop(connection: Connection) -> None:
-        if before and before.pop():
-            if lost:
-                connection.connection.dbapi_connection.close()  # type: ignore[union-attr]
-            raise RuntimeError("not now")
-
-    event.listen(engine_of(shop), "commit", stop)
+    stop_once(shop, lambda driver: driver.close() if lost else None)
     with one_connection(shop) as trial:
         with pytest.raises(RuntimeError, match="not now"):
             _ = trial.deliver(FIRST)
@@ -195,16 +201,34 @@ def test_a_commit_that_a_listener_stops_leaves_nothing_on_its_connection(
     assert shop.kept() == (1, 1, 1, 1)
 
 
+class InterruptedOnce(sqlite3.Connection):
+    """Is interrupted where it rolls back, when that was asked for."""
+
+    asked = False
+
+    def rollback(self) -> None:
+        if self.asked:
+            self.asked = False
+            raise KeyboardInterrupt
+        super().rollback()
+
+
+@pytest.mark.parametrize("variant", variants(driver="pysqlite", threaded=False), ids=str)
+def test_an_interrupted_rollback_leaves_nothing_on_its_connection_either(make: Make) -> None:
+    shop = make(options={**ONE, "connect_args": {"factory": InterruptedOnce}})
+    stop_once(shop, lambda driver: setattr(driver, "asked", True))
+    with one_connection(shop) as trial:
+        with pytest.raises(KeyboardInterrupt):
+            _ = trial.deliver(FIRST)
+        assert shop.kept() == (0, 0, 0, 0)
+        assert trial.deliver(FIRST).settled is Settled.NEW
+    assert shop.kept() == (1, 1, 1, 1)
+
+
 @pytest.mark.parametrize("variant", variants(asynchronous=True), ids=str)
 def test_a_commit_that_a_listener_stops_leaves_nothing_for_other_tasks(make: Make) -> None:
     shop = make(options=ONE)
-    before = [True]
-
-    def stop(connection: Connection) -> None:
-        if before and before.pop():
-            raise RuntimeError("not now")
-
-    event.listen(engine_of(shop), "commit", stop)
+    stop_once(shop)
     with one_connection(shop) as trial:
         with pytest.raises(RuntimeError, match="not now"):
             _ = trial.deliver(FIRST)

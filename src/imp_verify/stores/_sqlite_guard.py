@@ -11,6 +11,7 @@ from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 from ..errors import StoreError
+from ._endings import refusal
 
 __all__ = ["FORKED", "Connection", "forsake", "inherited"]
 
@@ -165,9 +166,7 @@ class Connection(sqlite3.Connection):
 
     def _refuse(self, what: str) -> None:
         if self.guard.up:
-            raise StoreError(
-                f"{what} is not for a hook: the store commits its work together with the record"
-            )
+            raise refusal(what)
 
     def begin(self) -> None:
         """Begin, alone among all writers from here on. Whoever lent it rolls back what is not

@@ -241,8 +241,11 @@ def _commit(connection: Connection, how: Callable[..., object] | None = None) ->
     except BaseException:
         try:
             connection.dialect.do_rollback(connection.connection)
-        except Exception:
+        except Exception:  # the server rolls back what it loses; what failed first is the news
             connection.invalidate()
+        except BaseException:  # a task that was cancelled meanwhile, for one, and is to end so
+            connection.invalidate()
+            raise
         raise
 
 
