@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from sqlalchemy import Connection, Engine, Insert, false
+from sqlalchemy import Connection, Engine, ExceptionContext, Insert, event, false
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
@@ -201,5 +202,19 @@ def prepare(engine: object) -> None:
             _inherited.append(pool)
             engine.dispose(close=False)
             _pools[engine.pool] = os.getpid()
-        if engine.dialect.name == "sqlite" and not engine.dialect.is_async:
+        if engine.dialect.name != "sqlite":
+            return
+        if not engine.dialect.is_async:
             _files[id(engine.pool)] = engine.pool
+        elif not event.contains(engine, "handle_error", _end_reading):
+            event.listen(engine, "handle_error", _end_reading)
+
+
+def _end_reading(error: ExceptionContext) -> None:
+    """Close what a cancelled task was reading, before its connection is closed. SQLite keeps the
+    locks of a statement that was not read to its end, and SQLAlchemy and the exception hold that
+    statement in a cycle: nobody could write until Python collected it."""
+    statement = error.execution_context
+    if statement is not None and not isinstance(error.original_exception, Exception):
+        with suppress(Exception):  # it would take the place of what ends the task
+            statement.cursor.close()
