@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Route, expect
 
 from imp_verify.demo import Demo
 from tests.browser.conftest import Buyer, Visit
+
+
+def test_a_visitor_who_hangs_up_leaves_no_file_open(demo: Demo) -> None:
+    """A file that is would be a ResourceWarning, and an error here."""
+    where = urlsplit(demo.url)
+    assert where.hostname
+    assert where.port
+    with socket.create_connection((where.hostname, where.port), timeout=30) as visitor:
+        # One byte too many: the server waits for what follows it, and finds that nobody is there.
+        visitor.sendall(b"GET /static/icon.svg HTTP/1.0\r\n\r\n!")
+        answer = visitor.makefile("rb").read(12)
+        visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert answer == b"HTTP/1.1 200"
 
 
 def test_a_double_click_opens_one_window(buyer: Buyer) -> None:

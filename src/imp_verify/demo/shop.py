@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
+from importlib.resources import files
+from mimetypes import guess_type
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, g, redirect, render_template, request, url_for
@@ -19,6 +21,7 @@ from imp_verify.stores.sqlite import SqliteStore
 
 KOREA = timezone(timedelta(hours=9))
 RECENT = 8
+_STATIC = {each.name: each.read_bytes() for each in (files(__package__) / "static").iterdir()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def make_verifier(settings: Settings) -> Verifier:
 
 def make_shop(settings: Settings, verifier: Verifier) -> Flask:
     """Make the Flask application."""
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.config["SHOP"] = settings
     app.config["ORDERS"] = Orders(settings.database)
     app.register_blueprint(payments(verifier), url_prefix="/payments")
@@ -88,6 +91,7 @@ def make_shop(settings: Settings, verifier: Verifier) -> Flask:
     app.after_request(_guard_page)
     app.add_template_filter(_money, "money")
     app.add_template_filter(_clock, "clock")
+    app.add_url_rule("/static/<filename>", "static", _static)
     app.add_url_rule("/", "front", _front)
     app.add_url_rule("/orders", "create", _create, methods=["POST"])
     app.add_url_rule("/orders/", "no_order", _no_order)
@@ -143,6 +147,14 @@ def _money(amount: Decimal, currency: str) -> str:
 
 def _clock(seconds: int) -> str:
     return f"{datetime.fromtimestamp(seconds, KOREA):%Y-%m-%d %H:%M}"
+
+
+def _static(filename: str) -> Response:
+    """Give a file of the pages, read whole: werkzeug's server leaves one open that it was sending
+    to a visitor who hung up."""
+    if filename not in _STATIC:
+        abort(404)
+    return Response(_STATIC[filename], mimetype=guess_type(filename)[0])
 
 
 def _front() -> str:
