@@ -21,7 +21,7 @@ from imp_verify.stores.sqlite import SqliteStore
 
 KOREA = timezone(timedelta(hours=9))
 RECENT = 8
-_STATIC = {each.name: each.read_bytes() for each in (files(__package__) / "static").iterdir()}
+_STATIC = {each.name: each.read_bytes() for each in (files("imp_verify.demo") / "static").iterdir()}
 
 
 @dataclass(frozen=True, slots=True)
