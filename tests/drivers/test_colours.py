@@ -50,6 +50,15 @@ class Lacking:
     receipts = 7
 
 
+class Unwritten(OrderStore):
+    """Every payment would be of an order that is not there."""
+
+
+class UnwrittenLater(AsyncOrderStore):
+    async def expected(self, merchant_uid: str) -> int:
+        raise NotImplementedError
+
+
 def test_a_plain_verifier_refuses_an_async_store() -> None:
     for store in (ASYNC, in_thread(PLAIN)):
         with pytest.raises(ConfigurationError, match="AsyncVerifier"):
@@ -64,6 +73,8 @@ def test_a_plain_verifier_refuses_an_async_store() -> None:
         (OtherMixedStore(Stage()), "mixes"),
         (Lacking(), "receipts, hold"),
         (None, "expected, settle"),
+        (Unwritten(), r"\(Unwritten\) lacks expected, settle"),  # type: ignore[abstract]
+        (UnwrittenLater(), r"\(UnwrittenLater\) lacks settle"),  # type: ignore[abstract]
         ("shop.db", "subclass OrderStore"),
     ],
 )

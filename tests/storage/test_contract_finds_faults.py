@@ -305,6 +305,7 @@ class LeavesItsTransactionOpen(HandStore):
 
 CHANGES = "test_an_order_may_change_while_its_payment_is_delivered"
 FAILS = "test_work_that_fails_leaves_nothing_and_the_next_delivery_does_it"
+REFUNDED_MEANWHILE = "test_work_that_failed_is_done_once_though_a_part_was_refunded_meanwhile"
 FAILS_AT_ONCE = "test_work_that_fails_among_deliveries_at_once_is_done_by_another"
 THREADS = "test_deliveries_from_many_threads_at_once_pay_once"
 PROCESSES = "test_deliveries_from_many_processes_at_once_pay_once"
@@ -360,6 +361,7 @@ FAULTS: dict[type[HandStore], dict[str, str]] = {
         PARTS: "went off 12 times",
         AMOUNTS: "went off 2 times",
         FAILS_AT_ONCE: "went off 4 times",
+        REFUNDED_MEANWHILE: "went off 2 times",
         "test_an_order_changed_closed_or_deleted_after_it_was_paid_stays_paid": "went off 2 times",
     },
     CallsRepeatsNew: {
@@ -406,6 +408,7 @@ AMONG_PROCESSES: dict[type[HandStore], dict[str, str]] = {
     MarksBeforeItsWork: {
         FAILS: "went off 0 times.*marked as done before the work",
         FAILS_AT_ONCE: "went off 0 times",
+        REFUNDED_MEANWHILE: "went off 0 times",
         DIES: "died when its work was half done, .*again: .*went off 0 times",
         DIES_ANYWHERE: r"died before line \d+ of \d+ that settle runs, .*went off 0 times",
     },
@@ -503,6 +506,63 @@ def test_a_lock_of_the_threads_alone_is_all_that_one_process_needs(tmp_path: Pat
 def test_a_hold_that_remembers_who_ever_paid_is_good(tmp_path: Path) -> None:
     make = partial(HandShop, make=HoldsWell, alone=True)
     assert failures(make, tmp_path, [HOLD, REFUNDED]) == {}
+
+
+class WorksFromItsRecord(HandStore):
+    """The record first, and then the work, which the shop does once for each key."""
+
+    def pay(self, db: Database, outcome: Outcome) -> Settled:
+        _ = self.keep(db, outcome, Settled.NEW)
+        self.repeat(db, outcome)
+        return Settled.NEW
+
+    def repeat(self, db: Database, outcome: Outcome) -> Settled:
+        db.execute("COMMIT")
+        self.work(outcome, db)
+        db.execute("BEGIN")
+        return Settled.REPEATED
+
+
+class KeyShop(HandShop):
+    works_from_record = True
+    key = "imp_uid"
+
+    def ship(self, outcome: Outcome, db: Database) -> None:
+        db.execute("CREATE TABLE IF NOT EXISTS sent (key PRIMARY KEY, number, imp_uid)")
+        values = (getattr(outcome, self.key), outcome.merchant_uid, outcome.imp_uid)
+        db.execute("INSERT OR IGNORE INTO sent VALUES (?, ?, ?)", values)
+        self.half_done()
+
+    def shipped(self, merchant_uid: str) -> Sequence[str]:
+        query = "SELECT imp_uid FROM sent WHERE number = ?"
+        with closing(self.store.connect()) as db, suppress(sqlite3.OperationalError):
+            return [imp_uid for (imp_uid,) in db.execute(query, (merchant_uid,))]
+        return []
+
+
+class ChangeShop(KeyShop):
+    key = "key"
+
+
+def test_work_that_is_known_by_its_payment_is_good(tmp_path: Path) -> None:
+    good = partial(KeyShop, make=WorksFromItsRecord, alone=True)
+    assert failures(good, tmp_path, [FAILS, FAILS_AT_ONCE, REFUNDED_MEANWHILE]) == {}
+
+
+def test_work_that_is_known_by_the_change_that_was_delivered_is_found(tmp_path: Path) -> None:
+    bad = partial(ChangeShop, make=WorksFromItsRecord, alone=True)
+    words = "went off 2 times.*keep the first key with the record"
+    check(failures(bad, tmp_path, [REFUNDED_MEANWHILE]), {REFUNDED_MEANWHILE: words})
+
+
+class SetShop(HandShop):
+    def shipped(self, merchant_uid: str) -> Any:
+        return set(super().shipped(merchant_uid))
+
+
+def test_a_shop_that_cannot_count_its_shipments_is_told_so(tmp_path: Path) -> None:
+    make = partial(SetShop, make=WorksOnEveryRepeat, alone=True)
+    check(failures(make, tmp_path, [REPEATS]), {REPEATS: "SetShop.shipped gave a set"})
 
 
 class OpenShop(HandShop):

@@ -225,10 +225,23 @@ async def later() -> None:
     raise AssertionError("an async function of a plain hook is ignored")
 
 
-@pytest.mark.parametrize("value", [None, 7, "text", [print], later, object()])
-def test_any_other_value_is_ignored(make: Make, value: object) -> None:
+@pytest.mark.parametrize("value", [None, 7, "text", [print], object()])
+def test_any_other_value_is_ignored(
+    make: Make, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
     shop = make(on_paid=lambda outcome, db: value)
     assert deliver(shop).settled is Settled.NEW
+    assert not [text for text in caplog.messages if FIRST in text]
+
+
+@pytest.mark.parametrize("value", [later, lambda: later()], ids=["function", "result"])
+def test_a_coroutine_for_after_the_commit_is_not_lost_without_a_word(
+    make: Make, value: object, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = make(on_paid=lambda outcome, db: value)
+    assert deliver(shop).settled is Settled.NEW
+    (text,) = [text for text in caplog.messages if FIRST in text]
+    assert f"which nobody runs here, for {FIRST}:paid" in text
 
 
 def test_nothing_is_called_where_the_transaction_was_rolled_back(make: Make) -> None:

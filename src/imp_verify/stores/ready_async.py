@@ -19,6 +19,10 @@ __all__ = [
 
 T = TypeVar("T")
 _log = logging.getLogger("imp_verify")
+_NOT_CALLED = (
+    "what a hook returned is not called, for %s: the hooks of an async store return a coroutine "
+    "function (async def) for after the commit"
+)
 
 AsyncHook: TypeAlias = Callable[[Outcome, T], Awaitable[object]]
 AsyncExpectation: TypeAlias = Callable[[str, T], Awaitable[Expected]]
@@ -41,11 +45,15 @@ class AsyncHookArguments(TypedDict, Generic[T], total=False):
 
 async def run_afterwards_async(wanted: Iterable[object], outcome: Outcome) -> None:
     """Await, after the commit, the coroutine functions that an async store's hooks returned; a
-    failure is logged only, but a task that is cancelled stops."""
+    failure is logged only, and so is a function that is none, but a task that is cancelled
+    stops."""
     from asyncio import CancelledError  # here, because asyncio costs a plain shop 45 ms at import
 
     for function in wanted:
-        if not callable(function) or not is_async_callable(function):
+        if not callable(function):
+            continue
+        if not is_async_callable(function):
+            _log.warning(_NOT_CALLED, outcome.key)
             continue
         wanted_now = cast(Callable[[], Awaitable[object]], function)
         try:

@@ -7,6 +7,7 @@ import logging
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from types import CoroutineType
 from typing import Any, TypeAlias, TypeVar
 
 from ..errors import StoreError
@@ -20,6 +21,10 @@ T = TypeVar("T")
 Steps: TypeAlias = Mapping[type, Callable[[Any, Any], object]]
 _NOTHING = nullcontext()
 _log = logging.getLogger("imp_verify")
+_NOT_CALLED = (
+    "what a hook returned is a coroutine, which nobody runs here, for %s: the hooks of a plain "
+    "store return a plain function for after the commit"
+)
 
 
 class ReadyStore(OrderStore):
@@ -93,12 +98,18 @@ def ask_to_hold(
 
 def run_afterwards(wanted: Iterable[object], outcome: Outcome) -> None:
     """Call, after the commit, the functions that a plain store's hooks returned; a failure is
-    logged only."""
+    logged only, and so is what nobody runs here."""
     for function in wanted:
-        if not callable(function) or is_async_callable(function):
+        if not callable(function):
+            continue
+        if is_async_callable(function):
+            _log.warning(_NOT_CALLED, outcome.key)
             continue
         try:
-            function()
+            answer = function()
+            if isinstance(answer, CoroutineType):
+                answer.close()
+                _log.warning(_NOT_CALLED, outcome.key)
         except KeyboardInterrupt:
             raise
         except BaseException:  # even SystemExit: the payment is recorded, the answer unchanged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from ..models import Outcome, Settled, Verdict
@@ -42,12 +42,20 @@ _NEVER = (
 _WRONG = "the work is done before the store has looked whether this money may pay this order"
 
 
-def check_shipped(shop: TrialShop, wanted: Sequence[str], after: str, order: str) -> None:
+def check_shipped(
+    shop: TrialShop, wanted: Sequence[str], after: str, order: str, twice: str = _TWICE
+) -> None:
     """Compare what was sent off with what was paid; no hook may have been told anything twice."""
     __tracebackhide__ = True
-    shipped = list(shop.shipped(order))
+    found = shop.shipped(order)
+    check(
+        not isinstance(found, Set | Mapping),
+        f"{type(shop).__name__}.shipped gave a {type(found).__name__}, which counts nothing twice",
+        "a list with an imp_uid for each time that the goods went off",
+    )
+    shipped = list(found)
     times = f"{len(shipped)} times" + (f", for {', '.join(shipped)}" if shipped else "")
-    cause = _NEVER if len(shipped) < len(wanted) else _TWICE if wanted else _WRONG
+    cause = _NEVER if len(shipped) < len(wanted) else twice if wanted else _WRONG
     goods = f"once, for {wanted[0]}" if wanted else "never"
     check(
         shipped == list(wanted),
@@ -55,10 +63,10 @@ def check_shipped(shop: TrialShop, wanted: Sequence[str], after: str, order: str
         f"they go off {goods}",
         cause,
     )
-    twice = sorted({each for each, count in Counter(shop.told() or ()).items() if count > 1})
+    again = sorted({each for each, count in Counter(shop.told() or ()).items() if count > 1})
     check(
-        not twice,
-        f"{after}: told more than once: {', '.join(f'{hook} {key}' for hook, key in twice)}",
+        not again,
+        f"{after}: told more than once: {', '.join(f'{hook} {key}' for hook, key in again)}",
         "a hook is told the same change once, however often it is delivered",
         "what was handed on is not kept under a unique key, with the work, in one transaction",
     )

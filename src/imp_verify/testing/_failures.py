@@ -15,6 +15,10 @@ from ._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 __all__ = ["Failures"]
 
 ASKED = ExpectedPayment(ORDER, PRICE)
+_BY_ITS_CHANGE = (
+    "work outside of the transaction is known by the delivery's outcome.key, which is another one "
+    "once the payment has changed: keep the first key with the record, or take the imp_uid"
+)
 
 
 class Failures:
@@ -38,6 +42,20 @@ class Failures:
         after = "the work failed once, and the payment was delivered again"
         check_shipped(shop, [FIRST], after, ORDER)
         check_paid(outcome, after, None if shop.works_from_record else Settled.NEW)
+
+    def test_work_that_failed_is_done_once_though_a_part_was_refunded_meanwhile(
+        self, shop: TrialShop
+    ) -> None:
+        after = "the work failed when half done, and the payment came again, refunded in part"
+        shop.put(ASKED)
+        with Trial(shop) as trial:
+            trial.pays(FIRST)
+            shop.fail_next()
+            _ = trial.together(partial(trial.deliver, FIRST))
+            trial.refunds(FIRST, 1000)
+            for _ in range(2):
+                check_paid(trial.deliver(FIRST), after)
+        check_shipped(shop, [FIRST], after, ORDER, _BY_ITS_CHANGE)
 
     def test_work_that_fails_among_deliveries_at_once_is_done_by_another(
         self, shop: TrialShop
