@@ -12,13 +12,14 @@ except ImportError as error:
         'imp_verify.stores.sqlalchemy needs SQLAlchemy: pip install "imp-verify[sqlalchemy]"'
     ) from error
 
+from ._migrations import render_item
 from ._plain import SqlAlchemyStore
 from ._tables import metadata
 
 if TYPE_CHECKING:
     from ._async import AsyncSqlAlchemyStore
 
-__all__ = ["AsyncSqlAlchemyStore", "SqlAlchemyStore", "metadata"]
+__all__ = ["AsyncSqlAlchemyStore", "SqlAlchemyStore", "metadata", "render_item"]
 
 
 def __getattr__(name: str) -> Any:
