@@ -4,22 +4,20 @@ checked, and tried again where others were in its way."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import Connection, Engine, event, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
-from sqlalchemy.schema import ExecutableDDLElement
-from sqlalchemy.sql.elements import TextClause
 
 from ...errors import StoreError
 from ...models import Receipt
-from .._endings import ending, refusal
 from ..ready import Load, Loaded, Save
 from ._dialects import SAVEPOINT, begin, create_all, is_conflict, prepare
+from ._guard import COMMIT, ENDED, Guard, commit
 from ._statements import Taken, load, read_receipts, save
 from ._tables import orders
 
@@ -29,10 +27,6 @@ _MOST_CONFLICTS = 5
 _WRITE = update(orders)
 """By this a session says which engine it takes: one that sends its reads elsewhere must not begin
 there."""
-_ENDED = (
-    "a hook ended the store's transaction, or it was rolled back under the hook: what the hook "
-    "writes is committed together with the record"
-)
 
 
 class Attempts:
@@ -81,7 +75,7 @@ def _connect(given: Connection | Session) -> Connection:
 
 def guarded_read(given: Connection | Session) -> AbstractContextManager[None]:
     """Make ready to run a shop's function that only reads, outside of the store's transactions."""
-    return _Guard(given, _connect(given), begun=False)
+    return Guard(given, _connect(given), begun=False)
 
 
 def create_tables(given: Connection | Session) -> None:
@@ -118,7 +112,7 @@ class Transaction:
         self.has_written = self._locked = False
         with _HIDDEN:
             begin(connection)
-        self.guard = _Guard(given, connection, begun=True)
+        self.guard = Guard(given, connection, begun=True)
 
     def load(self, step: Load) -> Loaded:
         """Lock and read; see `Load`."""
@@ -153,22 +147,22 @@ class Transaction:
         else:
             self._check()
         hidden = vars(self.connection)
-        hidden[_COMMIT] = partial(_commit, self.connection)
+        hidden[COMMIT] = partial(commit, self.connection)
         try:
             self.given.commit()
         finally:
-            hidden.pop(_COMMIT)
+            hidden.pop(COMMIT)
 
     def _check(self) -> None:
         """A savepoint goes with its transaction, in whatever way that ends: by a hook's own
         statements, by a deadlock that it swallowed, by a table that a procedure made on MySQL."""
         root = self._root
         if root is None or not root.is_active or self.connection.get_transaction() is not root:
-            raise StoreError(_ENDED)
+            raise StoreError(ENDED)
         try:
             _ = self.connection.exec_driver_sql(f"RELEASE SAVEPOINT {SAVEPOINT}")
         except SQLAlchemyError as error:
-            raise StoreError(_ENDED) from error
+            raise StoreError(ENDED) from error
 
 
 class _Hidden:
@@ -183,90 +177,3 @@ class _Hidden:
 
 
 _HIDDEN = _Hidden()
-
-
-def _refuse(what: str) -> Callable[..., object]:
-    def refused(*_: object, **__: object) -> object:
-        raise refusal(what)
-
-    return refused
-
-
-# Not `invalidate`: SQLAlchemy calls it itself when a task is cancelled or a server has gone.
-_REFUSED = {
-    name: _refuse(f"{name}()")
-    for name in ("commit", "rollback", "close", "detach", "reset", "prepare")
-}
-_COMMIT = "_commit_impl"
-"""What SQLAlchemy calls for whoever commits, by the handle of the transaction too. It does not
-promise so, and where a release does not, such a commit is found afterwards only."""
-_READ = ("execute", "scalar", "exec_driver_sql")
-
-
-class _Guard:
-    """A shop's function runs inside: it may read and write, but neither end nor leave the
-    transaction.
-
-    What it must not call is hidden behind attributes of these two objects; a listener on the
-    shop's engine would be asked about everybody's statements.
-    """
-
-    __slots__ = ("_given", "_hiding", "_tied")
-
-    def __init__(self, given: Connection | Session, connection: Connection, *, begun: bool) -> None:
-        self._tied, self._given = vars(connection), vars(given)
-        refused = partial(_commit, connection, _REFUSED["commit"])
-        sqlite = begun and connection.dialect.name == "sqlite"
-        driver: Any = connection.connection.driver_connection if sqlite else None
-        reading = {name: _reading(connection, name, driver) for name in _READ}
-        self._hiding = {**_REFUSED, _COMMIT: refused, **reading}
-
-    def __enter__(self) -> None:
-        self._given.update(_REFUSED)
-        self._tied.update(self._hiding)
-
-    def __exit__(self, *_: object) -> None:
-        for name in _REFUSED:
-            self._given.pop(name, None)
-        for name in self._hiding:
-            self._tied.pop(name, None)
-
-
-def _commit(connection: Connection, how: Callable[..., object] | None = None) -> None:
-    """Commit, or end the transaction here. SQLAlchemy takes one whose commit failed for ended, also
-    where a listener failed before the driver was asked, and gives the connection back as it is:
-    the next one to commit on it would commit this too."""
-    try:
-        _ = (how or type(connection)._commit_impl)(connection)
-    except BaseException:
-        try:
-            connection.dialect.do_rollback(connection.connection)
-        except Exception:  # the server rolls back what it loses; what failed first is the news
-            connection.invalidate()
-        except BaseException:  # a task that was cancelled meanwhile, for one, and is to end so
-            connection.invalidate()
-            raise
-        raise
-
-
-def _reading(connection: Connection, name: str, driver: Any) -> Callable[..., Any]:
-    """Read statements that were written as text, before they run, and run none where SQLite has
-    rolled back, by a conflict or a trigger, what this driver had begun: it would stay without a
-    record.
-    """
-    execute: Callable[..., Any] = getattr(connection, name)
-    mysql = connection.dialect.name in ("mysql", "mariadb")
-
-    def executed(statement: Any, *arguments: Any, **options: Any) -> Any:
-        written = statement.text if isinstance(statement, TextClause) else statement
-        if isinstance(written, str):
-            word = ending(written, mysql=mysql)
-            if word is not None:
-                raise refusal(word)
-        elif mysql and isinstance(written, ExecutableDDLElement):
-            raise refusal("making or changing a table, which commits here,")
-        if driver is not None and not (connection.invalidated or driver.in_transaction):
-            raise StoreError(_ENDED)
-        return execute(statement, *arguments, **options)
-
-    return executed
