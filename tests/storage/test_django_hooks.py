@@ -3,9 +3,11 @@ on each database, in a transaction of the store's own and in one of the shop's."
 
 from __future__ import annotations
 
+import gc
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import Any
 
 import psycopg.sql
@@ -183,6 +185,35 @@ def test_a_returned_function_that_fails_is_logged_and_changes_no_answer(
     assert (record.name, FIRST in record.getMessage()) == ("imp_verify", True)
     assert len(others) == (block().__class__ is not nullcontext)
     assert kept(using)[1:] == (1, 1, 1)
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+def test_what_a_hook_has_half_read_on_sqlite_keeps_nobody_from_writing(swallows: bool) -> None:
+    """Django's error holds the cursor in a cycle, which Python may collect much later."""
+
+    def hook(outcome: Outcome, using: str) -> None:
+        cursor = connections[using].cursor()
+        cursor.execute("SELECT name FROM sqlite_master")
+        assert cursor.fetchone()
+        with suppress(DatabaseError) if swallows else nullcontext(), atomic(using):
+            run(using, "INSERT INTO orders VALUES (%s, '1', 1, 'KRW')", ORDER)
+
+    django_shops.empty("default")
+    shop = DjangoShop("default", options={"on_paid": hook})
+    shop.put(ASKED)
+    gc.disable()
+    try:
+        if swallows:
+            assert settle(shop) is Settled.NEW
+        else:
+            with suppress(DatabaseError):
+                settle(shop)
+        path = connections["default"].settings_dict["NAME"]
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+            _ = other.execute("BEGIN EXCLUSIVE")
+    finally:
+        gc.enable()
+    connections.close_all()
 
 
 def test_any_other_value_is_ignored(make: Make, using: str) -> None:

@@ -2,14 +2,13 @@
 pools, cancelled tasks, forks, SQLite's modes, tables made by many at once."""
 
 import asyncio
-import gc
 import os
 import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -58,7 +57,6 @@ from tests.support.databases import Address
 ROOT = Path(__file__).parents[2]
 ASKED = ExpectedPayment(ORDER, PRICE)
 CALLERS = 64
-WAIT = 30  # seconds, for what takes a moment
 POOL = {"pool_size": 4, "max_overflow": 0, "pool_timeout": 60}
 ALL_TABLES = ("imp_changes", "imp_orders", "imp_receipts")
 
@@ -238,55 +236,6 @@ def test_a_task_cancelled_at_any_await_leaves_all_or_nothing(make: Make) -> None
 
     asyncio.run(main())
     assert shop.kept() == (1, 1, 1, 1)
-
-
-@pytest.mark.parametrize("variant", variants(driver="aiosqlite"), ids=str)
-@pytest.mark.parametrize("where", ["expected", "hook"])
-def test_a_task_cancelled_while_it_reads_leaves_nothing_locked(make: Make, where: str) -> None:
-    """Python may collect what it read much later: here it does not at all."""
-    reading, go_on = threading.Event(), threading.Event()
-
-    def slow() -> int:
-        reading.set()
-        assert go_on.wait(WAIT)
-        return PRICE
-
-    async def reads(transaction: Any) -> None:
-        connection = transaction if variant_is_engine else await transaction.connection()
-        raw = await connection.get_raw_connection()
-        await raw.driver_connection.create_function("slow", 0, slow)
-        await transaction.execute(text("SELECT slow() FROM sqlite_master"))
-
-    async def asks(merchant_uid: str, transaction: Any) -> int:
-        if where == "expected":
-            await reads(transaction)
-        return PRICE
-
-    async def hook(outcome: Outcome, transaction: Any) -> None:
-        await reads(transaction)
-
-    shop = make(options={"pool_size": 1, "max_overflow": 0}, on_paid=hook, expected=asks)
-    variant_is_engine = shop.variant.source == "engine"
-
-    async def main() -> None:
-        ask = shop.sql.expected(ORDER) if where == "expected" else None
-        task = asyncio.ensure_future(ask or shop.sql.settle(paid_outcome(FIRST, ASKED)))
-        await asyncio.to_thread(reading.wait, WAIT)
-        _ = task.cancel()
-        await asyncio.sleep(0)
-        go_on.set()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        with closing(sqlite3.connect(str(shop.place), timeout=0, isolation_level=None)) as other:
-            _ = other.execute("BEGIN EXCLUSIVE")
-        await shop_engine(shop).dispose()
-
-    gc.disable()
-    try:
-        asyncio.run(main())
-    finally:
-        gc.enable()
-    assert shop.kept() == (0, 0, 0, 0)
 
 
 FORK = """

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +21,7 @@ from imp_verify import (
 )
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
+from imp_verify.testing import TrialFailure
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial
 from tests.storage.shops import Hook, SqliteShop, tell
 
@@ -223,6 +224,38 @@ def test_a_returned_function_that_fails_is_logged_and_changes_no_answer(
 
 async def later() -> None:
     raise AssertionError("an async function of a plain hook is ignored")
+
+
+@pytest.mark.parametrize("swallows", [True, False])
+@pytest.mark.parametrize("how", ["execute", "cursor"])
+def test_what_a_hook_has_half_read_stops_no_later_payment(
+    make: Make, how: str, swallows: bool
+) -> None:
+    """An exception that somebody keeps has it; the connection would see the file as it was then,
+    and could not write once others have."""
+    kept_by_others: list[object] = []
+
+    def hook(outcome: Outcome, db: Database) -> None:
+        tell("on_paid", outcome, db)
+        if kept_by_others:
+            return
+        reader = db if how == "execute" else db.cursor()
+        rows = reader.execute("SELECT name FROM sqlite_master")
+        assert next(rows)
+        try:
+            raise TrialFailure
+        except TrialFailure as error:
+            kept_by_others.append(error)
+            if not swallows:
+                raise
+
+    shop = make(on_paid=hook)
+    with suppress(TrialFailure):
+        assert deliver(shop).settled is Settled.NEW
+    with closing(sqlite3.connect(shop.path)) as other, other:
+        other.execute("CREATE TABLE others (id)")
+    assert deliver(shop).settled is (Settled.REPEATED if swallows else Settled.NEW)
+    assert kept(shop) == (1, 1, 1, 1)
 
 
 @pytest.mark.parametrize("value", [None, 7, "text", [print], object()])

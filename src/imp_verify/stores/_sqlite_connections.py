@@ -67,6 +67,7 @@ class Connections:
 
     def give_back(self, connection: Connection) -> None:
         """Roll back whatever is left open on it, and keep it for the next one."""
+        connection.close_cursors()
         try:
             if connection.in_transaction:
                 connection.rollback()

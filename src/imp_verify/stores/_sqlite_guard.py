@@ -7,6 +7,7 @@ import os
 import sqlite3
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Literal
 from weakref import WeakValueDictionary
 
@@ -125,6 +126,7 @@ class Connection(sqlite3.Connection):
         self._key = (os.getpid(), id(self))
         _opened[self._key] = self  # first: the process may be forked while this opens
         super().__init__(*arguments, **options)
+        self._cursors: list[weakref.ref[sqlite3.Cursor]] = []
         self.guard = _Guard(self)
         """Run a shop's function inside: it may read and write, and the transaction is open as
         before when it returns."""
@@ -135,7 +137,9 @@ class Connection(sqlite3.Connection):
         are felt in every payment."""
         if not self.in_transaction:
             self.guard.refuse_ended()
-        return _execute(_make_cursor(self, _Cursor), *statement)
+        cursor = _make_cursor(self, _Cursor)
+        self._cursors.append(weakref.ref(cursor))
+        return _execute(cursor, *statement)
 
     def executemany(self, *statement: Any) -> sqlite3.Cursor:
         """Run a statement of the shop's for each row."""
@@ -146,7 +150,20 @@ class Connection(sqlite3.Connection):
         """Give a cursor that asks; in a hook no other kind."""
         if factory is not _Cursor:
             self._refuse("a cursor of another kind")
-        return super().cursor(factory)
+        cursor = super().cursor(factory)
+        self._cursors.append(weakref.ref(cursor))
+        return cursor
+
+    def close_cursors(self) -> None:
+        """Close what shops' functions have not read to its end. While an exception or a list of
+        theirs holds it, the connection sees the database as it was, and cannot begin to write once
+        others have written; and closed it would stay open."""
+        for reference in self._cursors:
+            cursor = reference()
+            if cursor is not None:
+                with suppress(sqlite3.Error):
+                    cursor.close()
+        self._cursors.clear()
 
     def blobopen(self, *place: Any, **options: Any) -> sqlite3.Blob:
         """Open a value to write into it."""
@@ -190,6 +207,7 @@ class Connection(sqlite3.Connection):
     def close(self) -> None:
         """Close; refused inside a hook."""
         self._refuse("close()")
+        self.close_cursors()
         super().close()
         _ = _opened.pop(self._key, None)
 

@@ -107,8 +107,8 @@ class SqliteStore(ReadyStore):
     Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
 
     A store that is made before a fork serves in the child too, but a shop may keep no connection of
-    its own to this file open across the fork, and no cursor of a hook's that is not read to its
-    end: in the child SQLite would not lock the file. A process that was forked while a payment was
+    its own to this file open across the fork: in the child SQLite would not lock the file. What
+    functions read by is closed at the end. A process that was forked while a payment was
     being recorded gets a `StoreError` from each method.
 
     Args:

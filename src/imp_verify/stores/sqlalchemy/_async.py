@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any, TypeVar, Unpack, overload
+from typing import Any, TypeVar, Unpack, cast, overload
 
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -38,6 +38,7 @@ from ..ready_async import (
     AsyncHookArguments,
     run_afterwards_async,
 )
+from ._async_guard import guarded
 from ._dialects import prepare
 from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
 
@@ -118,8 +119,9 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
         """See `OrderStore.expected`: a plain read."""
         with transaction_is_open():
             async with self._borrow() as given:
-                with await given.run_sync(guarded_read):
-                    return await self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
+                guard = await given.run_sync(guarded_read)
+                work = self._functions.expected(merchant_uid, given)
+                return cast(Expected, await guarded(guard, given, work))
 
     async def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""
@@ -150,8 +152,8 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
             if self._functions.hold is None:
                 return False, None
             check_time_to_begin()
-            with transaction.guard:
-                reason: str | None = await self._functions.hold(expected, imp_uid, given)
+            asked = self._functions.hold(expected, imp_uid, given)
+            reason: str | None = await guarded(transaction.guard, given, asked)
             check_time_to_hold()
             return reason is None, reason
 
@@ -174,13 +176,12 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
             case Load():
                 return await given.run_sync(_call, transaction.load, step)
             case Ask(merchant_uid):
-                with transaction.guard:
-                    return await self._functions.expected(merchant_uid, given)
+                work = self._functions.expected(merchant_uid, given)
             case Save():
                 return await given.run_sync(_call, transaction.save, step)
             case _:
-                with transaction.guard:
-                    return await self._functions.tell_async(step.name, step.outcome, given)
+                work = self._functions.tell_async(step.name, step.outcome, given)
+        return await guarded(transaction.guard, given, work)
 
     def _borrow(self) -> AbstractAsyncContextManager[Any]:
         if self._engine is not None:

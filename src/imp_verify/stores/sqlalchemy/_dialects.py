@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
-from sqlalchemy import Connection, Engine, ExceptionContext, Insert, event, false
+from sqlalchemy import Connection, Engine, Insert, event, false
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 from ...errors import ConfigurationError, StoreError
+from ._guard import end_reading
 from ._tables import metadata, orders
 
 __all__ = ["begin", "create_all", "is_conflict", "lock_order", "prepare"]
@@ -106,7 +106,8 @@ class _MySql:
         try:
             metadata.create_all(connection)
         finally:
-            _ = connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})").scalar()
+            if not connection.invalidated:  # a lock goes with its connection
+                _ = connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})").scalar()
 
 
 class _Sqlite:
@@ -206,15 +207,5 @@ def prepare(engine: object) -> None:
             return
         if not engine.dialect.is_async:
             _files[id(engine.pool)] = engine.pool
-        elif not event.contains(engine, "handle_error", _end_reading):
-            event.listen(engine, "handle_error", _end_reading)
-
-
-def _end_reading(error: ExceptionContext) -> None:
-    """Close what a cancelled task was reading, before its connection is closed. SQLite keeps the
-    locks of a statement that was not read to its end, and SQLAlchemy and the exception hold that
-    statement in a cycle: nobody could write until Python collected it."""
-    statement = error.execution_context
-    if statement is not None and not isinstance(error.original_exception, Exception):
-        with suppress(Exception):  # it would take the place of what ends the task
-            statement.cursor.close()
+        if not event.contains(engine, "handle_error", end_reading):
+            event.listen(engine, "handle_error", end_reading)

@@ -4,10 +4,12 @@ transaction."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
+from weakref import WeakSet
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, CursorResult, ExceptionContext
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.elements import TextClause
@@ -15,7 +17,7 @@ from sqlalchemy.sql.elements import TextClause
 from ...errors import StoreError
 from .._endings import ending, refusal
 
-__all__ = ["COMMIT", "ENDED", "Guard", "commit"]
+__all__ = ["COMMIT", "ENDED", "Guard", "commit", "end_reading"]
 
 ENDED = (
     "a hook ended the store's transaction, or it was rolled back under the hook: what the hook "
@@ -38,6 +40,8 @@ _REFUSED = {
 COMMIT = "_commit_impl"
 """What SQLAlchemy calls for whoever commits, by the handle of the transaction too. It does not
 promise so, and where a release does not, such a commit is found afterwards only."""
+OPEN = "_imp_verify_open"
+"""Under this name a connection has what a shop's function reads on SQLite."""
 _READ = ("execute", "scalar", "exec_driver_sql")
 
 
@@ -46,27 +50,100 @@ class Guard:
 
     What it must not call is hidden behind attributes of these two objects; a listener on the
     shop's engine would be asked about everybody's statements.
+
+    Attributes:
+        running: The tasks in which a statement of the function runs on the connection.
+        keeps_open: Whether it has results that keep the database's locks while they are not read.
     """
 
-    __slots__ = ("_given", "_hiding", "_tied")
+    __slots__ = ("_asynchronous", "_given", "_hiding", "_open", "_tied", "running")
 
     def __init__(self, given: Connection | Session, connection: Connection, *, begun: bool) -> None:
         self._tied, self._given = vars(connection), vars(given)
+        self._asynchronous = connection.dialect.is_async
+        self.running: set[object] = set()
+        self._open: WeakSet[Any] | None = None
+        driver: Any = None
+        if connection.dialect.name == "sqlite":
+            self._open = WeakSet()
+            driver = connection.connection.driver_connection if begun else None
         refused = partial(commit, connection, _REFUSED["commit"])
-        sqlite = begun and connection.dialect.name == "sqlite"
-        driver: Any = connection.connection.driver_connection if sqlite else None
-        reading = {name: _reading(connection, name, driver) for name in _READ}
-        self._hiding = {**_REFUSED, COMMIT: refused, **reading}
+        reading = {name: self._reading(connection, name, driver) for name in _READ}
+        self._hiding = {**_REFUSED, COMMIT: refused, **reading, OPEN: self._open}
 
     def __enter__(self) -> None:
         self._given.update(_REFUSED)
         self._tied.update(self._hiding)
 
     def __exit__(self, *_: object) -> None:
+        if not self._asynchronous:
+            self.close_open()
         for name in _REFUSED:
             self._given.pop(name, None)
         for name in self._hiding:
             self._tied.pop(name, None)
+
+    @property
+    def keeps_open(self) -> bool:
+        return bool(self._open)
+
+    def close_open(self, *_: object) -> None:
+        """Close what the function has not read to its end: SQLite would keep its locks."""
+        for statement in list(self._open or ()):
+            with suppress(Exception):
+                statement.cursor.close()
+
+    def _reading(self, connection: Connection, name: str, driver: Any) -> Callable[..., Any]:
+        """Read statements that were written as text, before they run, and run none where SQLite has
+        rolled back, by a conflict or a trigger, what this driver had begun: it would stay without
+        a record.
+        """
+        run = self._run_in_task if self._asynchronous else self._run
+        run = partial(run, getattr(connection, name))
+        mysql = connection.dialect.name in ("mysql", "mariadb")
+
+        def executed(statement: Any, *arguments: Any, **options: Any) -> Any:
+            written = statement.text if isinstance(statement, TextClause) else statement
+            if isinstance(written, str):
+                word = ending(written, mysql=mysql)
+                if word is not None:
+                    raise refusal(word)
+            elif mysql and isinstance(written, ExecutableDDLElement):
+                raise refusal("making or changing a table, which commits here,")
+            if driver is not None and not (connection.invalidated or driver.in_transaction):
+                raise StoreError(ENDED)
+            return run(statement, *arguments, **options)
+
+        return executed
+
+    def _run(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        result = execute(*arguments, **options)
+        if self._open is not None and isinstance(result, CursorResult):
+            self._open.add(result.context)
+        return result
+
+    def _run_in_task(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        from asyncio import current_task  # here, because asyncio costs a plain shop 45 ms at import
+
+        task = current_task()
+        self.running.add(task)
+        try:
+            return self._run(execute, *arguments, **options)
+        finally:
+            self.running.discard(task)
+
+
+def end_reading(error: ExceptionContext) -> None:
+    """A listener to `handle_error`: close what was being read by whom a task's cancellation or a
+    signal stops, before its connection is closed. SQLite keeps the locks of a statement that was
+    not read to its end, and SQLAlchemy and the exception hold that statement in a cycle: nobody
+    could write until Python collected it."""
+    if not isinstance(error.original_exception, Exception):
+        others = vars(error.connection).get(OPEN, ()) if error.connection is not None else ()
+        statements: tuple[Any, ...] = (error.execution_context, *others)
+        for statement in statements:
+            with suppress(BaseException):  # it would take the place of what stops it
+                statement.cursor.close()
 
 
 def commit(connection: Connection, how: Callable[..., object] | None = None) -> None:
@@ -84,26 +161,3 @@ def commit(connection: Connection, how: Callable[..., object] | None = None) -> 
             connection.invalidate()
             raise
         raise
-
-
-def _reading(connection: Connection, name: str, driver: Any) -> Callable[..., Any]:
-    """Read statements that were written as text, before they run, and run none where SQLite has
-    rolled back, by a conflict or a trigger, what this driver had begun: it would stay without a
-    record.
-    """
-    execute: Callable[..., Any] = getattr(connection, name)
-    mysql = connection.dialect.name in ("mysql", "mariadb")
-
-    def executed(statement: Any, *arguments: Any, **options: Any) -> Any:
-        written = statement.text if isinstance(statement, TextClause) else statement
-        if isinstance(written, str):
-            word = ending(written, mysql=mysql)
-            if word is not None:
-                raise refusal(word)
-        elif mysql and isinstance(written, ExecutableDDLElement):
-            raise refusal("making or changing a table, which commits here,")
-        if driver is not None and not (connection.invalidated or driver.in_transaction):
-            raise StoreError(ENDED)
-        return execute(statement, *arguments, **options)
-
-    return executed

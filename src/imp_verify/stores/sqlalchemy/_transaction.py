@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import cast
 
@@ -73,7 +72,7 @@ def _connect(given: Connection | Session) -> Connection:
     return given.connection(bind_arguments={"clause": _WRITE})
 
 
-def guarded_read(given: Connection | Session) -> AbstractContextManager[None]:
+def guarded_read(given: Connection | Session) -> Guard:
     """Make ready to run a shop's function that only reads, outside of the store's transactions."""
     return Guard(given, _connect(given), begun=False)
 
@@ -143,7 +142,7 @@ class Transaction:
                 self.given.flush()
             # After the shop's own listeners: one that swallows an error would have PostgreSQL
             # answer COMMIT with a rollback, and say nothing.
-            event.listen(self.given, "before_commit", lambda _: self._check())
+            event.listen(self.given, "before_commit", self._check_session)
         else:
             self._check()
         hidden = vars(self.connection)
@@ -152,6 +151,10 @@ class Transaction:
             self.given.commit()
         finally:
             hidden.pop(COMMIT)
+
+    def _check_session(self, session: Session) -> None:
+        if not session.in_nested_transaction():  # one that a hook left open is committed first
+            self._check()
 
     def _check(self) -> None:
         """A savepoint goes with its transaction, in whatever way that ends: by a hook's own
