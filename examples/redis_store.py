@@ -22,7 +22,7 @@ from imp_verify import ExpectedPayment, OrderStore, Settled, StoreError
 
 SETTLE = """
 local orders, payments, paid_by, todo = unpack(KEYS)
-local imp_uid, number, amount, currency, key = unpack(ARGV)
+local imp_uid, number, asks, key = unpack(ARGV)
 local kept = redis.call('HGET', payments, imp_uid)
 local state, of = string.match(kept or '', '^(%l+) (.*)$')
 if of and of ~= number then return 'of another order' end
@@ -36,13 +36,27 @@ local function keep(word)
 end
 if redis.call('HEXISTS', paid_by, number) == 1 then return keep('duplicate') end
 if not order or not order.open then return keep('late') end
-if order.amount ~= amount or order.currency ~= currency then return 'stale' end
+if order.asks ~= asks then return 'stale' end
 keep('paying')
 redis.call('HSET', paid_by, number, imp_uid)
 local entry = {key = key, imp_uid = imp_uid, merchant_uid = number}
 redis.call('HSET', todo, imp_uid, cjson.encode(entry))
 return 'new'
 """
+
+
+def asked_by(order: ExpectedPayment):
+    """Give what an order asks for as text, which is compared as it is: Lua would make a float of
+    the amount."""
+    sets = {"pay_methods": order.pay_methods, "pg_providers": order.pg_providers}
+    fields = {name: value and sorted(value) for name, value in sets.items()}
+    fields |= {"amount": f"{order.amount:f}", "currency": order.currency, "account": order.account}
+    return json.dumps(fields, sort_keys=True)
+
+
+def text(value):
+    """Redis gives bytes, or text where the client was made with `decode_responses`."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 class RedisStore(OrderStore):
@@ -56,19 +70,20 @@ class RedisStore(OrderStore):
         self.script = client.register_script(SETTLE)
 
     def put(self, order: ExpectedPayment):
-        """Make or change an order. The amount is text: Lua would make a float of it."""
-        fields = {"amount": f"{order.amount:f}", "currency": order.currency, "open": order.open}
+        """Make or change an order."""
+        fields = {"asks": asked_by(order), "open": order.open}
         self.client.hset(self.orders, order.merchant_uid, json.dumps(fields))
 
     def expected(self, merchant_uid):
-        order = self.client.hget(self.orders, merchant_uid)
-        return order and ExpectedPayment(merchant_uid, **json.loads(order))
+        if kept := self.client.hget(self.orders, merchant_uid):
+            order = json.loads(kept)
+            asks = json.loads(order["asks"])
+            return ExpectedPayment(merchant_uid, **asks, open=order["open"])
+        return None
 
     def settle(self, outcome):
-        asked = outcome.expected
-        values = (f"{asked.amount:f}", asked.currency, outcome.key)
-        args = (outcome.imp_uid, outcome.merchant_uid, *values)
-        answer = self.script(keys=self.keys, args=args).decode()
+        args = (outcome.imp_uid, outcome.merchant_uid, asked_by(outcome.expected), outcome.key)
+        answer = text(self.script(keys=self.keys, args=args))
         if answer == "of another order":
             raise StoreError(f"{outcome.imp_uid} is kept for another order")
         self.work(outcome.imp_uid)  # what it raises leaves here: 503, and the payment comes again
@@ -82,8 +97,8 @@ class RedisStore(OrderStore):
 
     def waiting(self):
         """Give the payments for which there is something to do."""
-        return [imp_uid.decode() for imp_uid in self.client.hkeys(self.todo)]
+        return [text(imp_uid) for imp_uid in self.client.hkeys(self.todo)]
 
     def hold(self, expected, imp_uid):
         payer = self.client.hget(self.paid_by, expected.merchant_uid)
-        return None if payer in (None, imp_uid.encode()) else "already_paid"
+        return None if payer is None or text(payer) == imp_uid else "already_paid"

@@ -236,8 +236,9 @@ class Outcome:
 
     @property
     def key(self) -> str:
-        """The same change has the same key, however often it is delivered: for work that must not
-        be done twice."""
+        """The same change has the same key, however often it is delivered: for a hook's work that
+        must not be done twice. It is not the payment's: `settle` gets the same payment under
+        another key once a part of it was refunded."""
         return f"{self.imp_uid}:{self.change}"
 
 

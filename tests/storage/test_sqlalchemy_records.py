@@ -392,6 +392,18 @@ def test_a_deadlock_on_mysql_takes_the_record_with_it_even_if_the_hook_goes_on(
     assert "1213" in met[0]
 
 
+def test_where_the_tables_are_missing_the_error_says_what_to_do(
+    make: Make, variant: Variant
+) -> None:
+    shop = make(options={"connect_args": {}})
+    with shop.engine.begin() as db:
+        store_metadata.drop_all(db)
+    with Trial(shop) as trial, pytest.raises(DBAPIError) as caught:
+        trial.ask("settle", paid_outcome(FIRST, ASKED))
+    assert "create_all()" in "".join(caught.value.__notes__)
+    cleared(shop.place)
+
+
 def test_alembic_finds_the_tables_as_they_are(
     variant: Variant, place: Callable[[str], Any]
 ) -> None:

@@ -65,6 +65,13 @@ def test_the_file_is_in_wal_mode_and_every_commit_reaches_the_disk(tmp_path: Pat
     shop.close()
 
 
+def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere" / "shop.db"
+    with pytest.raises(sqlite3.OperationalError) as caught:
+        SqliteStore(path, expected=lambda order, db: PRICE).create_all()
+    assert caught.value.__notes__ == [f"the store's file is {path}"]
+
+
 def test_tables_are_made_beside_whatever_the_shop_calls_its_own(tmp_path: Path) -> None:
     path = tmp_path / "shop.db"
     with closing(sqlite3.connect(path)) as db:

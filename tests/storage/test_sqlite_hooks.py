@@ -93,6 +93,21 @@ def test_a_hook_that_ends_the_transaction_fails_and_nothing_is_kept(
     assert kept(shop) == (0, 0, 0, 0)
 
 
+@pytest.mark.parametrize("how", ["execute", "cursor"])
+def test_an_error_of_sqlites_tells_what_was_refused(make: Make, how: str) -> None:
+    def hook(outcome: Outcome, db: Database) -> None:
+        run = db.execute if how == "execute" else db.cursor().execute
+        with suppress(sqlite3.Error):
+            run("SELECT 1 FROM no_such_table")
+        run("COMMIT")
+
+    shop = make(on_paid=hook)
+    with pytest.raises(sqlite3.DatabaseError) as caught:
+        _ = deliver(shop)
+    (note,) = caught.value.__notes__
+    assert note.startswith("COMMIT is not for a hook")
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_hook_that_goes_on_after_it_was_refused_is_kept_whole(make: Make, ending: str) -> None:
     def hook(outcome: Outcome, db: Database) -> None:

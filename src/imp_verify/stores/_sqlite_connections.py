@@ -89,13 +89,17 @@ class Connections:
     def _open(self) -> Connection:
         if inherited:
             raise StoreError(FORKED)
-        connection = sqlite3.connect(
-            self._path,
-            timeout=self._busy_timeout,
-            isolation_level=None,  # every transaction is begun and ended by the store
-            check_same_thread=False,  # one thread at a time, but not always the same
-            factory=Connection,
-        )
+        try:
+            connection = sqlite3.connect(
+                self._path,
+                timeout=self._busy_timeout,
+                isolation_level=None,  # every transaction is begun and ended by the store
+                check_same_thread=False,  # one thread at a time, but not always the same
+                factory=Connection,
+            )
+        except sqlite3.Error as error:
+            error.add_note(f"the store's file is {self._path}")
+            raise
         try:
             connection.run("PRAGMA synchronous = FULL")
             if not self._ready:

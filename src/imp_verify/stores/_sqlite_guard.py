@@ -8,7 +8,7 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from weakref import WeakValueDictionary
 
 from ..errors import StoreError
@@ -45,12 +45,13 @@ class _Guard:
     """SQLite asks it about every statement that is prepared, by whatever way it comes. It is up
     while a shop's function runs, and sealed once the connection is ready for use."""
 
-    __slots__ = ("_connection", "_inside", "sealed", "up")
+    __slots__ = ("_connection", "_inside", "_refused", "sealed", "up")
 
     def __init__(self, connection: Connection) -> None:
         self._connection: Callable[[], Connection | None] = weakref.ref(connection)
         self.up = self.sealed = False
         self._inside = False
+        self._refused = ""
 
     def __enter__(self) -> None:
         connection = self._connection()
@@ -70,7 +71,15 @@ class _Guard:
         if action == sqlite3.SQLITE_PRAGMA and self.sealed and value is not None:
             # It would stay with the connection, for the payments of others.
             refused = refused or str(name).lower() in _SETTINGS
+        if refused:
+            self._refused = f"{name}"
         return sqlite3.SQLITE_DENY if refused else sqlite3.SQLITE_OK
+
+    def explain(self, error: sqlite3.Error) -> None:
+        """Note in an error of SQLite's, which says "not authorized" only, what was refused."""
+        if self._refused:
+            error.add_note(str(refusal(self._refused)))
+        self._refused = ""
 
     def _has_ended(self) -> bool:
         """Whether the transaction was rolled back under the hook, by a table's conflict clause for
@@ -94,7 +103,11 @@ class _Cursor(sqlite3.Cursor):
     def execute(self, *statement: Any) -> _Cursor:
         """Run a statement; refused to a hook whose transaction is gone."""
         self._look()
-        return super().execute(*statement)
+        try:
+            return super().execute(*statement)
+        except sqlite3.DatabaseError as error:
+            cast(Connection, self.connection).guard.explain(error)
+            raise
 
     def executemany(self, sql: str, rows: Iterable[Any], /) -> _Cursor:
         """Run a statement for each row; what makes the rows may end the transaction."""
@@ -139,7 +152,11 @@ class Connection(sqlite3.Connection):
             self.guard.refuse_ended()
         cursor = _make_cursor(self, _Cursor)
         self._cursors.append(weakref.ref(cursor))
-        return _execute(cursor, *statement)
+        try:
+            return _execute(cursor, *statement)
+        except sqlite3.DatabaseError as error:
+            self.guard.explain(error)
+            raise
 
     def executemany(self, *statement: Any) -> sqlite3.Cursor:
         """Run a statement of the shop's for each row."""

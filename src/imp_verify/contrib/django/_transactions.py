@@ -72,7 +72,7 @@ def _once(connection: Any, work: Callable[[bool], tuple[bool, T]], owned: bool) 
                 with transaction_is_open(), guarded(using):
                     keep, answer = work(owned)
                 if get_rollback(using):
-                    raise StoreError("a hook rolled the store's transaction back")
+                    raise StoreError("rolled back by a hook or an error caught without atomic()")
                 if not keep:
                     raise _Undo
                 done = True

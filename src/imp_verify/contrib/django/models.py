@@ -25,7 +25,8 @@ class _GivesBack(models.Manager):
 
 class MoneyToGiveBack(Change):
     """Changes that speak of money which pays no order: paid twice, too late, or refused. What the
-    shop accepted later, or gave back, is not among them."""
+    shop accepted later is not among them, nor what was given back of the first two; of a refused
+    payment no receipt is kept, so that it stays."""
 
     objects = _GivesBack()
 

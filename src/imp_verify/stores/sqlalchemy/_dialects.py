@@ -17,13 +17,15 @@ from ...errors import ConfigurationError, StoreError
 from ._guard import end_reading
 from ._tables import metadata, orders
 
-__all__ = ["begin", "create_all", "is_conflict", "lock_order", "prepare"]
+__all__ = ["begin", "create_all", "explain", "is_conflict", "lock_order", "prepare"]
 
 SAVEPOINT = "imp_verify"
 _LOCK_NAME = "imp_verify create_all"
 _PATIENCE = 60
 _LOCK_NUMBER = 0x696D705F76657269
 _CONFLICTS = ("40001", "40P01", 1213)
+_NO_TABLE = ("42P01", 1146)
+_TABLES_MISSING = "the store's tables are not there: call its create_all() once, or migrate"
 _NO_TRANSACTION = (
     "this engine commits after every statement: give the store one that does not, "
     'engine.execution_options(isolation_level="READ COMMITTED") for one'
@@ -141,10 +143,22 @@ _KINDS: dict[str, _PostgreSql | _MySql | _Sqlite] = {
 def is_conflict(error: BaseException) -> bool:
     """Whether the database rolled this back because of others: a deadlock, or what could not be
     done in any order."""
+    return any(code in _CONFLICTS for code in _codes(error))
+
+
+def explain(error: BaseException) -> None:
+    """Note in an error what to do where the store's tables are missing."""
+    text = str(getattr(error, "orig", ""))
+    missing = any(code in _NO_TABLE for code in _codes(error)) or "no such table" in text
+    if missing and any(name in text for name in metadata.tables):
+        error.add_note(_TABLES_MISSING)
+
+
+def _codes(error: BaseException) -> list[object]:
     if not isinstance(error, DBAPIError) or error.orig is None:
-        return False
+        return []
     codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "pgcode", None))
-    return any(code in _CONFLICTS for code in (*codes, *error.orig.args[:1]) if code)
+    return [code for code in (*codes, *error.orig.args[:1]) if code]
 
 
 _pools: WeakKeyDictionary[Pool, int] = WeakKeyDictionary()

@@ -20,8 +20,9 @@ from .._endings import ending, refusal
 __all__ = ["COMMIT", "ENDED", "Guard", "commit", "end_reading"]
 
 ENDED = (
-    "a hook ended the store's transaction, or it was rolled back under the hook: what the hook "
-    "writes is committed together with the record"
+    "a hook ended the store's transaction, or it was rolled back under the hook (an error that a "
+    "hook catches needs begin_nested() around its statement): what the hook writes is committed "
+    "together with the record"
 )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ...errors import StoreError
 from ...models import Receipt
 from ..ready import Load, Loaded, Save
-from ._dialects import SAVEPOINT, begin, create_all, is_conflict, prepare
+from ._dialects import SAVEPOINT, begin, create_all, explain, is_conflict, prepare
 from ._guard import COMMIT, ENDED, Guard, commit
 from ._statements import Taken, load, read_receipts, save
 from ._tables import orders
@@ -52,6 +52,7 @@ class Attempts:
             if self._taken > 1:
                 raise StoreError("the payment is being recorded elsewhere") from error.__cause__
             return True
+        explain(error)
         self._conflicts += 1
         return is_conflict(error) and self._conflicts < _MOST_CONFLICTS
 
