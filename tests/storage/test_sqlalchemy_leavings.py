@@ -11,7 +11,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,6 +23,7 @@ from tests.storage.sqlalchemy_shops import (
     SqlShop,
     Variant,
     done,
+    expected,
     making,
     orders,
     tell,
@@ -281,6 +282,45 @@ def test_a_function_that_leaves_while_a_task_of_its_own_writes_takes_it_along(
         await engine_of(shop).dispose()
 
     asyncio.run(main())
+
+
+def test_what_one_function_asked_for_another_may_read(make: Make) -> None:
+    """Within the transaction: closed when it ends, not before."""
+    results: list[Any] = []
+
+    async def asks(merchant_uid: str, transaction: Any) -> ExpectedPayment | None:
+        results.append(await done(transaction.execute(select(orders.c.number))))
+        return await expected(merchant_uid, transaction)
+
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        for _ in results[-1]:
+            await tell("on_paid", outcome, transaction)
+
+    shop = make(expected=asks, on_paid=hook)
+    for number in (ORDER, "ORD-2", "ORD-3"):
+        shop.put(ExpectedPayment(number, PRICE))
+    with Trial(shop) as trial:
+        assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is Settled.NEW
+        if shop.variant.kind == "sqlite":
+            check_free(shop)
+    assert shop.kept() == (3, 1, 1, 1)
+
+
+@pytest.mark.parametrize("variant", variants(kind="sqlite"), ids=str)
+def test_a_repeat_leaves_nothing_open_of_what_expected_has_half_read(make: Make) -> None:
+    async def asks(merchant_uid: str, transaction: Any) -> int:
+        read = transaction.stream if shop.variant.asynchronous else transaction.execute
+        results.append(await done(read(text("SELECT name FROM sqlite_master"))))
+        assert await done(results[-1].fetchone())
+        return PRICE
+
+    results: list[Any] = []
+    shop = make(expected=asks)
+    outcome = paid_outcome(FIRST, ASKED)
+    with Trial(shop) as trial:
+        for settled in (Settled.NEW, Settled.REPEATED):
+            assert trial.ask("settle", outcome) is settled
+            check_free(shop)
 
 
 def test_a_savepoint_that_a_hook_leaves_open_is_kept(make: Make) -> None:

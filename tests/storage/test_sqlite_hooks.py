@@ -108,6 +108,24 @@ def test_an_error_of_sqlites_tells_what_was_refused(make: Make, how: str) -> Non
     assert note.startswith("COMMIT is not for a hook")
 
 
+def test_what_was_refused_to_one_is_not_told_another(make: Make) -> None:
+    def hook(outcome: Outcome, db: Database) -> None:
+        if outcome.merchant_uid == ORDER:
+            with suppress(sqlite3.Error):
+                db.executemany("COMMIT", [()])
+        else:
+            db.execute("SELECT 1 FROM no_such_table")
+
+    shop = make(on_paid=hook)
+    assert deliver(shop).settled is Settled.NEW
+    shop.put(ExpectedPayment("ORD-2", PRICE))
+    with Trial(shop) as trial:
+        trial.pays(SECOND, "ORD-2")
+        with pytest.raises(sqlite3.OperationalError) as caught:
+            trial.deliver(SECOND)
+    assert not hasattr(caught.value, "__notes__")
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_hook_that_goes_on_after_it_was_refused_is_kept_whole(make: Make, ending: str) -> None:
     def hook(outcome: Outcome, db: Database) -> None:

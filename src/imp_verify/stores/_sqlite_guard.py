@@ -57,6 +57,7 @@ class _Guard:
         connection = self._connection()
         self._inside = connection is not None and connection.in_transaction
         self.up = True
+        self._refused = ""
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.up = False

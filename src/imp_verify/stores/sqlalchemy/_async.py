@@ -38,7 +38,7 @@ from ..ready_async import (
     AsyncHookArguments,
     run_afterwards_async,
 )
-from ._async_guard import guarded
+from ._async_guard import guarded, leave
 from ._dialects import prepare
 from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
 
@@ -200,10 +200,13 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
                 async with self._borrow() as given:
                     with transaction_is_open():
                         transaction = await given.run_sync(Transaction)
-                        keep, answer = await work(given, transaction)
-                        if keep:
-                            await given.run_sync(_call, transaction.commit)
-                        return answer
+                        try:
+                            keep, answer = await work(given, transaction)
+                            if keep:
+                                await given.run_sync(_call, transaction.commit)
+                            return answer
+                        finally:
+                            _ = await leave(transaction.guard, given)
             except Exception as error:
                 if not attempts.again(error):
                     raise

@@ -41,7 +41,7 @@ _REFUSED = {
 COMMIT = "_commit_impl"
 """What SQLAlchemy calls for whoever commits, by the handle of the transaction too. It does not
 promise so, and where a release does not, such a commit is found afterwards only."""
-OPEN = "_imp_verify_open"
+_OPEN = "_imp_verify_open"
 """Under this name a connection has what a shop's function reads on SQLite."""
 _READ = ("execute", "scalar", "exec_driver_sql")
 
@@ -53,16 +53,19 @@ class Guard:
     shop's engine would be asked about everybody's statements.
 
     Attributes:
-        running: The tasks in which a statement of the function runs on the connection.
+        begun: Whether the store's transaction is open around it, and goes on after it.
+        running: The tasks in which a statement of the function runs on the connection, each with
+            what is done when it has run.
         keeps_open: Whether it has results that keep the database's locks while they are not read.
     """
 
-    __slots__ = ("_asynchronous", "_given", "_hiding", "_open", "_tied", "running")
+    __slots__ = ("_asynchronous", "_given", "_hiding", "_open", "_tied", "begun", "running")
 
     def __init__(self, given: Connection | Session, connection: Connection, *, begun: bool) -> None:
         self._tied, self._given = vars(connection), vars(given)
         self._asynchronous = connection.dialect.is_async
-        self.running: set[object] = set()
+        self.begun = begun
+        self.running: dict[Any, Any] = {}
         self._open: WeakSet[Any] | None = None
         driver: Any = None
         if connection.dialect.name == "sqlite":
@@ -70,14 +73,15 @@ class Guard:
             driver = connection.connection.driver_connection if begun else None
         refused = partial(commit, connection, _REFUSED["commit"])
         reading = {name: self._reading(connection, name, driver) for name in _READ}
-        self._hiding = {**_REFUSED, COMMIT: refused, **reading, OPEN: self._open}
+        self._hiding = {**_REFUSED, COMMIT: refused, **reading}
+        self._tied[_OPEN] = self._open
 
     def __enter__(self) -> None:
         self._given.update(_REFUSED)
         self._tied.update(self._hiding)
 
-    def __exit__(self, *_: object) -> None:
-        if not self._asynchronous:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if not self._asynchronous and (kind is not None or not self.begun):
             self.close_open()
         for name in _REFUSED:
             self._given.pop(name, None)
@@ -89,7 +93,7 @@ class Guard:
         return bool(self._open)
 
     def close_open(self, *_: object) -> None:
-        """Close what the function has not read to its end: SQLite would keep its locks."""
+        """Close what functions have not read to its end: SQLite would keep its locks."""
         for statement in list(self._open or ()):
             with suppress(Exception):
                 statement.cursor.close()
@@ -120,18 +124,22 @@ class Guard:
     def _run(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         result = execute(*arguments, **options)
         if self._open is not None and isinstance(result, CursorResult):
-            self._open.add(result.context)
+            # An async result that is no stream has its rows; closed it would forget them.
+            cursor = result.context.cursor
+            if not self._asynchronous or getattr(cursor, "server_side", False):
+                self._open.add(result.context)
         return result
 
     def _run_in_task(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        from asyncio import current_task  # here, because asyncio costs a plain shop 45 ms at import
+        from asyncio import current_task, get_running_loop  # here: a plain shop does without
 
-        task = current_task()
-        self.running.add(task)
+        task, has_run = current_task(), get_running_loop().create_future()
+        self.running[task] = has_run
         try:
             return self._run(execute, *arguments, **options)
         finally:
-            self.running.discard(task)
+            _ = self.running.pop(task, None)
+            has_run.set_result(None)
 
 
 def end_reading(error: ExceptionContext) -> None:
@@ -140,7 +148,7 @@ def end_reading(error: ExceptionContext) -> None:
     not read to its end, and SQLAlchemy and the exception hold that statement in a cycle: nobody
     could write until Python collected it."""
     if not isinstance(error.original_exception, Exception):
-        others = vars(error.connection).get(OPEN, ()) if error.connection is not None else ()
+        others = vars(error.connection).get(_OPEN) or () if error.connection is not None else ()
         statements: tuple[Any, ...] = (error.execution_context, *others)
         for statement in statements:
             with suppress(BaseException):  # it would take the place of what stops it

@@ -163,10 +163,13 @@ class SqlAlchemyStore(ReadyStore):
             try:
                 with self._borrow() as given, transaction_is_open():
                     transaction = Transaction(given)
-                    keep, answer = work(given, transaction)
-                    if keep:
-                        transaction.commit()
-                    return answer
+                    try:
+                        keep, answer = work(given, transaction)
+                        if keep:
+                            transaction.commit()
+                        return answer
+                    finally:
+                        transaction.guard.close_open()
             except Exception as error:
                 if not attempts.again(error):
                     raise

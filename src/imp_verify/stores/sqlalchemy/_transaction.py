@@ -138,6 +138,7 @@ class Transaction:
         Raises:
             StoreError: It is not: nothing more is kept.
         """
+        self.guard.close_open()
         if isinstance(self.given, Session):
             with self.guard:
                 self.given.flush()
