@@ -6,6 +6,7 @@ code of either colour."""
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -236,11 +237,14 @@ class TestInATransactionTestCase(ShopTests, TransactionTestCase):  # type: ignor
 
 
 def sessions() -> int:
-    """Count the connections that this process has to PostgreSQL, but for the one that asks."""
+    """Count the connections that this process has to PostgreSQL, but for the one that asks. It asks
+    again while there are any: the server ends its side a moment after the client has ended its."""
     query = """SELECT count(*) FROM pg_stat_activity
         WHERE application_name = %s AND pid <> pg_backend_pid()"""
     name = connections["postgresql"].settings_dict["OPTIONS"]["application_name"]
-    found = int(run("postgresql", query, name)[0][0])
+    found, end = 1, time.monotonic() + WAIT
+    while found and time.monotonic() < end:
+        found = int(run("postgresql", query, name)[0][0])
     connections.close_all()
     return found
 
