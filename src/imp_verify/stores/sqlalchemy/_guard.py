@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from traceback import walk_tb
 from typing import Any
 from weakref import WeakSet
 
@@ -153,6 +154,13 @@ def end_reading(error: ExceptionContext) -> None:
         for statement in statements:
             with suppress(BaseException):  # it would take the place of what stops it
                 statement.cursor.close()
+        # SQLAlchemy 2.0 has aiosqlite's cursor in a variable of its `execute` only.
+        wait: Any = getattr(getattr(error.execution_context, "cursor", None), "await_", None)
+        for frame, _ in walk_tb(error.original_exception.__traceback__) if wait else ():
+            running = frame.f_locals.get("_cursor")
+            if running is not None:
+                with suppress(BaseException):
+                    wait(running.close())
 
 
 def commit(connection: Connection, how: Callable[..., object] | None = None) -> None:
