@@ -436,22 +436,20 @@ def test_a_reader_before_it_does_not_stop_a_writer_on_sqlite() -> None:
 
     slow = store_for(PRICE, "default", expected=expected)
     quick = store_for(PRICE, "default")
-    answers: list[object] = []
-    thread = threading.Thread(
-        target=lambda: answers.extend(at_once(1, lambda _: slow.settle(paid_outcome(FIRST, ASKED))))
-    )
+    answers: dict[str, list[Any]] = {}  # whichever thread is first to write its own down
+
+    def work(store: DjangoStore, imp_uid: str) -> None:
+        answers[imp_uid] = at_once(1, lambda _: store.settle(paid_outcome(imp_uid, ASKED)))
+
+    thread = threading.Thread(target=work, args=(slow, FIRST))
     thread.start()
     inside.wait(30)
-    second = threading.Thread(
-        target=lambda: answers.extend(
-            at_once(1, lambda _: quick.settle(paid_outcome(SECOND, ASKED)))
-        )
-    )
+    second = threading.Thread(target=work, args=(quick, SECOND))
     second.start()
     go_on.set()
     thread.join(60)
     second.join(60)
-    assert answers == [Settled.NEW, Settled.DUPLICATE]
+    assert answers == {FIRST: [Settled.NEW], SECOND: [Settled.DUPLICATE]}
     connections.close_all()
 
 
