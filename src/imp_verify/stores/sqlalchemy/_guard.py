@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import partial
 from traceback import walk_tb
 from typing import Any
-from weakref import WeakSet
+from weakref import ref
 
-from sqlalchemy import Connection, CursorResult, ExceptionContext
+from sqlalchemy import Connection, ExceptionContext
 from sqlalchemy.orm import Session
 from sqlalchemy.schema import ExecutableDDLElement
 from sqlalchemy.sql.elements import TextClause
@@ -67,10 +67,10 @@ class Guard:
         self._asynchronous = connection.dialect.is_async
         self.begun = begun
         self.running: dict[Any, Any] = {}
-        self._open: WeakSet[Any] | None = None
+        self._open: list[ref[Any]] | None = None
         driver: Any = None
         if connection.dialect.name == "sqlite":
-            self._open = WeakSet()
+            self._open = []
             driver = connection.connection.driver_connection if begun else None
         refused = partial(commit, connection, _REFUSED["commit"])
         reading = {name: self._reading(connection, name, driver) for name in _READ}
@@ -91,13 +91,15 @@ class Guard:
 
     @property
     def keeps_open(self) -> bool:
-        return bool(self._open)
+        return any(each() is not None for each in self._open or ())
 
     def close_open(self, *_: object) -> None:
         """Close what functions have not read to its end: SQLite would keep its locks."""
-        for statement in list(self._open or ()):
-            with suppress(Exception):
-                statement.cursor.close()
+        for each in self._open or ():
+            statement = each()
+            if statement is not None:
+                with suppress(Exception):
+                    statement.cursor.close()
 
     def _reading(self, connection: Connection, name: str, driver: Any) -> Callable[..., Any]:
         """Read statements that were written as text, before they run, and run none where SQLite has
@@ -124,11 +126,11 @@ class Guard:
 
     def _run(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         result = execute(*arguments, **options)
-        if self._open is not None and isinstance(result, CursorResult):
+        if self._open is not None and getattr(result, "cursor", None) is not None:
             # An async result that is no stream has its rows; closed it would forget them.
             cursor = result.context.cursor
             if not self._asynchronous or getattr(cursor, "server_side", False):
-                self._open.add(result.context)
+                self._open.append(ref(result.context))
         return result
 
     def _run_in_task(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
@@ -150,7 +152,7 @@ def end_reading(error: ExceptionContext) -> None:
     could write until Python collected it."""
     if not isinstance(error.original_exception, Exception):
         others = vars(error.connection).get(_OPEN) or () if error.connection is not None else ()
-        statements: tuple[Any, ...] = (error.execution_context, *others)
+        statements: tuple[Any, ...] = (error.execution_context, *(each() for each in others))
         for statement in statements:
             with suppress(BaseException):  # it would take the place of what stops it
                 statement.cursor.close()
