@@ -243,13 +243,21 @@ class SqlShop(TrialShop):
         names = ("told", "imp_receipts", "imp_orders", "imp_changes")
         return tuple(self.read(f"SELECT count(*) FROM {name}")[0][0] for name in names)
 
+    @property
+    def bind(self) -> Any:
+        """The store's engine, plain or async."""
+        return self.source.kw["bind"] if hasattr(self.source, "kw") else self.source
+
+    @property
+    def pool(self) -> Any:
+        return getattr(self.bind, "sync_engine", self.bind).pool
+
     def close(self) -> None:
         self.engine.dispose()
-        bind = self.source.kw["bind"] if hasattr(self.source, "kw") else self.source
         if self.variant.asynchronous:
-            asyncio.run(bind.dispose())
+            asyncio.run(self.bind.dispose())
         else:
-            bind.dispose()
+            self.bind.dispose()
 
 
 def cleared(place: Place) -> None:

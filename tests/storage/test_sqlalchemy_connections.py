@@ -27,7 +27,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled, StoreError
@@ -72,11 +72,6 @@ def make(variant: Variant, place: Callable[[str], Any]) -> Iterator[Make]:
     yield from making(variant, place(variant.kind))
 
 
-def pool_of(shop: SqlShop) -> Any:
-    bind = shop.source.kw["bind"] if hasattr(shop.source, "kw") else shop.source
-    return getattr(bind, "sync_engine", bind).pool
-
-
 def _from_threads(count: int, work: Callable[[int], None]) -> None:
     errors: list[BaseException] = []
 
@@ -114,7 +109,7 @@ def test_a_pool_of_four_serves_many_threads(make: Make) -> None:
         shop.put(ExpectedPayment(f"ORD-{number}", PRICE))
     _from_threads(CALLERS, work)
     assert (found.count(Settled.NEW), found.count(Settled.DUPLICATE)) == (8, CALLERS - 8)
-    assert pool_of(shop).checkedout() == 0
+    assert shop.pool.checkedout() == 0
 
 
 @pytest.mark.parametrize("variant", variants(asynchronous=True), ids=str)
@@ -134,17 +129,11 @@ def test_a_pool_of_four_serves_many_tasks(make: Make) -> None:
         try:
             return await asyncio.gather(*map(work, range(CALLERS)))
         finally:
-            assert pool_of(shop).checkedout() == 0
-            await shop_engine(shop).dispose()
+            assert shop.pool.checkedout() == 0
+            await shop.bind.dispose()
 
     found = asyncio.run(main())
     assert (found.count(Settled.NEW), found.count(Settled.DUPLICATE)) == (8, CALLERS - 8)
-
-
-def shop_engine(shop: SqlShop) -> AsyncEngine:
-    bind = shop.source.kw["bind"] if hasattr(shop.source, "kw") else shop.source
-    assert isinstance(bind, AsyncEngine)
-    return bind
 
 
 @pytest.mark.parametrize("variant", variants(asynchronous=False), ids=str)
@@ -152,8 +141,8 @@ def test_what_a_hook_returns_holds_no_connection(make: Make) -> None:
     seen: list[int] = []
 
     async def hook(outcome: Outcome, transaction: Any) -> Callable[[], None]:
-        seen.append(pool_of(shop).checkedout())
-        return lambda: seen.append(pool_of(shop).checkedout())
+        seen.append(shop.pool.checkedout())
+        return lambda: seen.append(shop.pool.checkedout())
 
     shop: SqlShop = make(options={**POOL, "pool_size": 1}, on_paid=hook)
     shop.put(ASKED)
@@ -202,12 +191,12 @@ def test_a_cancelled_task_keeps_nothing_and_gives_its_connection_back(
         _ = task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert pool_of(shop).checkedout() == 0
+        assert shop.pool.checkedout() == 0
         assert shop.kept() == ((1, 1, 1, 1) if where == "after" else (0, 0, 0, 0))
         again = await shop.sql.settle(outcome)
         assert again is (Settled.REPEATED if where == "after" else Settled.NEW)
         assert shop.kept() == (1, 1, 1, 1)
-        await shop_engine(shop).dispose()
+        await shop.bind.dispose()
 
     asyncio.run(main())
 
@@ -231,8 +220,8 @@ def test_a_task_cancelled_at_any_await_leaves_all_or_nothing(make: Make) -> None
             Settled.NEW,
             Settled.REPEATED,
         )
-        assert pool_of(shop).checkedout() == 0
-        await shop_engine(shop).dispose()
+        assert shop.pool.checkedout() == 0
+        await shop.bind.dispose()
 
     asyncio.run(main())
     assert shop.kept() == (1, 1, 1, 1)

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.testing import TrialFailure
@@ -58,12 +57,6 @@ def _nothing_is_collected() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-
-
-def engine_of(shop: SqlShop) -> AsyncEngine:
-    bind = shop.source.kw["bind"] if hasattr(shop.source, "kw") else shop.source
-    assert isinstance(bind, AsyncEngine)
-    return bind
 
 
 def check_free(shop: SqlShop) -> None:
@@ -126,7 +119,7 @@ def test_a_task_cancelled_while_it_reads_leaves_nothing_locked(
         with pytest.raises(asyncio.CancelledError):
             await task
         check_free(shop)
-        await engine_of(shop).dispose()
+        await shop.bind.dispose()
 
     asyncio.run(main())
     assert shop.kept() == NOTHING
@@ -271,7 +264,7 @@ def test_a_function_that_leaves_while_a_task_of_its_own_writes_takes_it_along(
             _ = settles.cancel()
         with pytest.raises(LEAVES[leaves]):
             await settles
-        assert engine_of(shop).pool.checkedout() == 0  # type: ignore[attr-defined]
+        assert shop.pool.checkedout() == 0
         with suppress(asyncio.CancelledError):
             await tasks[0]
         other = paid_outcome(SECOND, ExpectedPayment("ORD-next", PRICE))
@@ -279,7 +272,7 @@ def test_a_function_that_leaves_while_a_task_of_its_own_writes_takes_it_along(
         assert shop.kept() == (0, 1, 1, 1)
         assert await shop.sql.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
         assert shop.kept() == (1, 2, 2, 2)
-        await engine_of(shop).dispose()
+        await shop.bind.dispose()
 
     asyncio.run(main())
 
@@ -352,7 +345,7 @@ def test_making_the_tables_can_be_cancelled_at_any_await(make: Make) -> None:
             with suppress(asyncio.CancelledError):
                 await task
         await shop.sql.create_all()
-        await engine_of(shop).dispose()
+        await shop.bind.dispose()
 
     asyncio.run(main())
     assert shop.kept() == NOTHING
