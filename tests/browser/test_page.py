@@ -98,6 +98,7 @@ def test_without_the_sdk_the_page_says_so_and_a_press_tries_again(
     visit.complaints.clear()
     visit.context.unroute("**/v1/iamport.js")
     buyer.page.click("#pay")
+    expect(buyer.page.locator("#pay-status")).to_have_text("")  # "press again soon" is gone
     buyer.open_window().click("approve")
     buyer.sees_order("paid")
 
