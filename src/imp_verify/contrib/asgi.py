@@ -33,7 +33,8 @@ class PaymentsMiddleware:
         self._routes = routes(prefix)
         self._endings = tuple(self._routes)
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    # A coroutine function, or servers take this for an application of ASGI 2.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # An ending is looked for first: it is all that a request which is not ours pays for.
         if scope["type"] == "http" and scope["path"].endswith(self._endings):
             path: str = scope["path"]
@@ -42,5 +43,5 @@ class PaymentsMiddleware:
                 path = path[len(root) :]
             endpoint = self._routes.get(path)
             if endpoint is not None:
-                return answer(self._verifier, endpoint, scope, receive, send)
-        return self._app(scope, receive, send)
+                return await answer(self._verifier, endpoint, scope, receive, send)
+        await self._app(scope, receive, send)
