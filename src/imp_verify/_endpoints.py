@@ -79,10 +79,8 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
         return (yield from _serve_return(desk, request, voice))
     notice: Notice | None = None
     try:
-        if endpoint == "webhook" and not desk.senders.allow(request):
-            _log.warning(
-                "webhook refused: %s is not in webhook_sources", desk.senders.sender(request)
-            )
+        if endpoint == "webhook" and (stranger := desk.senders.refusal(request)) is not None:
+            _log.warning("webhook refused: %s", stranger)
             return verdict_answer(endpoint, FORBIDDEN, voice)
         if len(request.body) > MAX_BODY:
             return verdict_answer(endpoint, TOO_LARGE, voice)

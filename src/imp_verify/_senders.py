@@ -3,6 +3,7 @@ those allowed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
@@ -14,6 +15,18 @@ __all__ = ["Senders"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
+
+_UNIX = "unix"
+"""Among trusted_proxies: a peer without an address."""
+_MOST_PROXIES = 32
+"""Proxies in a row that are followed; no shop has as many."""
+_ADDRESS = re.compile(
+    r"(?:\[(?P<v6>[0-9a-f:.]{2,45})\]|(?P<v4>[0-9.]{7,15}))(?::(?P<port>[0-9]{1,5}))?"
+    r"|(?P<bare>[0-9a-f:.]{2,45})",
+    re.IGNORECASE | re.ASCII,
+)
+"""An address, or one with a port behind it. One with a zone (`fe80::1%eth0`) is none: a zone may be
+any text, and tells something to one machine only."""
 
 
 class Senders:
@@ -27,45 +40,68 @@ class Senders:
         self, sources: Iterable[str] | None, trusted_proxies: Iterable[str] | None
     ) -> None:
         self._sources = None if sources is None else _networks("webhook_sources", sources)
-        self._proxies = _networks("trusted_proxies", trusted_proxies or ())
+        proxies = _listed("trusted_proxies", trusted_proxies or ())
+        self._unix = _UNIX in proxies
+        self._proxies = _networks("trusted_proxies", [each for each in proxies if each != _UNIX])
 
-    def allow(self, request: Request) -> bool:
-        """Whether the sender is allowed; an unreadable or absent address is not, where a list is
-        set."""
+    def refusal(self, request: Request) -> str | None:
+        """Say why this sender may send no webhook, for the log; None where it may."""
         if self._sources is None:
-            return True
-        sender = self.sender(request)
-        return sender is not None and _lies_in(sender, self._sources)
+            return None
+        sender = self._sender(request)
+        if isinstance(sender, str):
+            return sender
+        return None if _lies_in(sender, self._sources) else f"{sender} is not in webhook_sources"
 
-    def sender(self, request: Request) -> Address | None:
+    def _sender(self, request: Request) -> Address | str:
         """Give the peer, or while that is a trusted proxy, the next entry from the right of
-        X-Forwarded-For.
+        X-Forwarded-For; where that is no address, what to say of it.
 
         Only what trusted proxies added is believed; what lies further left was written by the
         sender.
         """
-        entries = ",".join(request.values("x-forwarded-for")).split(",")
-        address = _read(request.client or "")
-        while address is not None and entries and _lies_in(address, self._proxies):
+        sender: Address | None = None  # a Unix socket
+        if request.client:
+            sender = _read(request.client)
+            if sender is None:
+                return f"the peer {request.client!r:.80} is no address"
+        elif not self._unix:
+            return 'the peer has no address: if it is your proxy, add "unix" to trusted_proxies'
+        entries = _forwarded(request)
+        while entries and (sender is None or _lies_in(sender, self._proxies)):
             entry = entries.pop().strip()
-            if not entry and not entries:
-                break
-            address = _read(entry)
-        return address
+            sender = _read(entry)
+            if sender is None:
+                return f"{entry!r:.80} in X-Forwarded-For is no address"
+        return sender or "the peer has no address, and X-Forwarded-For is missing"
+
+
+def _listed(name: str, given: Iterable[str]) -> list[str]:
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise ConfigurationError(f"{name} must be a list of networks, not {given!r:.80}")
+    return list(given)
 
 
 def _networks(name: str, given: Iterable[str]) -> tuple[Network, ...]:
-    if isinstance(given, str | bytes):
-        raise ConfigurationError(f"{name} must be a list of networks, not one text")
     try:
-        return tuple(ip_network(each) for each in given)
+        return tuple(ip_network(each) for each in _listed(name, given))
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{name} holds something that is no network: {error}") from None
 
 
+def _forwarded(request: Request) -> list[str]:
+    """Give the entries of all X-Forwarded-For lines; the first holds all that are too many, and is
+    no address then."""
+    joined = ",".join(request.values("x-forwarded-for"))
+    return joined.rsplit(",", _MOST_PROXIES) if joined else []
+
+
 def _read(text: str) -> Address | None:
+    match = _ADDRESS.fullmatch(text)
+    if match is None or int(match["port"] or 0) > 65535:
+        return None
     try:
-        address = ip_address(text)
+        address = IPv6Address(match["v6"]) if match["v6"] else ip_address(match["v4"] or text)
     except ValueError:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None

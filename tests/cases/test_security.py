@@ -178,7 +178,6 @@ def test_X09_an_address_that_is_not_listed_is_refused_and_logged(
         (["1.1.1.1, 52.78.100.19"], 200),
         (["52.78.100.19, 1.1.1.1"], 403),
         (["::ffff:52.78.100.19"], 200),
-        (["52.78.100.19:443"], 403),
         (["unknown"], 403),
         ([], 403),
         (["52.78.100.19, 203.0.113.7"], 200),
@@ -191,6 +190,36 @@ def test_X09_only_what_a_trusted_proxy_added_is_believed(
     gateway.has()
     headers = [("X-Forwarded-For", line) for line in lines]
     assert shop.post("/webhook", body(), headers=headers).status == status
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "52.78.100.19:51432",
+        "[::ffff:52.78.100.19]:443",
+        "198.51.100.7, 52.78.100.19:51432",
+        "52.78.100.19:51432, 203.0.113.7:80",
+    ],
+)
+def test_n05_a_port_that_a_proxy_writes_behind_an_address_is_taken_off(
+    make_shop: MakeShop, gateway: ScriptedGateway, line: str
+) -> None:
+    shop = make_shop(webhook_sources=["52.78.100.19"], trusted_proxies=["203.0.113.0/24"])
+    gateway.has()
+    answer = shop.post("/webhook", body(), headers=[("X-Forwarded-For", line)])
+    assert answer.told == SUCCESS
+
+
+@pytest.mark.parametrize("line", ["52.78.100.19:x", "52.78.100.19:", "[52.78.100.19", "::1%\x1b"])
+def test_n05_what_is_no_address_with_or_without_its_port_stays_refused(
+    make_shop: MakeShop, gateway: ScriptedGateway, caplog: pytest.LogCaptureFixture, line: str
+) -> None:
+    shop = make_shop(webhook_sources=["52.78.100.19"], trusted_proxies=["203.0.113.0/24"])
+    answer = shop.post("/webhook", body(), headers=[("X-Forwarded-For", line)])
+    assert answer.told == (403, "forbidden")
+    assert "is no address" in caplog.text
+    assert "\x1b" not in caplog.text
+    assert gateway.asked == []
 
 
 def test_X12_text_that_came_with_a_failure_is_not_shown(

@@ -522,17 +522,18 @@ def sent(client: str | None, *forwarded: str, **others: str) -> Request:
         (sent(None), False),
         (sent(None, GATEWAY), False),
         (sent("", GATEWAY), False),
-        (sent("unix:"), False),
-        (sent("testclient"), False),
-        (sent("localhost"), False),
-        (sent(f"{GATEWAY}:443"), False),
+        (sent("unix", GATEWAY), False),
+        (sent("unix:", GATEWAY), False),
+        (sent("testclient", GATEWAY), False),
+        (sent("localhost", GATEWAY), False),
         (sent(f" {GATEWAY}"), False),
         (sent("052.078.100.019"), False),
         (sent("875455507"), False),
         (sent("0x344e6413"), False),
         (sent("52.78.25619"), False),
-        (sent("10.0.0.1", f"{GATEWAY}:443"), False),
         (sent("10.0.0.1", "unknown"), False),
+        (sent("10.0.0.1", "unix"), False),
+        (sent("10.0.0.1", GATEWAY, "unix"), False),
         (sent("10.0.0.1", f'"{GATEWAY}"'), False),
         (sent("10.0.0.1", f"{GATEWAY}, unknown"), False),
         (sent("10.0.0.1", f"{GATEWAY}, "), False),
@@ -540,52 +541,118 @@ def sent(client: str | None, *forwarded: str, **others: str) -> Request:
         (sent("10.0.0.1", GATEWAY, ""), False),
         (sent("10.0.0.1", "\x00"), False),
         (sent("10.0.0.1", "５2.78.100.19"), False),
+        # with a port behind it
+        (sent(f"{GATEWAY}:443"), True),
+        (sent("10.0.0.1", f"{GATEWAY}:51432"), True),
+        (sent("10.0.0.1:80", f"{GATEWAY}:0, 10.0.0.2:65535"), True),
+        (sent("10.0.0.1", f"[::ffff:{GATEWAY}]:443"), True),
+        (sent("10.0.0.1", f"[::ffff:{GATEWAY}]"), True),
+        (sent("[fd00::1]:9", "[2001:db8:5::1]:443"), True),
+        (sent("10.0.0.1", "2001:db8:5::1:443"), True),  # bare: all of it is the address
+        (sent("10.0.0.1", "2001:db8:5:0:0:0:0:1:443"), False),
+        (sent("10.0.0.1", f"::ffff:{GATEWAY}:443"), False),
+        (sent("10.0.0.1", f"{GATEWAY}:"), False),
+        (sent("10.0.0.1", f"{GATEWAY}:65536"), False),
+        (sent("10.0.0.1", f"{GATEWAY}:443:443"), False),
+        (sent("10.0.0.1", f"{GATEWAY}:４４３"), False),
+        (sent("10.0.0.1", f"{GATEWAY} :443"), False),
+        (sent("10.0.0.1", f"{GATEWAY}:+1"), False),
+        (sent("10.0.0.1", f"[{GATEWAY}]:443"), False),
+        (sent("10.0.0.1", "[2001:db8:5::1"), False),
+        (sent("10.0.0.1", "2001:db8:5::1]:443"), False),
+        (sent("10.0.0.1", "[]:443"), False),
+        # a zone
+        (sent("2001:db8:5::1%eth0"), False),
+        (sent("10.0.0.1", "2001:db8:5::1%eth0"), False),
+        (sent("10.0.0.1", "[2001:db8:5::1%25]:443"), False),
+        (sent("fd00::1%0", GATEWAY), False),
         # other headers are not read
         (sent("10.0.0.1", Forwarded=f"for={GATEWAY}"), False),
         (sent("6.6.6.6", **{"X-Real-IP": GATEWAY}), False),
+        (sent("10.0.0.1", X_Forwarded_For=GATEWAY), False),
     ],
 )
 def test_the_sender_is_the_peer_or_what_trusted_proxies_say(
     request_: Request, allowed: bool
 ) -> None:
-    assert Senders(SOURCES, PROXIES).allow(request_) is allowed
+    assert (Senders(SOURCES, PROXIES).refusal(request_) is None) is allowed
+
+
+@pytest.mark.parametrize("client", [None, ""])
+def test_n04_a_peer_without_an_address_is_a_proxy_where_unix_is_trusted(client: str | None) -> None:
+    senders = Senders(SOURCES, ["unix", "10.0.0.0/8"])
+    assert senders.refusal(sent(client, GATEWAY)) is None
+    assert senders.refusal(sent(client, "6.6.6.6", f"{GATEWAY}, 10.0.0.2")) is None
+    assert senders.refusal(sent("10.0.0.1", GATEWAY)) is None
+    for refused in (
+        sent(client, "6.6.6.6"),
+        sent(client, f"{GATEWAY}, 6.6.6.6"),
+        sent(client, GATEWAY, "unix"),
+        sent(client, GATEWAY, ""),
+        sent("6.6.6.6", GATEWAY),
+        sent("unix", GATEWAY),
+    ):
+        assert senders.refusal(refused)
+    assert "X-Forwarded-For is missing" in str(senders.refusal(sent(client)))
+    assert '"unix"' in str(Senders(SOURCES, PROXIES).refusal(sent(client, GATEWAY)))
+    with pytest.raises(ConfigurationError, match="webhook_sources"):
+        Senders(["unix"], None)
+
+
+def test_what_is_said_of_a_header_is_escaped_and_clipped() -> None:
+    senders = Senders(SOURCES, PROXIES)
+    for evil in ("fe80::1%\x1b[2J\nforged: line", "\u202e" * 3, "1" * 100_000):
+        for request in (sent(evil), sent("10.0.0.1", evil)):
+            said = str(senders.refusal(request))
+            assert said.isprintable()
+            assert len(said) < 150
+            assert "no address" in said
+
+
+def test_no_more_of_the_header_is_walked_than_a_shop_has_proxies() -> None:
+    senders = Senders(SOURCES, PROXIES)
+    assert senders.refusal(sent("10.0.0.1", GATEWAY, ",".join(["10.0.0.2"] * 32))) is None
+    for proxies in (33, 34, 100_000):
+        refused = senders.refusal(sent("10.0.0.1", GATEWAY, ",".join(["10.0.0.2"] * proxies)))
+        assert "no address" in str(refused)
+    assert senders.refusal(sent("10.0.0.1", "6.6.6.6," * 100_000 + GATEWAY)) is None
 
 
 def test_without_a_list_everybody_may_send() -> None:
     for proxies in (None, PROXIES):
         senders = Senders(None, proxies)
         for request in (sent(None), sent("6.6.6.6"), sent("10.0.0.1", "garbage")):
-            assert senders.allow(request)
+            assert senders.refusal(request) is None
 
 
 def test_an_empty_list_allows_nobody() -> None:
-    assert not Senders([], PROXIES).allow(sent(GATEWAY))
+    assert Senders([], PROXIES).refusal(sent(GATEWAY))
 
 
 def test_without_trusted_proxies_only_the_peer_counts() -> None:
     senders = Senders(SOURCES, None)
-    assert senders.allow(sent(GATEWAY, "6.6.6.6"))
-    assert not senders.allow(sent("10.0.0.1", GATEWAY))
+    assert senders.refusal(sent(GATEWAY, "6.6.6.6")) is None
+    assert senders.refusal(sent("10.0.0.1", GATEWAY))
 
 
 def test_a_proxy_that_is_itself_the_sender_is_named_where_nothing_stands_behind_it() -> None:
-    sender = Senders(SOURCES, PROXIES).sender(sent("10.0.0.1", "10.0.0.2"))
-    assert str(sender) == "10.0.0.2"
-    assert str(Senders(SOURCES, PROXIES).sender(sent("10.0.0.1"))) == "10.0.0.1"
-    assert Senders(SOURCES, PROXIES).sender(sent("garbage")) is None
+    senders = Senders(SOURCES, PROXIES)
+    behind, bare = sent("10.0.0.1", "10.0.0.2"), sent("10.0.0.1")
+    assert senders.refusal(behind) == "10.0.0.2 is not in webhook_sources"
+    assert senders.refusal(bare) == "10.0.0.1 is not in webhook_sources"
 
 
 def test_a_shops_own_net_may_send_but_nothing_unreadable_stands_in_for_it() -> None:
     senders = Senders(PROXIES, PROXIES)
-    assert senders.allow(sent("10.0.0.1"))
-    assert senders.allow(sent("10.0.0.1", "10.0.0.2"))
+    assert senders.refusal(sent("10.0.0.1")) is None
+    assert senders.refusal(sent("10.0.0.1", "10.0.0.2")) is None
     for line in ("6.6.6.6, ", ",,", "unknown", "6.6.6.6, ,10.0.0.2"):
-        assert not senders.allow(sent("10.0.0.1", line))
+        assert senders.refusal(sent("10.0.0.1", line))
 
 
 def test_the_header_of_proxies_is_found_in_any_case() -> None:
     request = Request("POST", headers=[("x-FORWARDED-for", GATEWAY)], client="10.0.0.1")
-    assert Senders(SOURCES, PROXIES).allow(request)
+    assert Senders(SOURCES, PROXIES).refusal(request) is None
 
 
 BAD_NETWORKS: list[Callable[[], object]] = [
@@ -596,6 +663,8 @@ BAD_NETWORKS: list[Callable[[], object]] = [
     lambda: Senders("52.78.100.19", None),
     lambda: Senders(SOURCES, "10.0.0.0/8"),
     lambda: Senders(SOURCES, ["10.0.0.0/33"]),
+    lambda: Senders(SOURCES, "unix"),
+    lambda: Senders(SOURCES, 10),  # type: ignore[arg-type]
     lambda: Senders(SOURCES, b"10.0.0.0/8"),  # type: ignore[arg-type]
 ]
 
@@ -611,4 +680,4 @@ def test_what_is_no_network_is_refused_at_once(make: Callable[[], object]) -> No
     lines=st.lists(st.text(max_size=40) | st.sampled_from(["10.0.0.1", "6.6.6.6", ","])),
 )
 def test_no_garbage_is_ever_an_allowed_sender(client: str | None, lines: list[str]) -> None:
-    assert not Senders(SOURCES, PROXIES).allow(sent(client, *lines))
+    assert Senders(SOURCES, [*PROXIES, "unix"]).refusal(sent(client, *lines))
