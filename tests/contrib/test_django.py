@@ -550,7 +550,7 @@ def test_the_account_of_an_order_is_asked(
         ),
         ({}, '"STORE" or "VERIFIER"'),
         ("shop.verifier", "must be a dictionary"),
-        ({"VERIFIER": object()}, 'IMP_VERIFY["VERIFIER"] must be a Verifier'),
+        ({"VERIFIER": object()}, 'IMP_VERIFY["VERIFIER"]: the verifier must be Verifier'),
         ({"VERIFIER": 1, "TIMEOUT": 3}, "nothing may stand beside it"),
         ({"VERIFIER": BROKEN}, 'IMP_VERIFY["VERIFIER"]: nothing can be imported from it: No'),
         ({"STORE": BROKEN}, 'IMP_VERIFY["STORE"]: nothing can be imported from it: No'),

@@ -584,7 +584,7 @@ def test_n04_a_peer_without_an_address_is_a_proxy_where_unix_is_trusted(client: 
     assert senders.refusal(sent(client, GATEWAY)) is None
     assert senders.refusal(sent(client, "6.6.6.6", f"{GATEWAY}, 10.0.0.2")) is None
     assert senders.refusal(sent("10.0.0.1", GATEWAY)) is None
-    for refused in (
+    for stranger in (
         sent(client, "6.6.6.6"),
         sent(client, f"{GATEWAY}, 6.6.6.6"),
         sent(client, GATEWAY, "unix"),
@@ -592,7 +592,7 @@ def test_n04_a_peer_without_an_address_is_a_proxy_where_unix_is_trusted(client: 
         sent("6.6.6.6", GATEWAY),
         sent("unix", GATEWAY),
     ):
-        assert senders.refusal(refused)
+        assert senders.refusal(stranger)
     assert "X-Forwarded-For is missing" in str(senders.refusal(sent(client)))
     assert '"unix"' in str(Senders(SOURCES, PROXIES).refusal(sent(client, GATEWAY)))
     with pytest.raises(ConfigurationError, match="webhook_sources"):

@@ -1,4 +1,4 @@
-"""Where the endpoints are under a prefix: what the middlewares share."""
+"""What an adapter is mounted with: a verifier of its kind, and a prefix for the endpoints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,20 @@ from collections.abc import Mapping
 
 from .. import ENDPOINTS, ConfigurationError
 
-__all__ = ["routes"]
+__all__ = ["check_verifier", "routes"]
+
+
+def check_verifier(where: str, given: object, *kinds: type) -> None:
+    """Refuse, when it is mounted, what would fail at the first payment.
+
+    Raises:
+        ConfigurationError: It is no verifier, or not of a kind that this place can use.
+    """
+    if not isinstance(given, kinds):
+        wanted = " or ".join(kind.__name__ for kind in kinds)
+        raise ConfigurationError(
+            f"{where}: the verifier must be {wanted}, not {type(given).__name__}"
+        )
 
 
 def routes(prefix: str) -> Mapping[str, str]:

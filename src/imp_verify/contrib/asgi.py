@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from .. import AsyncVerifier
 from ._asgi import Receive, Scope, Send, answer
-from ._paths import routes
+from ._paths import check_verifier, routes
 
 __all__ = ["PaymentsMiddleware"]
 
@@ -23,11 +23,15 @@ class PaymentsMiddleware:
         verifier: An `AsyncVerifier`.
         prefix: Where the endpoints are, "/payments" for one; counted from where the server mounts
             this application (`root_path`, whether `path` still begins with it or not).
+
+    Raises:
+        ConfigurationError: It is no `AsyncVerifier`, or the prefix is no path.
     """
 
     def __init__(
         self, app: Application, verifier: AsyncVerifier, *, prefix: str = "/payments"
     ) -> None:
+        check_verifier("imp_verify.contrib.asgi", verifier, AsyncVerifier)
         self._app = app
         self._verifier = verifier
         self._routes = routes(prefix)

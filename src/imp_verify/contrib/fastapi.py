@@ -20,6 +20,7 @@ except ImportError as error:
 from .. import ENDPOINTS, MAX_BODY, AsyncVerifier
 from ._asgi import answer, form_again
 from ._openapi import operations
+from ._paths import check_verifier
 
 __all__ = ["payments"]
 
@@ -31,7 +32,11 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> APIRouter:
         verifier: An `AsyncVerifier`.
         name: Their tag, and the beginning of their route names and operation ids; a second
             verifier in one app needs another.
+
+    Raises:
+        ConfigurationError: It is no `AsyncVerifier`.
     """
+    check_verifier("imp_verify.contrib.fastapi", verifier, AsyncVerifier)
     router = APIRouter(tags=[name])
     for endpoint in ENDPOINTS:
         route = partial(

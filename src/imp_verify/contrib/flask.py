@@ -16,6 +16,7 @@ except ImportError as error:
 from .. import MAX_BODY, Request, Verifier
 from ._blueprint import add_rules, find
 from ._forms import form_body
+from ._paths import check_verifier
 from ._wsgi import BROKEN, read_body
 from .browser import Markup, button
 
@@ -29,7 +30,11 @@ def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
     Args:
         verifier: A plain `Verifier`.
         name: The blueprint's name; a second verifier in one app needs another.
+
+    Raises:
+        ConfigurationError: It is no `Verifier`.
     """
+    check_verifier("imp_verify.contrib.flask", verifier, Verifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
     blueprint.url_value_preprocessor(_exempt)

@@ -17,6 +17,7 @@ except ImportError as error:
 from .. import MAX_BODY, AsyncVerifier
 from ._asgi import Message, Scope, answer, form_again
 from ._blueprint import add_rules, find
+from ._paths import check_verifier
 from .browser import Markup, async_button
 
 __all__ = ["imp_verify_button", "payments"]
@@ -29,7 +30,11 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> Blueprint:
     Args:
         verifier: An `AsyncVerifier`.
         name: The blueprint's name; a second verifier in one app needs another.
+
+    Raises:
+        ConfigurationError: It is no `AsyncVerifier`.
     """
+    check_verifier("imp_verify.contrib.quart", verifier, AsyncVerifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
     return blueprint

@@ -16,13 +16,19 @@ except ImportError as error:
 
 from .. import ENDPOINTS, AsyncVerifier
 from ._asgi import answer
+from ._paths import check_verifier
 from .browser import Markup, Place, button
 
 __all__ = ["payments", "template_button"]
 
 
 def payments(verifier: AsyncVerifier) -> Router:
-    """Make the payment endpoints, to be mounted under the shop's prefix."""
+    """Make the payment endpoints, to be mounted under the shop's prefix.
+
+    Raises:
+        ConfigurationError: It is no `AsyncVerifier`.
+    """
+    check_verifier("imp_verify.contrib.starlette", verifier, AsyncVerifier)
     paths = [(name, f"/{name}{slash}") for name in ENDPOINTS for slash in ("", "/")]
     routes = [Route(path, _Endpoint(verifier, name)) for name, path in paths]
     return Router(routes, redirect_slashes=False)
@@ -39,8 +45,13 @@ def template_button(verifier: AsyncVerifier, *, prefix: str = "/payments") -> Ca
     Args:
         prefix: Where the endpoints are mounted, seen from the outermost application: for one that
             is itself mounted at /shop, "/shop/payments". The server's root_path is put before it.
+
+    Raises:
+        ConfigurationError: It is no `AsyncVerifier`.
     """
     from jinja2 import pass_context
+
+    check_verifier("imp_verify.contrib.starlette", verifier, AsyncVerifier)
 
     @pass_context
     def imp_verify_button(

@@ -15,7 +15,7 @@ except ImportError as error:
     ) from error
 
 from .. import Request, Verifier
-from ._paths import routes
+from ._paths import check_verifier, routes
 from ._wsgi import BROKEN, read_body
 
 if TYPE_CHECKING:
@@ -32,11 +32,15 @@ class PaymentsMiddleware:
         verifier: A plain `Verifier`.
         prefix: Where the endpoints are, "/payments" for one; counted from where the server mounts
             this application (SCRIPT_NAME).
+
+    Raises:
+        ConfigurationError: It is no `Verifier`, or the prefix is no path.
     """
 
     def __init__(
         self, app: WSGIApplication, verifier: Verifier, *, prefix: str = "/payments"
     ) -> None:
+        check_verifier("imp_verify.contrib.wsgi", verifier, Verifier)
         self._app = app
         self._verifier = verifier
         # PEP 3333: PATH_INFO is bytes, each as a character.

@@ -113,8 +113,8 @@ def button(
         options: Texts, and parameters of the window; what is None is left out.
 
     Raises:
-        ConfigurationError: The verifier has no `checkout` or no `public_url`, or an AsyncVerifier
-            is given a number; see `find_order`.
+        ConfigurationError: It is no verifier, or has no `checkout` or no `public_url`, or an
+            AsyncVerifier is given a number; see `find_order`.
         InvalidRequest: No such order, or something that the window would refuse.
         StoreError: An amount that is no exact number above zero; an order that names none of
             several accounts.

@@ -10,6 +10,7 @@ from typing import Any, TypedDict
 from ... import AsyncVerifier, ConfigurationError, ExpectedPayment, InvalidRequest, Verifier
 from ...messages import check_merchant_uid
 from ...stores import read_expected
+from .._paths import check_verifier
 
 __all__ = ["Named", "PaymentOptions", "find_order", "look_up", "read_order"]
 
@@ -92,9 +93,10 @@ def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment
     """Give what the order asks for, from the store where the page does not say.
 
     Raises:
-        ConfigurationError: The store can only be awaited.
+        ConfigurationError: The store can only be awaited, or it is no verifier.
         InvalidRequest: There is no such order.
     """
+    check_verifier("the pay button", verifier, Verifier, AsyncVerifier)
     if named.expected is not None:
         return named.expected
     if isinstance(verifier, AsyncVerifier):
@@ -112,9 +114,11 @@ async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
         order: An order number, or whatever else `button` takes.
 
     Raises:
+        ConfigurationError: It is no AsyncVerifier.
         InvalidRequest: There is no such order.
         StoreError: The shop's answer is no price. What the store raises comes as it is.
     """
+    check_verifier("find_order and async_button", verifier, AsyncVerifier)
     named = read_order(order)
     if named.expected is not None:
         return named.expected

@@ -10,6 +10,7 @@ from django.utils.module_loading import import_string
 from ... import AsyncVerifier, Checkout, ConfigurationError, Credentials, Landing, Verifier
 from ..._configuration import VerifierArguments
 from ...stores import in_thread, store_is_async
+from .._paths import check_verifier
 from .threads import hop
 
 __all__ = ["make_verifier"]
@@ -41,9 +42,8 @@ def make_verifier(given: object) -> Verifier | AsyncVerifier:
         return _named("", _build, values)
     if len(given) > 1:
         raise ConfigurationError("IMP_VERIFY: a VERIFIER is whole, nothing may stand beside it")
-    verifier = _read("VERIFIER", given["VERIFIER"])
-    if not isinstance(verifier, Verifier | AsyncVerifier):
-        raise ConfigurationError('IMP_VERIFY["VERIFIER"] must be a Verifier or an AsyncVerifier')
+    verifier: Verifier | AsyncVerifier = _read("VERIFIER", given["VERIFIER"])
+    check_verifier('IMP_VERIFY["VERIFIER"]', verifier, Verifier, AsyncVerifier)
     return verifier
 
 
