@@ -12,10 +12,10 @@ import pytest
 
 from imp_verify import Request, Verifier
 from imp_verify.stores.memory import MemoryStore
-from tests.contrib.conftest import Client
+from tests.contrib.conftest import SERVED, Client
 from tests.support.gateway import I1, ORDER, PRICE, VBANK, ScriptedGateway
 from tests.support.remote import Remote
-from tests.support.shop import LANDING, AsgiDriver, Shop, credentials
+from tests.support.shop import ASYNC, LANDING, AsgiDriver, Shop, credentials
 
 NOT_COMPARED = {"content-length", "date", "server", "transfer-encoding"}
 
@@ -203,6 +203,19 @@ def test_the_sender_is_who_the_proxies_say_in_every_header_line(
     for sender, status in (("198.51.100.7", 200), ("192.0.2.1", 403)):
         forged = (("X-Forwarded-For", f"198.51.100.1, {sender}"),)
         assert client.ask("POST", "/webhook", claim(), headers=forged).status == status
+
+
+@pytest.mark.parametrize("place", [*SERVED, *ASYNC], indirect=True, scope="session")
+def test_a_header_name_with_an_underscore_is_not_read(
+    client: Client, gateway: ScriptedGateway
+) -> None:
+    gateway.has()
+    for spelled in ("X_Forwarded_For", "X-Forwarded_For", "X_FORWARDED-FOR"):
+        forged = [(spelled, "192.0.2.1")]
+        assert client.ask("POST", "/webhook", claim(), headers=forged).status == 200
+        forged = [("X-Forwarded-For", "192.0.2.1"), (spelled, "198.51.100.1")]
+        for headers in (forged, forged[::-1]):
+            assert client.ask("POST", "/webhook", claim(), headers=headers).status == 403
 
 
 def test_an_unknown_path_under_the_prefix_is_not_ours(client: Client) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from .. import MAX_BODY, AsyncVerifier, Request
 from ._forms import form_body
 
-__all__ = ["Message", "Receive", "Scope", "Send", "answer", "form_again"]
+__all__ = ["Message", "Receive", "Scope", "Send", "answer", "form_again", "header_pairs"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -37,9 +37,7 @@ async def answer(
         Request(
             method=scope["method"],
             query=scope["query_string"].decode("latin-1"),
-            headers=[
-                (key.decode("latin-1"), value.decode("latin-1")) for key, value in scope["headers"]
-            ],
+            headers=header_pairs(scope),
             body=body,
             client=client[0] if client else None,
             began=began,
@@ -51,6 +49,12 @@ async def answer(
         headers.append((b"content-length", b"%d" % length))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+def header_pairs(scope: Scope) -> list[tuple[str, str]]:
+    """Give the headers under the names that came: one with an underscore is not taken for another
+    with a hyphen."""
+    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
 async def _read(receive: Receive) -> bytes | None:

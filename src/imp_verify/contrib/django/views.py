@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 
 from ... import MAX_BODY, Request, Response
+from .._asgi import header_pairs
 from .._forms import form_body
 from .._wsgi import BROKEN, read_body
 from .conf import get_verifier
@@ -46,13 +47,15 @@ async def serve_async(request: HttpRequest, endpoint: str) -> HttpResponse:
 
 def _request(request: HttpRequest) -> Request:
     began = time.monotonic()
-    body, headers = _body(request), list(request.headers.items())
+    scope = getattr(request, "scope", None)  # under ASGI
+    body = _body(request)
+    headers = list(request.headers.items()) if scope is None else header_pairs(scope)
     if body is None:  # another middleware has had it parsed: it is form text by now, if anything
         fields = [(name, value) for name, values in request.POST.lists() for value in values]
         body = form_body(fields)
         headers = [pair for pair in headers if pair[0].lower() != "content-type"]
     query = request.META.get("QUERY_STRING", "")
-    if hasattr(request, "scope"):  # under ASGI Django has decoded its bytes as UTF-8
+    if scope is not None:  # Django has decoded its bytes as UTF-8
         query = query.encode().decode("latin-1")
     return Request(
         method=request.method or "",
