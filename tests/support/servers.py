@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
 import re
-import select
 import signal
 import socket
 import subprocess
@@ -12,10 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
+
+import pytest
 
 from .gateway import ScriptedGateway
 from .markers import found_in
@@ -45,10 +49,15 @@ class Server:
     port: int
     pid: int = 0
     said: list[bytes] = field(default_factory=list)
-    """The lines of its standard error up to now."""
+    """The lines of its output and standard error up to now."""
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT)
+
+    def listens(self) -> bool:
+        with suppress(ConnectionRefusedError), closing(self.connect()):
+            return True
+        return False
 
     def raw(self, *pieces: bytes, half_close: bool = False) -> Wire:
         """Send these pieces and read one answer; b"" where the server hangs up without one."""
@@ -111,6 +120,42 @@ COMMANDS = {
         *("--factory", "tests.support.served:starlette_app"),
     ],
 }
+SCRIPTS = Path(sys.executable).parent
+WSGI_SERVERS = {
+    "gunicorn": "gunicorn --bind 127.0.0.1:{port} {app}",
+    "gthread": "gunicorn -k gthread --bind 127.0.0.1:{port} {app}",
+    "gevent": "gunicorn -k gevent --bind 127.0.0.1:{port} {app}",
+    "waitress": "waitress-serve --listen=127.0.0.1:{port} {app}",
+    # SIGTERM would start it anew.
+    "uwsgi": "uwsgi --die-on-term --http-socket 127.0.0.1:{port} --module {app}",
+    "granian-wsgi": "granian --interface wsgi --port {port} {app}",
+}
+ASGI_SERVERS = {
+    "uvicorn": "uvicorn --port {port} {app}",
+    "hypercorn": "hypercorn --bind 127.0.0.1:{port} {app}",
+    "daphne": "daphne --port {port} {app}",
+    "granian-asgi": "granian --interface asgi --port {port} {app}",
+    "gunicorn-asgi": "gunicorn -k asgi --bind 127.0.0.1:{port} {app}",
+}
+"""Servers by their own commands, as their documents begin: nothing is said but the address."""
+
+
+def cells(servers: Mapping[str, str], *names: str) -> list[Any]:
+    """Give each name with each server, to run where the server is installed."""
+    return [
+        pytest.param(server, name, id=f"{server}-{name}", marks=_installed(server, command))
+        for server, command in servers.items()
+        for name in names
+    ]
+
+
+def _installed(server: str, command: str) -> pytest.MarkDecorator:
+    script = command.split()[0]
+    there = (SCRIPTS / script).exists() and (server != "gevent" or find_spec("gevent") is not None)
+    needed = server if server == "gevent" else script
+    return pytest.mark.skipif(not there, reason=f"{needed} is not installed (group `test`)")
+
+
 _LISTENING = re.compile(rb"(?:at:|on) http://127\.0\.0\.1:(\d+)")
 
 
@@ -127,20 +172,49 @@ def started(
     name: str, command: Sequence[str], variables: Mapping[str, str], folder: Path
 ) -> Iterator[Server]:
     """Run `python -m command` until the end of the block; it chooses its port and says which."""
+    with _running([sys.executable, "-m", *command], variables, folder) as (process, said, lines):
+        yield Server(name, _port(said, lines), process.pid, said)
+
+
+@contextmanager
+def by_its_own_command(
+    name: str, app: str, variables: Mapping[str, str], folder: Path
+) -> Iterator[Server]:
+    """Run the command of one of `WSGI_SERVERS` or `ASGI_SERVERS` until the end of the block."""
+    port = _free_port()
+    script, *rest = {**WSGI_SERVERS, **ASGI_SERVERS}[name].format(port=port, app=app).split()
+    command = [str(SCRIPTS / script), *rest]
+    with _running(command, variables, folder) as (process, said, _):
+        server = Server(name, port, process.pid, said)
+        end, pause = time.monotonic() + WAIT, threading.Event()
+        while not server.listens():
+            assert process.poll() is None, b"".join(said).decode()
+            assert time.monotonic() < end, b"".join(said).decode()
+            pause.wait(0.02)
+        yield server
+
+
+Lines = SimpleQueue[bytes]
+
+
+@contextmanager
+def _running(
+    command: Sequence[str], variables: Mapping[str, str], folder: Path
+) -> Iterator[tuple[subprocess.Popen[bytes], list[bytes], Lines]]:
+    """Give the process, the lines that it has said up to now, and each line as it comes."""
     process = subprocess.Popen(
-        [sys.executable, "-m", *command],
+        command,
         env=dict(variables),
         cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        bufsize=0,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     said: list[bytes] = []
-    listening = threading.Thread(target=_drain, args=(process, said))
+    lines: Lines = SimpleQueue()
+    listening = threading.Thread(target=_drain, args=(process, said, lines))
+    listening.start()
     try:
-        port = _port(process, said)
-        listening.start()
-        yield Server(name, port, process.pid, said)
+        yield process, said, lines
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -148,28 +222,35 @@ def started(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if listening.ident is not None:
-            listening.join()
-        assert process.stderr is not None
-        process.stderr.close()
+        listening.join()
+        assert process.stdout is not None
+        process.stdout.close()
         assert found_in(b"".join(said).decode()) == []
 
 
-def _port(process: subprocess.Popen[bytes], said: list[bytes]) -> int:
-    """Read what the server says until it names its port."""
-    assert process.stderr is not None
-    end = time.monotonic() + WAIT
-    while time.monotonic() < end:
-        ready, _, _ = select.select([process.stderr], [], [], 0.5)
-        line = process.stderr.readline() if ready else b""
+def _drain(process: subprocess.Popen[bytes], said: list[bytes], lines: Lines) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
         said.append(line)
-        if found := _LISTENING.search(line):
-            return int(found[1])
-        if ready and not line:
-            break
+        lines.put(line)
+    lines.put(b"")
+
+
+def _port(said: list[bytes], lines: Lines) -> int:
+    """Read what the server says until it names its port."""
+    end = time.monotonic() + WAIT
+    with suppress(Empty):
+        while line := lines.get(timeout=max(0.0, end - time.monotonic())):
+            if found := _LISTENING.search(line):
+                return int(found[1])
     raise AssertionError(f"no server: {b''.join(said).decode()}")
 
 
-def _drain(process: Any, said: list[bytes]) -> None:
-    for line in process.stderr:
-        said.append(line)
+def _free_port() -> int:
+    """Choose a port for a server that cannot say which one it was given: below those that the
+    system gives to others meanwhile."""
+    for port in random.sample(range(20000, 32000), 100):
+        with closing(socket.socket()) as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
