@@ -57,7 +57,10 @@ class Verifier(Base):
         confirm_lookup: Whether confirm looks the payment up before it asks the shop; True where
             left out.
         webhook_sources: The only networks that may send webhooks; everybody where left out.
-        trusted_proxies: The networks whose X-Forwarded-For is believed about who sent a webhook.
+        trusted_proxies: The networks whose X-Forwarded-For is believed about who sent a webhook;
+            "unix" is a peer without an address (a Unix socket). Under WSGI X_Forwarded_For cannot
+            be told from it: the server (gunicorn, waitress) or the proxy (nginx) must drop names
+            with an underscore; uWSGI, Granian's WSGI and wsgiref hand them on.
 
     Raises:
         ConfigurationError: A setting or the store is missing or unusable; the text names which.

@@ -15,10 +15,12 @@ from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Form, Request
 from openapi_spec_validator import validate
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.testclient import TestClient
 
 from imp_verify import AsyncVerifier, InvalidRequest
 from imp_verify._answers import _TABLE, FORBIDDEN
 from imp_verify.contrib.fastapi import payments
+from imp_verify.contrib.starlette import payments as mountable
 from imp_verify.messages import check_imp_uid
 from imp_verify.stores.memory import MemoryStore
 from tests.support.apps import Apps
@@ -41,6 +43,33 @@ def included(verifier: AsyncVerifier, **arguments: Any) -> FastAPI:
 @pytest.fixture
 def page(apps: Apps) -> dict[str, Any]:
     return included(apps.verifier).openapi()
+
+
+def test_n10_dependencies_of_the_whole_app_reach_the_router_but_not_what_is_mounted(
+    apps: Apps,
+) -> None:
+    def user() -> None:
+        raise HTTPException(401)
+
+    app = FastAPI(dependencies=[Depends(user)])
+    app.include_router(payments(apps.verifier), prefix="/pay")
+    app.mount("/payments", mountable(apps.verifier))
+    for endpoint in ("webhook", "complete"):
+        assert apps.ask(app, "POST", f"/pay/{endpoint}", CLAIM).status == 401
+        assert apps.ask(app, "POST", f"/payments/{endpoint}", CLAIM).told == (200, "success")
+
+
+def test_n11_a_foreign_check_of_csrf_tokens_has_the_three_endpoints_exempt(apps: Apps) -> None:
+    pytest.importorskip("starlette_csrf", reason="starlette-csrf is not installed (group `test`)")
+    from starlette_csrf import CSRFMiddleware
+
+    exempt = [re.compile("^/pay/(complete|webhook|confirm)/?$")]
+    for urls, status in (None, 403), (exempt, 200):
+        app = included(apps.verifier)
+        app.add_middleware(CSRFMiddleware, secret="not a secret", exempt_urls=urls)
+        with TestClient(app) as client:
+            for endpoint in ("webhook", "complete", "confirm", "webhook/"):
+                assert client.post(f"/pay/{endpoint}", json=CLAIM).status_code == status
 
 
 def words(page: dict[str, Any], path: str, method: str = "post") -> set[tuple[int, str]]:

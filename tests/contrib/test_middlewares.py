@@ -5,17 +5,23 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from starlette.requests import Request as StarletteRequest
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocket
 
 from imp_verify import AsyncVerifier, ConfigurationError, Credentials, Verifier
-from imp_verify.contrib import _asgi, asgi, wsgi
+from imp_verify.contrib import _asgi, asgi, starlette, wsgi
 from imp_verify.stores.memory import MemoryStore
 from tests.support.apps import Apps
-from tests.support.gateway import I1, ORDER, ScriptedGateway
-from tests.support.shop import TIMEOUT, WsgiDriver
+from tests.support.gateway import I1, ORDER, PRICE, ScriptedGateway
+from tests.support.shop import ASYNC, TIMEOUT, WsgiDriver
 
 KEYS = Credentials("key", "secret")
 
@@ -47,7 +53,7 @@ def test_F06_a_wsgi_request_outside_goes_on_untouched_and_unread(path: str) -> N
     assert seen[1:] == [start, 0]
 
 
-@pytest.mark.parametrize("kind", ["http", "websocket", "lifespan"])
+@pytest.mark.parametrize("kind", ["http", "websocket", "lifespan", "webtransport"])
 def test_F06_whatever_asgi_scope_is_not_ours_goes_on_untouched(kind: str) -> None:
     scope: dict[str, Any] = {"type": kind, "path": "/payments/other", "root_path": ""}
     seen: list[object] = []
@@ -65,15 +71,63 @@ def test_F06_whatever_asgi_scope_is_not_ours_goes_on_untouched(kind: str) -> Non
     assert [id(one) for one in seen] == [id(one) for one in (scope, receive, send)]
 
 
-def test_a_web_socket_at_an_endpoints_path_is_not_ours() -> None:
+@pytest.mark.parametrize("kind", ["websocket", "lifespan", "webtransport", "http2"])
+def test_f07_what_is_no_http_request_is_not_ours_even_at_an_endpoints_path(kind: str) -> None:
     seen: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.append(scope["type"])
 
-    scope = {"type": "websocket", "path": "/payments/complete"}
+    scope = {"type": kind, "path": "/payments/complete"}
     asyncio.run(asgi.PaymentsMiddleware(app, asynchronous())(scope, None, None))  # type: ignore[arg-type]
-    assert seen == ["websocket"]
+    assert seen == [kind]
+
+
+def fastapi(verifier: AsyncVerifier) -> Any:
+    """A FastAPI application with a state of its life span, and web sockets."""
+    from fastapi import FastAPI
+    from fastapi.responses import PlainTextResponse
+
+    @asynccontextmanager
+    async def life(app: FastAPI) -> AsyncIterator[dict[str, str]]:
+        yield {"own": "the shop's own"}
+
+    app = FastAPI(lifespan=life)
+
+    @app.get("/other", response_class=PlainTextResponse)
+    async def other(request: StarletteRequest) -> str:
+        return str(request.state.own)
+
+    @app.websocket("/pay/webhook")
+    async def talk(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(socket.state.own)
+        await socket.close()
+
+    return asgi.PaymentsMiddleware(app, verifier, prefix="/pay")
+
+
+def test_n01_f07_the_outermost_middleware_works_in_starlettes_own_client(apps: Apps) -> None:
+    claim = {"imp_uid": I1, "merchant_uid": ORDER, "amount": PRICE}
+    with TestClient(fastapi(apps.verifier)) as client:
+        assert client.get("/other").text == "the shop's own"
+        for endpoint, word in (
+            ("complete", "success"),
+            ("webhook", "success"),
+            ("confirm", "approved"),
+        ):
+            answer = client.post(f"/pay/{endpoint}", json=claim)
+            assert (answer.status_code, answer.json()["status"]) == (200, word)
+        with client.websocket_connect("/pay/webhook") as socket:
+            assert socket.receive_text() == "the shop's own"
+
+
+def test_n01_what_servers_look_at_is_a_coroutine_function(apps: Apps) -> None:
+    for make in (ASYNC["asgi"], starlette.payments, fastapi):
+        app = make(apps.verifier)
+        routes = getattr(app, "routes", [])
+        for each in (app, *(route.app for route in routes)):
+            assert inspect.iscoroutinefunction(each.__call__)
 
 
 @pytest.mark.parametrize("prefix", ["payments", "//payments", "", "/pay?x", "/pay#x", "https://x"])

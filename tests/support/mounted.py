@@ -29,7 +29,7 @@ ROOT = "/shop"
 """Where the application is mounted once more."""
 ORDER_BEFORE = "ORD-BEFORE-THE-FORK"
 SOURCES = ("127.0.0.0/8", "198.51.100.0/24")
-PROXIES = ("127.0.0.0/8",)
+PROXIES = tuple(os.environ.get("SHOP_PROXIES", "127.0.0.0/8").split())
 ARGUMENTS: VerifierArguments = {
     "landing": LANDING,
     "timeout": 20.0,

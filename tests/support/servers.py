@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -50,12 +50,21 @@ class Server:
     pid: int = 0
     said: list[bytes] = field(default_factory=list)
     """The lines of its output and standard error up to now."""
+    path: str = ""
+    """Its Unix socket, in place of a port."""
 
     def connect(self) -> socket.socket:
-        return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT)
+        if not self.path:
+            return socket.create_connection(("127.0.0.1", self.port), timeout=WAIT)
+        with ExitStack() as refused:
+            sock = refused.enter_context(closing(socket.socket(socket.AF_UNIX)))
+            sock.settimeout(WAIT)
+            sock.connect(self.path)
+            refused.pop_all()
+            return sock
 
     def listens(self) -> bool:
-        with suppress(ConnectionRefusedError), closing(self.connect()):
+        with suppress(ConnectionRefusedError, FileNotFoundError), closing(self.connect()):
             return True
         return False
 
@@ -186,12 +195,27 @@ def by_its_own_command(
     command = [str(SCRIPTS / script), *rest]
     with _running(command, variables, folder) as (process, said, _):
         server = Server(name, port, process.pid, said)
-        end, pause = time.monotonic() + WAIT, threading.Event()
-        while not server.listens():
-            assert process.poll() is None, b"".join(said).decode()
-            assert time.monotonic() < end, b"".join(said).decode()
-            pause.wait(0.02)
+        _await(server, process)
         yield server
+
+
+@contextmanager
+def on_unix_socket(
+    command: Sequence[str], variables: Mapping[str, str], folder: Path, path: Path
+) -> Iterator[Server]:
+    """Run `python -m command`, which is told to listen at this path, until the end of the block."""
+    with _running([sys.executable, "-m", *command], variables, folder) as (process, said, _):
+        server = Server(command[0], 0, process.pid, said, str(path))
+        _await(server, process)
+        yield server
+
+
+def _await(server: Server, process: subprocess.Popen[bytes]) -> None:
+    end, pause = time.monotonic() + WAIT, threading.Event()
+    while not server.listens():
+        assert process.poll() is None, b"".join(server.said).decode()
+        assert time.monotonic() < end, b"".join(server.said).decode()
+        pause.wait(0.02)
 
 
 Lines = SimpleQueue[bytes]

@@ -1,0 +1,68 @@
+"""Servers behind a proxy that reaches them through a Unix socket: the peer has no address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.gateway import I1, ORDER, ScriptedGateway
+from tests.support.processes import ROOT, environment
+from tests.support.remote import until
+from tests.support.servers import Server, on_unix_socket
+
+_GUNICORN = ("gunicorn", "-k", "gthread", "--worker-tmp-dir", "/tmp", "--graceful-timeout", "1")
+COMMANDS = {
+    "flask": (*_GUNICORN, "--bind", "unix:{path}", "tests.support.mounted:wsgi_app()"),
+    "django": (*_GUNICORN, "--bind", "unix:{path}", "tests.support.mounted:wsgi_app()"),
+    "starlette": ("uvicorn", "--uds", "{path}", "--factory", "tests.support.mounted:asgi_app"),
+}
+CLAIM = {"imp_uid": I1, "merchant_uid": ORDER}
+
+
+@contextmanager
+def run(framework: str, proxies: str, gateway: ScriptedGateway, folder: Path) -> Iterator[Server]:
+    variables = {
+        **environment(gateway, folder / "shop.db"),
+        "SHOP_FRAMEWORK": framework,
+        "SHOP_PROXIES": proxies,
+        "SHOP_BODY_TIME": "10",
+    }
+    path = folder / "shop.sock"
+    command = [word.format(path=path) for word in COMMANDS[framework]]
+    gateway.has()
+    with on_unix_socket(command, variables, ROOT, path) as server:
+        yield server
+
+
+def notice(server: Server, headers: Mapping[str, str]) -> tuple[int, str]:
+    answer = server.ask("POST", "/pay/webhook", CLAIM, headers)
+    return answer.status, answer.word
+
+
+@pytest.mark.parametrize("framework", COMMANDS)
+def test_n04_a_proxy_behind_a_unix_socket_is_believed_where_the_shop_says_so(
+    framework: str, gateway: ScriptedGateway, tmp_path: Path
+) -> None:
+    with run(framework, "unix 10.0.0.0/8", gateway, tmp_path) as server:
+        sent = {"X-Forwarded-For": "198.51.100.7"}
+        assert until(lambda: notice(server, sent) == (200, "success"))  # the first one imports
+        for line in ("192.0.2.1, 198.51.100.7:51432", "198.51.100.7, 10.0.0.9"):
+            assert notice(server, {"X-Forwarded-For": line}) == (200, "success")
+        gateway.asked.clear()
+        for line in ("192.0.2.1", "198.51.100.7, 192.0.2.1", "198.51.100.7, unix"):
+            assert notice(server, {"X-Forwarded-For": line}) == (403, "forbidden")
+        assert notice(server, {}) == (403, "forbidden")
+        assert gateway.asked == []
+
+
+@pytest.mark.parametrize("framework", COMMANDS)
+def test_n04_without_that_it_is_refused_and_the_log_says_what_to_set(
+    framework: str, gateway: ScriptedGateway, tmp_path: Path
+) -> None:
+    with run(framework, "127.0.0.0/8", gateway, tmp_path) as server:
+        assert notice(server, {"X-Forwarded-For": "198.51.100.7"}) == (403, "forbidden")
+    assert b'add "unix" to trusted_proxies' in b"".join(server.said)
+    assert gateway.asked == []
