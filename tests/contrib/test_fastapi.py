@@ -60,13 +60,12 @@ def test_n10_dependencies_of_the_whole_app_reach_the_router_but_not_what_is_moun
 
 
 def test_n11_a_foreign_check_of_csrf_tokens_has_the_three_endpoints_exempt(apps: Apps) -> None:
-    pytest.importorskip("starlette_csrf", reason="starlette-csrf is not installed (group `test`)")
-    from starlette_csrf import CSRFMiddleware
-
+    reason = "starlette-csrf is not installed (group `test`)"
+    foreign = pytest.importorskip("starlette_csrf", reason=reason).CSRFMiddleware
     exempt = [re.compile("^/pay/(complete|webhook|confirm)/?$")]
     for urls, status in (None, 403), (exempt, 200):
         app = included(apps.verifier)
-        app.add_middleware(CSRFMiddleware, secret="not a secret", exempt_urls=urls)
+        app.add_middleware(foreign, secret="not a secret", exempt_urls=urls)
         with TestClient(app) as client:
             for endpoint in ("webhook", "complete", "confirm", "webhook/"):
                 assert client.post(f"/pay/{endpoint}", json=CLAIM).status_code == status

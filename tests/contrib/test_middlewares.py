@@ -67,7 +67,7 @@ def test_F06_whatever_asgi_scope_is_not_ours_goes_on_untouched(kind: str) -> Non
     async def send(message: Any) -> None:
         raise AssertionError("nothing is answered")
 
-    asyncio.run(asgi.PaymentsMiddleware(app, asynchronous())(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run(asgi.PaymentsMiddleware(app, asynchronous())(scope, receive, send))
     assert [id(one) for one in seen] == [id(one) for one in (scope, receive, send)]
 
 
@@ -191,7 +191,7 @@ def test_F04_a_root_path_is_taken_off_as_whole_parts_of_a_path(
     scope: dict[str, Any] = {"type": "http", "path": path, "root_path": root, "method": "OPTIONS"}
     scope |= {"query_string": b"", "headers": [], "client": None}
     middleware = asgi.PaymentsMiddleware(app, asynchronous(), prefix=prefix)
-    asyncio.run(middleware(scope, receive, send))  # type: ignore[arg-type]
+    asyncio.run(middleware(scope, receive, send))
     assert seen == ([204, None] if ours else [path])
 
 

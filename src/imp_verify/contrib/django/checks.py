@@ -47,10 +47,9 @@ def _check_proxy() -> Iterator[CheckMessage]:
         yield Warning(
             f"{proxies[0]} says that a proxy stands in front. IMP_VERIFY has WEBHOOK_SOURCES but "
             "no TRUSTED_PROXIES: the proxy is taken for the sender of every webhook.",
-            hint='Name the networks of the proxy in IMP_VERIFY["TRUSTED_PROXIES"], or "unix" where it '
-            "comes through a Unix socket. Under WSGI the server (gunicorn, waitress) or the proxy "
-            "(nginx) must drop X_Forwarded_For, which Django cannot tell from X-Forwarded-For: uWSGI "
-            "hands it on.",
+            hint='Name the networks of the proxy in IMP_VERIFY["TRUSTED_PROXIES"], "unix" for one '
+            "behind a Unix socket. Under WSGI the server (gunicorn, waitress) or the proxy "
+            "(nginx) must drop X_Forwarded_For: Django cannot tell it from X-Forwarded-For.",
             id="imp_verify.W004",
         )
 
