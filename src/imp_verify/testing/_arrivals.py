@@ -114,6 +114,21 @@ class Arrivals:
             check_not_paid(trial.deliver(SECOND), after, Verdict.DUPLICATE, cause=cause)
         check_shipped(shop, [FIRST], after, ORDER)
 
+    def test_a_duplicate_stays_one_though_the_payment_that_paid_is_refunded(
+        self, shop: TrialShop
+    ) -> None:
+        after = "a duplicate, delivered again after the payment that paid was refunded"
+        shop.put(ExpectedPayment(ORDER, PRICE))
+        with Trial(shop) as trial:
+            for imp_uid in (FIRST, SECOND):
+                trial.pays(imp_uid)
+                _ = trial.deliver(imp_uid)
+            trial.refunds(FIRST, PRICE)
+            _ = trial.deliver(FIRST)
+            cause = "settle looks who pays the order now, before it looks at what it kept"
+            check_not_paid(trial.deliver(SECOND), after, Verdict.DUPLICATE, cause=cause)
+        check_shipped(shop, [FIRST], after, ORDER)
+
 
 def _check_held(reason: object) -> None:
     __tracebackhide__ = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
@@ -11,7 +12,22 @@ from ..models import Outcome, Settled, Verdict
 if TYPE_CHECKING:
     from ._shop import TrialShop
 
-__all__ = ["check", "check_not_paid", "check_paid", "check_shipped", "check_told", "said"]
+__all__ = [
+    "NO_REOPEN",
+    "check",
+    "check_not_paid",
+    "check_paid",
+    "check_shipped",
+    "check_told",
+    "left_out",
+    "said",
+]
+
+
+NO_REOPEN = (
+    "the shop has no `reopen`. That is right only where the store lives in one process, and its "
+    "records end with it"
+)
 
 
 def check(good: bool, happened: str, expected: str, cause: str = "") -> None:
@@ -23,6 +39,18 @@ def check(good: bool, happened: str, expected: str, cause: str = "") -> None:
     if cause:
         lines.append(f"  usual cause: {cause}")
     raise AssertionError("\n".join(lines))
+
+
+def left_out(what: str, why: str) -> None:
+    """Say in pytest's summary what was not tried. It is a warning and never an error, also where
+    warnings are; who knows it may ignore it."""
+    text = f"OrderStoreContract left out {what}: {why}"
+    try:
+        warnings.warn(text, stacklevel=2)
+    except UserWarning:
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.warn(text, stacklevel=2)
 
 
 def said(outcome: Outcome) -> str:

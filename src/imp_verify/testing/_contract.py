@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ._arrivals import Arrivals
 from ._failures import Failures
+from ._meanwhile import Meanwhile
 from ._once import OnceOnly
 from ._orders import ChangingOrders
 from ._values import Values
@@ -11,7 +12,7 @@ from ._values import Values
 __all__ = ["OrderStoreContract"]
 
 
-class OrderStoreContract(OnceOnly, ChangingOrders, Arrivals, Failures, Values):
+class OrderStoreContract(OnceOnly, Meanwhile, ChangingOrders, Arrivals, Failures, Values):
     """What every store must do, as pytest tests. Subclass it as `Test...` and give one fixture,
     `shop`: a fresh, empty `TrialShop` around your store for each test.
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 
 from ..models import ExpectedPayment, Outcome, Settled
-from ._checks import check, check_paid, check_shipped, said
+from ._checks import NO_REOPEN, check, check_paid, check_shipped, left_out, said
 from ._crashes import IN_THE_WORK, RETURNED, crash, lines_of
 from ._shop import CRASHED, TrialFailure, TrialShop
 from ._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
@@ -99,7 +99,8 @@ class Failures:
         self, shop: TrialShop
     ) -> None:
         if shop.reopen is None:
-            return  # it lives in one process, and nothing of it survives
+            left_out("processes that die in their work", NO_REOPEN)
+            return
         with Trial(shop) as trial:
             after = "a process died when its work was half done"
             _ = _die(shop, trial, 0, IN_THE_WORK, after)
@@ -108,6 +109,7 @@ class Failures:
         """Looks, by halving, for the line after which the goods have gone off: what a store does
         in two steps that should be one, it does right before or right after that one."""
         if shop.reopen is None:
+            left_out("processes that die between two lines of settle", NO_REOPEN)
             return
         with Trial(shop) as trial:
             lines = _die(shop, trial, 0, RETURNED, "a process died when settle had returned")[1]

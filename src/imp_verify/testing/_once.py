@@ -10,13 +10,23 @@ from typing import Any
 
 from ..errors import StoreError
 from ..models import ExpectedPayment, Outcome, Settled, Verdict
-from ._checks import check, check_not_paid, check_paid, check_shipped, check_told, said
+from ._checks import (
+    NO_REOPEN,
+    check,
+    check_not_paid,
+    check_paid,
+    check_shipped,
+    check_told,
+    left_out,
+    said,
+)
 from ._elsewhere import Ended, Meeting, run_elsewhere
 from ._shop import TrialShop
 from ._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial
 
 __all__ = ["OnceOnly"]
 
+_NOT_KEPT = "settle says DUPLICATE or LATE and keeps nothing, or keeps it under another imp_uid"
 _PROCESSES = 3
 _RACES = 12
 
@@ -56,7 +66,8 @@ class OnceOnly:
 
     def test_deliveries_from_many_processes_at_once_pay_once(self, shop: TrialShop) -> None:
         if shop.reopen is None:
-            return  # it lives in one process
+            left_out("deliveries from many processes at once", NO_REOPEN)
+            return
         races = [_Race(number) for number in range(_RACES)]
         with Trial(shop) as trial:
             for race in races:
@@ -98,18 +109,31 @@ class OnceOnly:
         with Trial(shop) as trial:
             trial.pays(FIRST)
             _ = trial.deliver(FIRST)
-            trial.pays(FIRST, OTHER)  # the gateway gave the imp_uid to another order
-            outcome: Outcome | None = None
-            with suppress(StoreError):
-                outcome = trial.deliver(FIRST)
-        check(
-            outcome is None,
-            f"{FIRST} paid {ORDER}, and then came for {OTHER}: {outcome and said(outcome)}",
-            "settle raises StoreError: a payment is kept for one order for ever",
-            "settle looks the payment up by its order, not by its imp_uid alone",
-        )
+            cause = "settle looks the payment up by its order, not by its imp_uid alone"
+            _check_bound(trial, FIRST, f"{FIRST} paid {ORDER}", cause)
         check_shipped(shop, [FIRST], "one payment named for two orders, the first", ORDER)
         check_shipped(shop, [], "one payment named for two orders, the second", OTHER)
+
+    def test_a_payment_that_pays_nothing_is_kept_for_its_order(self, shop: TrialShop) -> None:
+        """Somebody has to give that money back, and it must pay no other order either."""
+        closed, late = "ORD-closed", "imp_late"
+        for order in (ORDER, OTHER, closed):
+            shop.put(ExpectedPayment(order, PRICE, open=order != closed))
+        with Trial(shop) as trial:
+            for imp_uid, order in ((FIRST, ORDER), (SECOND, ORDER), (late, closed)):
+                trial.pays(imp_uid, order)
+                _ = trial.deliver(imp_uid)
+            kept = set(trial.ask("receipts", [FIRST, SECOND, late]))
+            check(
+                kept in (set(), {FIRST, SECOND, late}),
+                f"{FIRST} paid, {SECOND} was a duplicate and {late} late, and receipts gave "
+                f"{', '.join(sorted(kept))}",
+                "a store that gives receipts gives them of these payments too",
+                _NOT_KEPT,
+            )
+            _check_bound(trial, SECOND, f"{SECOND} was a duplicate for {ORDER}", _NOT_KEPT)
+            _check_bound(trial, late, f"{late} was late for {closed}", _NOT_KEPT)
+        check_shipped(shop, [], "payments that were kept for other orders", OTHER)
 
     def test_two_orders_of_the_same_amount_are_paid_apart(self, shop: TrialShop) -> None:
         after = "two orders of the same amount, paid at once"
@@ -152,6 +176,21 @@ class _Race:
     def answers(self, ended: Sequence[Ended]) -> list[tuple[str, bool, str]]:
         """Give what the processes were answered: the payment, whether it pays, and in words."""
         return [each for process in ended for each in process.answers if each[0] in self.imp_uids]
+
+
+def _check_bound(trial: Trial, imp_uid: str, before: str, cause: str) -> None:
+    """Let a payment that was delivered come again for another order."""
+    __tracebackhide__ = True
+    trial.pays(imp_uid, OTHER)  # the gateway gave the imp_uid to another order
+    outcome: Outcome | None = None
+    with suppress(StoreError):
+        outcome = trial.deliver(imp_uid)
+    check(
+        outcome is None,
+        f"{before}, and then came for {OTHER}: {outcome and said(outcome)}",
+        "settle raises StoreError: a payment is kept for one order for ever",
+        cause,
+    )
 
 
 def _prepare(trial: Trial, race: _Race) -> None:

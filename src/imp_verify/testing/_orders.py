@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from ..models import ExpectedPayment, Outcome, Settled, Verdict
-from ._checks import check, check_not_paid, check_paid, check_shipped, check_told, said
+from ..stores import read_expected
+from ._checks import (
+    check,
+    check_not_paid,
+    check_paid,
+    check_shipped,
+    check_told,
+    left_out,
+    said,
+)
 from ._shop import TrialShop
 from ._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 
 __all__ = ["ChangingOrders"]
 
 ASKED = ExpectedPayment(ORDER, PRICE)
+_CONDITIONS: dict[str, dict[str, Any]] = {
+    "account": {"account": "kr"},
+    "pay_methods": {"pay_methods": ["card"]},
+    "pg_providers": {"pg_providers": ["nice"]},
+}
 _READ_INSIDE = "the order is not read again inside the lock; outcome.expected is what it asked then"
 
 
@@ -27,8 +42,26 @@ class ChangingOrders:
             check_shipped(shop, [], after, ORDER)
             trial.pays(FIRST)
             outcome = trial.deliver(FIRST)
-        check_not_paid(outcome, "too little was paid", Verdict.FORGERY, cause=_READ_INSIDE)
-        check_shipped(shop, [], "too little was paid", ORDER)
+            check_not_paid(outcome, "too little was paid", Verdict.FORGERY, cause=_READ_INSIDE)
+            check_shipped(shop, [], "too little was paid", ORDER)
+            shop.put(ASKED)
+            after = "the order asks again what was paid, which was STALE before"
+            check_paid(trial.deliver(FIRST), after, Settled.NEW)
+        check_shipped(shop, [FIRST], after, ORDER)
+
+    def test_another_account_method_or_pg_is_stale(self, shop: TrialShop) -> None:
+        unknown: list[str] = []
+        with Trial(shop) as trial:
+            for name, value in _CONDITIONS.items():
+                plain = ExpectedPayment(f"ORD-{name}", PRICE)
+                asked = ExpectedPayment(plain.merchant_uid, PRICE, **value)
+                if _can_ask(trial, asked):
+                    _check_condition(trial, name, plain, asked)
+                else:
+                    unknown.append(name)
+        if unknown:
+            why = "the shop's orders do not ask for them: `put` left them out, or raised"
+            left_out(f"orders that are changed in their {', '.join(unknown)}", why)
 
     def test_an_order_closed_under_way_is_not_paid(self, shop: TrialShop) -> None:
         after = "the order was closed after the payment was compared with it"
@@ -71,6 +104,8 @@ class ChangingOrders:
             remembers = bool(trial.ask("receipts", [FIRST]))
             shop.put(ExpectedPayment(ORDER, PRICE, open=False))
             outcomes = {"closed": trial.deliver(FIRST)}
+            trial.pays("imp_third")
+            third = trial.deliver("imp_third")
             shop.put(ExpectedPayment(ORDER, PRICE + 1))
             changed = trial.deliver(FIRST)
             shop.delete(ORDER)
@@ -79,6 +114,9 @@ class ChangingOrders:
             second = trial.deliver(SECOND)
         if remembers:  # what the order asked then is only known from a receipt
             outcomes |= {"changed": changed, "deleted": deleted}
+        cause = "settle looks whether the order is open before it looks whether another one paid it"
+        after = "another payment of an order that was paid, and closed then"
+        check_not_paid(third, after, Verdict.DUPLICATE, cause=cause)
         for what, outcome in outcomes.items():
             check_paid(outcome, f"an order that was {what} after it was paid")
         check(not second.paid, f"a deleted order, paid again: {said(second)}", "it is not paid")
@@ -98,6 +136,24 @@ class ChangingOrders:
             outcome = trial.deliver(FIRST)
         check_paid(outcome, "late money, and the shop opened the order again", Settled.NEW)
         check_shipped(shop, [FIRST], "late money was accepted", ORDER)
+
+    def test_late_money_does_not_pay_an_order_that_is_dearer_or_paid_when_it_is_opened(
+        self, shop: TrialShop
+    ) -> None:
+        shop.put(ExpectedPayment(ORDER, PRICE, open=False))
+        with Trial(shop) as trial:
+            trial.pays(FIRST)
+            _ = trial.deliver(FIRST)
+            shop.put(ExpectedPayment(ORDER, PRICE + 1))
+            after = "late money, and the order was opened again and asks for more"
+            _check_settled(trial, ASKED, after, Settled.LATE, Settled.STALE)
+            check_shipped(shop, [], after, ORDER)
+            shop.put(ASKED)
+            trial.pays(SECOND)
+            check_paid(trial.deliver(SECOND), "an order that was opened again", Settled.NEW)
+            after = "late money, and another payment paid the order that was opened again"
+            check_not_paid(trial.deliver(FIRST), after, Verdict.DUPLICATE, Verdict.LATE)
+        check_shipped(shop, [SECOND], after, ORDER)
 
     def test_an_order_that_comes_later_than_its_payment_is_paid_then(self, shop: TrialShop) -> None:
         with Trial(shop) as trial:
@@ -130,11 +186,35 @@ class ChangingOrders:
         check(again is None, f"hold refused the payment that paid: {again!r}", wanted)
 
 
-def _check_settled(trial: Trial, asked: ExpectedPayment, after: str, *wanted: Settled) -> None:
+def _check_settled(
+    trial: Trial, asked: ExpectedPayment, after: str, *wanted: Settled, cause: str = _READ_INSIDE
+) -> None:
     __tracebackhide__ = True
     settled = trial.ask("settle", paid_outcome(FIRST, asked))
     names = " or ".join(each.name for each in wanted)
-    check(settled in wanted, f"{after}: settle said {settled!r}", names, _READ_INSIDE)
+    check(settled in wanted, f"{after}: settle said {settled!r}", names, cause)
+
+
+def _can_ask(trial: Trial, order: ExpectedPayment) -> bool:
+    """Make an order, and tell whether it asks for exactly this."""
+    try:
+        trial.shop.put(order)
+    except Exception:  # a shop that has no such orders may say so as it likes
+        return False
+    found = trial.ask("expected", order.merchant_uid)
+    return read_expected(order.merchant_uid, found) == order
+
+
+def _check_condition(
+    trial: Trial, name: str, plain: ExpectedPayment, asked: ExpectedPayment
+) -> None:
+    __tracebackhide__ = True
+    cause = f"settle compares amount and currency under the lock, and not the {name}"
+    for now, then in ((asked, plain), (plain, asked)):
+        trial.shop.put(now)
+        after = f"an order's {name} changed to {getattr(now, name)} after the payment was compared"
+        _check_settled(trial, then, after, Settled.STALE, cause=cause)
+        check_shipped(trial.shop, [], after, asked.merchant_uid)
 
 
 def _changes(shop: TrialShop, order: ExpectedPayment) -> list[tuple[str, Callable[[], None]]]:

@@ -141,9 +141,18 @@ class Trial:
                 ) from each
         return [each for each in found if isinstance(each, Outcome)]
 
-    def ask(self, name: str, *arguments: object) -> Any:
-        """Call a method of the store itself."""
-        return self._wait(getattr(self.shop.store, name)(*arguments))
+    @property
+    def is_async(self) -> bool:
+        """Whether the store is."""
+        return self._loop is not None
+
+    def ask(
+        self, name: str, *arguments: object, through: Callable[[Any], Any] | None = None
+    ) -> Any:
+        """Call a method of the store itself; let its answer, a coroutine where it is async, go
+        through a function first."""
+        answer = getattr(self.shop.store, name)(*arguments)
+        return self._wait(answer if through is None else through(answer))
 
     def _wait(self, answer: Any) -> object:
         if self._loop is None:
