@@ -1,6 +1,7 @@
 """A store by hand on SQLite, as a shop would write it: `expected`, `settle`, and nothing more. And
 a meeting point, at which a store that has a race shows it each time."""
 
+import json
 import re
 import sqlite3
 import threading
@@ -11,11 +12,12 @@ from pathlib import Path
 
 from imp_verify import ExpectedPayment, OrderStore, Outcome, Settled, StoreError
 from imp_verify.testing import TrialShop
+from tests.storage.shops import conditions
 
 TABLES = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS orders (
-    number TEXT {collation} PRIMARY KEY, total TEXT, currency TEXT, open INTEGER);
+    number TEXT {collation} PRIMARY KEY, total TEXT, currency TEXT, open INTEGER, conditions TEXT);
 CREATE TABLE IF NOT EXISTS payments (
     imp_uid TEXT {collation} PRIMARY KEY, number TEXT {collation}, state TEXT);
 CREATE TABLE IF NOT EXISTS goods (number TEXT {collation}, imp_uid TEXT);
@@ -67,9 +69,11 @@ class HandStore(OrderStore):
             return self.find(db, merchant_uid)
 
     def find(self, db: sqlite3.Connection, merchant_uid: str) -> ExpectedPayment | None:
-        query = "SELECT total, currency, open FROM orders WHERE number = ?"
+        query = "SELECT total, currency, open, conditions FROM orders WHERE number = ?"
         row = db.execute(query, (merchant_uid,)).fetchone()
-        return row and ExpectedPayment(merchant_uid, row[0], row[1], open=row[2])
+        if row is None:
+            return None
+        return ExpectedPayment(merchant_uid, row[0], row[1], open=row[2], **json.loads(row[3]))
 
     def settle(self, outcome: Outcome) -> Settled:
         with closing(self.connect()) as db:
@@ -142,7 +146,8 @@ class HandShop(TrialShop):
         self._meet()
         values = (order.merchant_uid, f"{order.amount:f}", order.currency, order.open)
         with closing(self.store.connect()) as db:
-            db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)", values)
+            row = (*values, conditions(order))
+            db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?)", row)
 
     def _meet(self) -> None:
         if self.store.races:

@@ -1,5 +1,6 @@
 """Small shops for the stores' tests: orders in the store's own database where it has one."""
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -48,16 +49,24 @@ class MemoryShop(TrialShop):
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
-    number TEXT PRIMARY KEY, total TEXT NOT NULL, open INTEGER, currency TEXT NOT NULL
+    number TEXT PRIMARY KEY, total TEXT NOT NULL, open INTEGER, currency TEXT NOT NULL,
+    conditions TEXT NOT NULL DEFAULT '{}'
 );
 CREATE TABLE IF NOT EXISTS told (hook TEXT, change TEXT, number TEXT, pid INTEGER);
 """
 
 
 def expected(merchant_uid: str, db: sqlite3.Connection) -> ExpectedPayment | None:
-    query = "SELECT number, total, open, currency FROM orders WHERE number = ?"
+    query = "SELECT number, total, open, currency, conditions FROM orders WHERE number = ?"
     row = db.execute(query, (merchant_uid,)).fetchone()
-    return row and ExpectedPayment(row[0], row[1], row[3], open=row[2])
+    return row and ExpectedPayment(row[0], row[1], row[3], open=row[2], **json.loads(row[4]))
+
+
+def conditions(order: ExpectedPayment) -> str:
+    """Write down what an order asks for beside its amount and currency."""
+    sets = {"pay_methods": order.pay_methods, "pg_providers": order.pg_providers}
+    fields = {name: value and sorted(value) for name, value in sets.items()}
+    return json.dumps({"account": order.account, **fields})
 
 
 def tell(name: str, outcome: Outcome, db: sqlite3.Connection) -> None:
@@ -92,7 +101,8 @@ class SqliteShop(TrialShop):
 
     def put(self, order: ExpectedPayment) -> None:
         values = (order.merchant_uid, f"{order.amount:f}", order.open, order.currency)
-        self.write("INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?)", *values)
+        query = "INSERT OR REPLACE INTO orders VALUES (?, ?, ?, ?, ?)"
+        self.write(query, *values, conditions(order))
 
     def delete(self, merchant_uid: str) -> None:
         self.write("DELETE FROM orders WHERE number = ?", merchant_uid)

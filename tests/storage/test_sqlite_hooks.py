@@ -423,7 +423,7 @@ def test_a_statement_that_rolls_back_by_itself_is_a_store_error_and_keeps_nothin
     def hook(outcome: Outcome, db: Database) -> None:
         tell("on_paid", outcome, db)
         with suppress(sqlite3.IntegrityError):
-            db.execute("INSERT OR ROLLBACK INTO orders VALUES (?, '1', 1, 'KRW')", (ORDER,))
+            db.execute("INSERT OR ROLLBACK INTO orders VALUES (?, '1', 1, 'KRW', '{}')", (ORDER,))
 
     shop = make(on_paid=hook)
     with pytest.raises(StoreError, match="ended a transaction"):

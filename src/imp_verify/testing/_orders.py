@@ -180,7 +180,9 @@ class ChangingOrders:
             _ = trial.deliver(FIRST)
             reason = trial.ask("hold", ASKED, SECOND)
             wanted = "a reason: the order is paid, and the buyer would pay twice"
-            check(isinstance(reason, str), f"hold approved a second payment: {reason!r}", wanted)
+            cause = "hold does not look whether another imp_uid paid, now or ever"
+            approved = f"hold approved a second payment: {reason!r}"
+            check(isinstance(reason, str), approved, wanted, cause)
             again = trial.ask("hold", ASKED, FIRST)
         wanted = "None: the payment that paid may be asked about again"
         check(again is None, f"hold refused the payment that paid: {again!r}", wanted)
