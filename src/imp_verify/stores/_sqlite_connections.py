@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import sqlite3
@@ -14,15 +15,37 @@ from contextlib import AbstractContextManager, suppress
 from weakref import WeakValueDictionary
 
 from ..errors import ConfigurationError, StoreError
-from ._sqlite_guard import FORKED, Connection, forsake, inherited
+from ._sqlite_guard import (
+    FORKED,
+    Connection,
+    FileGone,
+    Identity,
+    any_gone,
+    forsake,
+    identity,
+    inherited,
+)
 
-__all__ = ["Connection", "Connections"]
+__all__ = ["Connection", "Connections", "FileGone"]
 
 _IDLE = 8
+_THROWN_AWAY = (
+    "the database's file %s, or its log, is no longer the one that was open here; it is opened "
+    "again. Was the file copied in this process, or replaced?"
+)
+_STILL_OPEN = (
+    "something else in this process has {} open from before its file or its log was replaced, so "
+    "that no lock of this process holds: payments are recorded again once it is closed"
+)
+_log = logging.getLogger("imp_verify")
 
 
 class Connections:
-    """Opens connections to a file as they are needed and keeps a few idle ones."""
+    """Opens connections to a file as they are needed and keeps a few idle ones.
+
+    Attributes:
+        busy_timeout: Seconds that each of them waits for another writer.
+    """
 
     def __init__(
         self, path: str | os.PathLike[str], busy_timeout: float, tables: Mapping[str, str]
@@ -33,7 +56,7 @@ class Connections:
                 "SqliteStore needs a file; MemoryStore keeps its records in memory"
             )
         self._path = os.path.abspath(self._path)
-        self._busy_timeout = busy_timeout
+        self.busy_timeout = busy_timeout
         self._tables = tables
         self.renew_lock()
         self._start_afresh()
@@ -46,7 +69,7 @@ class Connections:
     def _start_afresh(self) -> None:
         self._pid = os.getpid()
         self._idle: deque[Connection] = deque()
-        self._ready = False
+        self._was_there = False
         weakref.finalize(self, _close_all, self._idle, self._pid)
 
     def borrow(self) -> AbstractContextManager[Connection]:
@@ -61,9 +84,14 @@ class Connections:
                     forsake()
                     self._start_afresh()
         try:
-            return self._idle.pop()
+            connection = self._idle.pop()
         except IndexError:
             return self._open()
+        if not connection.is_gone():
+            return connection
+        _log.warning(_THROWN_AWAY, self._path)
+        connection.close()
+        return self._open()
 
     def give_back(self, connection: Connection) -> None:
         """Roll back whatever is left open on it, and keep it for the next one."""
@@ -84,15 +112,20 @@ class Connections:
 
     def close(self) -> None:
         """Close the idle connections."""
+        self._was_there = False
+        self._close_idle()
+
+    def _close_idle(self) -> None:
         _close_all(self._idle, self._pid)
 
     def _open(self) -> Connection:
         if inherited:
             raise StoreError(FORKED)
+        self._wait_for_those_gone()
         try:
             connection = sqlite3.connect(
                 self._path,
-                timeout=self._busy_timeout,
+                timeout=self.busy_timeout,
                 isolation_level=None,  # every transaction is begun and ended by the store
                 check_same_thread=False,  # one thread at a time, but not always the same
                 factory=Connection,
@@ -102,21 +135,55 @@ class Connections:
             raise
         try:
             connection.run("PRAGMA synchronous = FULL")
-            if not self._ready:
-                self._prepare(connection)
-                self._ready = True
+            mode = self._prepare(connection)
+            self._identify(connection, mode)
+            self._was_there = True
             connection.guard.sealed = True
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _prepare(self, connection: Connection) -> None:
-        """Switch to WAL, which does not itself wait for the busy time-out, and make the tables."""
-        end = time.monotonic() + self._busy_timeout
+    def _wait_for_those_gone(self) -> None:
+        """Wait until this process has let go of what is no longer at the path.
+
+        Raises:
+            StoreError: That takes too long; or the file is gone, and a new one, empty, would be in
+                the way of whoever puts it back.
+        """
+        if self._was_there and identity(self._path) is None:
+            raise StoreError(f"the database file is gone: {self._path}")
+        end = time.monotonic() + self.busy_timeout
+        while any_gone(self._path):
+            for each in _all_living():
+                if each._path == self._path:
+                    each._close_idle()
+            if time.monotonic() > end:
+                raise StoreError(_STILL_OPEN.format(self._path))
+            time.sleep(0.001)
+
+    def _identify(self, connection: Connection, mode: str) -> None:
+        """Note which file and log it has, and prove it.
+
+        Raises:
+            StoreError: It has others than those at the path.
+        """
+        real = os.path.realpath(self._path)  # SQLite puts the log beside what a link leads to
+        connection.path, connection.log = self._path, f"{real}-wal"
+        found = identity(self._path), identity(connection.log)
+        files = {*found, identity(f"{real}-shm")} if mode == "wal" else {found[0]}
+        if not _has_open(files):
+            connection.identities = (None, None)  # it is not to write anything when it is closed
+            raise StoreError(_STILL_OPEN.format(self._path))
+        connection.identities = found
+
+    def _prepare(self, connection: Connection) -> str:
+        """Switch to WAL, which does not itself wait for the busy time-out, and make the tables. It
+        is done for each connection, because the file may be another one now. Give the mode."""
+        end = time.monotonic() + self.busy_timeout
         while True:
             try:
-                connection.run("PRAGMA journal_mode = WAL").fetchone()
+                (mode,) = connection.run("PRAGMA journal_mode = WAL").fetchone()
                 break
             except sqlite3.OperationalError:
                 if time.monotonic() > end:
@@ -131,6 +198,21 @@ class Connections:
             for statement in self._tables.values():
                 connection.run(statement)
             connection.commit_now()
+        return str(mode)
+
+
+def _has_open(files: set[Identity]) -> bool:
+    """Whether this process has these files open; True where the platform does not tell."""
+    try:
+        numbers = os.listdir("/dev/fd")
+    except OSError:
+        return True
+    opened: set[Identity] = set()
+    for number in numbers:
+        with suppress(OSError):  # closed meanwhile
+            found = os.fstat(int(number))
+            opened.add((found.st_dev, found.st_ino))
+    return files <= opened
 
 
 class _Loan:

@@ -8,13 +8,22 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeAlias, cast
 from weakref import WeakValueDictionary
 
 from ..errors import StoreError
 from ._endings import refusal
 
-__all__ = ["FORKED", "Connection", "forsake", "inherited"]
+__all__ = [
+    "FORKED",
+    "Connection",
+    "FileGone",
+    "Identity",
+    "any_gone",
+    "forsake",
+    "identity",
+    "inherited",
+]
 
 _COMMIT = "COMMIT /* imp_verify */"
 _SETTINGS = ("synchronous", "journal_mode", "locking_mode")
@@ -23,6 +32,12 @@ FORKED = (
     "lock nothing in it: fork while no payment is being recorded, and call close() on the store "
     "first where Python is not told of the fork"
 )
+_GONE = (
+    "the database's file, or its log, is no longer the one that was open here: {}. Was the file "
+    "replaced, or copied in this process? VACUUM INTO makes a copy"
+)
+_NO_CHECKPOINT_ON_CLOSE = 1006  # SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, known to Python from 3.12 on
+_configure = getattr(sqlite3.Connection, "setconfig", lambda *_: None)
 _opened: WeakValueDictionary[tuple[int, int], Connection] = WeakValueDictionary()
 """By the process that opened it; closed ones are not in it."""
 inherited: list[Connection] = []
@@ -39,6 +54,30 @@ def forsake() -> None:
     for connection in filter(None, [_opened.pop(key, None) for key in theirs]):
         inherited.append(connection)
         connection.__class__ = _Inherited
+
+
+Identity: TypeAlias = tuple[int, int] | None
+"""Device and number of a file, None where there is none."""
+
+
+def identity(path: str) -> Identity:
+    """Give what a file is, whatever its name."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def any_gone(path: str) -> bool:
+    """Whether this process has a connection open to what is no longer at this path. SQLite keeps
+    one view of a log for the whole process: a new connection would share that one's."""
+    opened = [each for each in [reference() for reference in _opened.valuerefs()] if each]
+    return any(each.path == path and each.is_gone() for each in opened)
+
+
+class FileGone(StoreError):
+    """Before anything was done: on another connection it can be done."""
 
 
 class _Guard:
@@ -133,6 +172,10 @@ class Connection(sqlite3.Connection):
     own would stay in the cache of prepared statements, where a hook's would find it, unasked.
     """
 
+    path = log = ""
+    """The database's file, and its write-ahead log beside it."""
+    identities: tuple[Identity, Identity] | None = None
+    """What they were when the connection was opened; None before it is ready for use."""
     run = sqlite3.Connection.execute
     """For the store's own statements, which need no leave and no time for asking."""
 
@@ -203,14 +246,39 @@ class Connection(sqlite3.Connection):
         if self.guard.up:
             raise refusal(what)
 
+    def is_gone(self) -> bool:
+        """Whether file or log at the path are no longer those that it has open: what it writes
+        would be in nobody's file. (Whoever opens and closes a database's file takes all locks of
+        his process away with it, and then another process deletes the log: POSIX has it so.)"""
+        known = self.identities
+        return known is not None and known != (identity(self.path), identity(self.log))
+
+    def wait_for_others(self, seconds: float) -> None:
+        """Wait so long for another writer from now on."""
+        self.run(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
+
     def begin(self) -> None:
         """Begin, alone among all writers from here on. Whoever lent it rolls back what is not
-        committed."""
+        committed.
+
+        Raises:
+            FileGone: It is to be begun on another connection.
+        """
         self.run("BEGIN IMMEDIATE")
+        if self.is_gone():
+            raise FileGone(_GONE.format("nothing was recorded"))
 
     def commit_now(self) -> None:
-        """Commit by a statement that stays prepared; no hook writes it like this."""
+        """Commit by a statement that stays prepared; no hook writes it like this.
+
+        Raises:
+            StoreError: File or log went while the transaction was open, or while it was committed.
+        """
+        if self.is_gone():
+            raise StoreError(_GONE.format("nothing was recorded"))
         self.run(_COMMIT)
+        if self.is_gone():
+            raise StoreError(_GONE.format("what was recorded may be lost"))
 
     def commit(self) -> None:
         """Commit; refused inside a hook."""
@@ -226,6 +294,11 @@ class Connection(sqlite3.Connection):
         """Close; refused inside a hook."""
         self._refuse("close()")
         self.close_cursors()
+        if self.is_gone():
+            # Or SQLite would write what it has in its log over a file that others have written to,
+            # and delete their log.
+            _configure(self, _NO_CHECKPOINT_ON_CLOSE, True)
+        self.identities = None
         super().close()
         _ = _opened.pop(self._key, None)
 

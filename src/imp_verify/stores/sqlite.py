@@ -13,8 +13,8 @@ from functools import lru_cache
 from typing import Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled, Verdict
-from . import Expected, transaction_is_open
-from ._sqlite_connections import Connection, Connections
+from . import Expected, hold_limits, transaction_is_open
+from ._sqlite_connections import Connection, Connections, FileGone
 from .changes import handed_on
 from .ready import (
     Ask,
@@ -171,15 +171,39 @@ class SqliteStore(ReadyStore):
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
+        try:
+            return self._hold_once(expected, imp_uid)
+        except FileGone:
+            return self._hold_once(expected, imp_uid)
+
+    def _hold_once(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         with self._connections.borrow() as db, transaction_is_open():
-            db.begin()
+            self._begin_in_time(db)
             before = _load(db, Load(imp_uid, expected.merchant_uid, True))
             keep, reason = ask_to_hold(self._functions, before, expected, imp_uid, db, db.guard)
             if keep:
                 db.commit_now()
             return reason
 
+    def _begin_in_time(self, db: Connection) -> None:
+        """Begin, and wait no longer for another writer than the gateway waits for its answer."""
+        left = hold_limits()[0] - time.monotonic()
+        if left >= self._connections.busy_timeout:
+            db.begin()
+            return
+        db.wait_for_others(left)
+        try:
+            db.begin()
+        finally:
+            db.wait_for_others(self._connections.busy_timeout)
+
     def _record(self, outcome: Outcome) -> Settled | None:
+        try:
+            return self._record_once(outcome)
+        except FileGone:
+            return self._record_once(outcome)
+
+    def _record_once(self, outcome: Outcome) -> Settled | None:
         db = self._connections.take()
         try:
             with transaction_is_open():
