@@ -67,6 +67,7 @@ KINDS = {
     "pysqlite": "sqlite",
     "aiosqlite": "sqlite",
     "psycopg": "postgresql",
+    "psycopg2": "postgresql",
     "psycopg_async": "postgresql",
     "asyncpg": "postgresql",
     "pymysql": "mysql",
@@ -197,10 +198,11 @@ class SqlShop(TrialShop):
         self.source = make_source(variant, place, **(options or {})) if source is None else source
         usual: dict[str, Any] = {name: partial(self._hook, name) for name in HOOKS}
         given = {"expected": expected, **usual, **functions}
+        settings = {name: given.pop(name) for name in ("lock_timeout",) if name in given}
         make: Any = AsyncSqlAlchemyStore
         if not variant.asynchronous:
             make, given = SqlAlchemyStore, {name: plain(each) for name, each in given.items()}
-        self.sql = make(self.source, **given)
+        self.sql = make(self.source, **given, **settings)
         self.store = in_thread(self.sql) if variant.threaded else self.sql
         self.reopen = partial(SqlShop, variant, place)
 

@@ -27,11 +27,13 @@ __all__ = [
     "Save",
     "Step",
     "Tell",
+    "check_lock_timeout",
     "check_time_to_begin",
     "check_time_to_hold",
     "details",
     "read_receipt",
     "record",
+    "seconds_to_wait",
     "text",
 ]
 
@@ -39,6 +41,8 @@ T = TypeVar("T")
 
 ALREADY_PAID = "already_paid"
 """A store's own refusal of a `hold`: a key, which the table of answers turns into words."""
+
+_LONGEST = 3600
 
 Hook: TypeAlias = Callable[[Outcome, T], object]
 
@@ -251,6 +255,26 @@ def check_time_to_hold() -> None:
     _, until = hold_limits()
     if time.monotonic() > until:
         raise StoreError("hold took too long: the gateway no longer waits for the answer")
+
+
+def seconds_to_wait(lock_timeout: float) -> float:
+    """Give how long to wait for a lock: no longer than the gateway waits for an approval."""
+    _, until = hold_limits()
+    return min(lock_timeout, max(0.0, until - time.monotonic()))
+
+
+def check_lock_timeout(lock_timeout: object) -> float:
+    """Give a store's `lock_timeout` in seconds.
+
+    Raises:
+        ConfigurationError: It is no number of seconds above zero.
+    """
+    number = isinstance(lock_timeout, int | float) and not isinstance(lock_timeout, bool)
+    if not number or not 0 < lock_timeout <= _LONGEST:  # type: ignore[operator]
+        raise ConfigurationError(
+            f"lock_timeout must be seconds above 0, at most {_LONGEST}, not {lock_timeout!r}"
+        )
+    return float(lock_timeout)
 
 
 def text(value: str | None) -> str | None:

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import (
     AsyncConnection,
     AsyncEngine,
     AsyncSession,
+    async_scoped_session,
     async_sessionmaker,
 )
 
@@ -28,6 +29,7 @@ from ..ready import (
     Recorded,
     Save,
     Tell,
+    check_lock_timeout,
     check_time_to_begin,
     check_time_to_hold,
     record,
@@ -40,12 +42,14 @@ from ..ready_async import (
 )
 from ._async_guard import guarded, leave
 from ._dialects import prepare
-from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
+from ._plain import check_sessions
+from ._transaction import Attempts, Reading, Transaction, create_tables, receipts_of
 
 __all__ = ["AsyncSqlAlchemyStore"]
 
 S = TypeVar("S", bound=AsyncSession)
 T = TypeVar("T")
+U = TypeVar("U", bound=Reading)
 
 
 class AsyncSqlAlchemyStore(AsyncOrderStore):
@@ -56,7 +60,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
     Args:
         source: An `AsyncEngine`, then the functions get an `AsyncConnection`; or an
             `async_sessionmaker`, then they get an `AsyncSession` of the store's own.
-        expected, hold, hooks: As for `SqlAlchemyStore`, and coroutine functions. What a hook
+        expected, hold, lock_timeout, hooks: As for `SqlAlchemyStore`, and coroutine functions. What a hook
             returns, if it is a coroutine function, is awaited after the commit.
 
     Raises:
@@ -71,6 +75,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
         *,
         expected: AsyncExpectation[AsyncConnection],
         hold: AsyncHolder[AsyncConnection] | None = None,
+        lock_timeout: float = 5.0,
         **hooks: Unpack[AsyncHookArguments[AsyncConnection]],
     ) -> None: ...
 
@@ -81,6 +86,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
         *,
         expected: AsyncExpectation[S],
         hold: AsyncHolder[S] | None = None,
+        lock_timeout: float = 5.0,
         **hooks: Unpack[AsyncHookArguments[S]],
     ) -> None: ...
 
@@ -90,38 +96,37 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
         *,
         expected: AsyncExpectation[Any],
         hold: AsyncHolder[Any] | None = None,
+        lock_timeout: float = 5.0,
         **hooks: Any,
     ) -> None:
         self._functions: Functions[Any] = Functions(expected, hold, hooks, asynchronous=True)
+        self._lock_timeout = check_lock_timeout(lock_timeout)
         self._lend: Callable[[], AbstractAsyncContextManager[Any]]
         self._engine: AsyncEngine | None = None
         if isinstance(source, AsyncEngine):
             prepare(source.sync_engine)
             self._engine, self._lend = source, source.connect
         elif isinstance(source, async_sessionmaker):
-            bind = source.kw.get("bind")
-            if bind is not None:
-                prepare(getattr(bind, "sync_engine", bind))
+            check_sessions(source.kw)
             self._lend = source
         else:
             raise ConfigurationError(
                 "AsyncSqlAlchemyStore takes an AsyncEngine or an async_sessionmaker, "
-                f"not {type(source).__name__}"
+                f"not {type(source).__name__}{_hint(source)}"
             )
 
     async def create_all(self) -> None:
         """Make the tables that are missing; any number of processes may do so at once."""
-        outside_transactions()
-        async with self._borrow() as given:
-            await given.run_sync(create_tables)
+        await self._repeat(lambda given, _: given.run_sync(create_tables))
 
     async def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
-        with transaction_is_open():
-            async with self._borrow() as given:
-                guard = await given.run_sync(guarded_read)
-                work = self._functions.expected(merchant_uid, given)
-                return cast(Expected, await guarded(guard, given, work))
+
+        async def ask(given: Any, reading: Reading) -> Expected:
+            work = self._functions.expected(merchant_uid, given)
+            return cast(Expected, await guarded(reading.guard, given, work))
+
+        return await self._use(Reading, ask)
 
     async def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""
@@ -136,10 +141,12 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
 
     async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
-        outside_transactions()
-        async with self._borrow() as given:
-            found: Mapping[str, Receipt] = await given.run_sync(receipts_of, imp_uids)
+
+        def read(given: Any, _: Attempts) -> Awaitable[Mapping[str, Receipt]]:
+            found: Awaitable[Mapping[str, Receipt]] = given.run_sync(receipts_of, imp_uids)
             return found
+
+        return await self._repeat(read)
 
     async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
@@ -152,6 +159,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
             if self._functions.hold is None:
                 return False, None
             check_time_to_begin()
+            transaction.will_run_hook()
             asked = self._functions.hold(expected, imp_uid, given)
             reason: str | None = await guarded(transaction.guard, given, asked)
             check_time_to_hold()
@@ -180,6 +188,7 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
             case Save():
                 return await given.run_sync(_call, transaction.save, step)
             case _:
+                transaction.will_run_hook()
                 work = self._functions.tell_async(step.name, step.outcome, given)
         return await guarded(transaction.guard, given, work)
 
@@ -191,26 +200,54 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
     async def _in_transaction(
         self, work: Callable[[Any, Transaction], Awaitable[tuple[bool, T]]]
     ) -> T:
-        """See `SqlAlchemyStore._in_transaction`. A task that is cancelled leaves by the same door,
-        which gives the connection back."""
+        """See `SqlAlchemyStore._in_transaction`."""
+
+        async def run(given: Any, transaction: Transaction) -> T:
+            keep, answer = await work(given, transaction)
+            if keep:
+                await given.run_sync(_call, transaction.commit)
+            return answer
+
+        return await self._use(Transaction, run)
+
+    async def _use(self, kind: type[U], work: Callable[[Any, U], Awaitable[T]]) -> T:
+        """Run `work` in a transaction of this kind. A task that is cancelled leaves by the same
+        door, which gives the connection back."""
+
+        async def run(given: Any, attempts: Attempts) -> T:
+            with transaction_is_open():
+                attempts.under_way = use = await given.run_sync(kind, self._lock_timeout)
+                try:
+                    await given.run_sync(_call, use.begin)
+                    return await work(given, use)
+                finally:
+                    try:
+                        _ = await leave(use.guard, given)
+                    finally:
+                        if use.must_end():
+                            await given.run_sync(_call, use.end)
+
+        return await self._repeat(run)
+
+    async def _repeat(self, work: Callable[[Any, Attempts], Awaitable[T]]) -> T:
+        """See `SqlAlchemyStore._repeat`."""
         outside_transactions()
         attempts = Attempts()
         while True:
+            attempts.under_way = None
             try:
                 async with self._borrow() as given:
-                    with transaction_is_open():
-                        transaction = await given.run_sync(Transaction)
-                        try:
-                            keep, answer = await work(given, transaction)
-                            if keep:
-                                await given.run_sync(_call, transaction.commit)
-                            return answer
-                        finally:
-                            _ = await leave(transaction.guard, given)
+                    return await work(given, attempts)
             except Exception as error:
                 if not attempts.again(error):
                     raise
             await asyncio.sleep(attempts.pause)
+
+
+def _hint(source: object) -> str:
+    if isinstance(source, async_scoped_session):
+        return ", whose sessions the shop shares: give its session_factory"
+    return ""
 
 
 def _call(_: object, function: Callable[..., T], *arguments: Any) -> T:

@@ -6,9 +6,18 @@ from __future__ import annotations
 import os
 import threading
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from sqlalchemy import Connection, Engine, Insert, event, false
+from sqlalchemy import (
+    Connection,
+    Engine,
+    ExceptionContext,
+    Insert,
+    bindparam,
+    event,
+    false,
+    text,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
@@ -17,14 +26,45 @@ from ...errors import ConfigurationError, StoreError
 from ._guard import end_reading
 from ._tables import metadata, orders
 
-__all__ = ["begin", "create_all", "explain", "is_conflict", "lock_order", "prepare"]
+__all__ = [
+    "BEFORE_HOOKS",
+    "SAVEPOINT",
+    "begin",
+    "create_all",
+    "explain",
+    "is_conflict",
+    "is_lost",
+    "is_limited",
+    "lift_limit",
+    "limit_waiting",
+    "lock_order",
+    "prepare",
+]
 
 SAVEPOINT = "imp_verify"
 _LOCK_NAME = "imp_verify create_all"
 _PATIENCE = 60
 _LOCK_NUMBER = 0x696D705F76657269
 _CONFLICTS = ("40001", "40P01", 1213)
+_LOCKED = ("55P03", 1205)
+_IN_TRANSACTION = 1568
+_OUT_OF_DATE = ("0A000", "26000", "XX000")
+"""A statement that a connection has prepared, or a type that it has looked up, is another one since
+a migration: PostgreSQL's codes for a plan, a statement and a type that are no longer there."""
+BEFORE_HOOKS = "_imp_verify_before_hooks"
+"""Under this name a connection has what the store does on it while no hook has run; `lost` of that
+is set where the connection turns out to be dead."""
+_LIMITED = "imp_verify_limited"
+"""Under this name a driver's connection has a mark while the store's time limit is the session's."""
 _NO_TABLE = ("42P01", 1146)
+_LOCK_IS_HELD = (
+    "somebody else has held the order's row lock for longer than lock_timeout: a process that does "
+    "not end its transaction"
+)
+_CANNOT_ROLL_BACK = (
+    "the database cannot roll back {}: what failed would stay recorded; "
+    "ALTER TABLE {} ENGINE = InnoDB"
+)
 _TABLES_MISSING = "the store's tables are not there: call its create_all() once, or migrate"
 _NO_TRANSACTION = (
     "this engine commits after every statement: give the store one that does not, "
@@ -38,14 +78,40 @@ _UNSAFE = (
 )
 
 
-def begin(connection: Connection) -> None:
+def begin(connection: Connection, lock_timeout: float) -> None:
     """Make the transaction that SQLAlchemy has begun one that the store can rely on.
 
+    Args:
+        lock_timeout: Seconds; see `limit_waiting`.
+
     Raises:
-        StoreError: The engine commits after every statement.
+        StoreError: The engine commits after every statement, or a table cannot be rolled back.
     """
-    _KINDS[connection.dialect.name].begin(connection)
+    _KINDS[connection.dialect.name].begin(connection, lock_timeout)
     _ = connection.exec_driver_sql(f"SAVEPOINT {SAVEPOINT}")
+
+
+def limit_waiting(connection: Connection, lock_timeout: float) -> None:
+    """Let no statement in this transaction wait for a row lock for longer than these seconds (on
+    SQLite for as long as its driver was told)."""
+    _KINDS[connection.dialect.name].limit_waiting(connection, lock_timeout)
+
+
+def is_limited(connection: Connection) -> bool:
+    """Whether the limit is the session's, and must be lifted before others get the connection."""
+    return not (connection.closed or connection.invalidated) and _LIMITED in connection.info
+
+
+def lift_limit(connection: Connection) -> None:
+    """Give the session its own limit back, whatever state its transaction is in."""
+    try:
+        cursor = connection.connection.cursor()
+        cursor.execute(_MySql.lift)
+        cursor.close()
+    except BaseException:  # whoever cancels this must not leave it half done
+        connection.invalidate()
+        raise
+    del connection.info[_LIMITED]
 
 
 def lock_order(connection: Connection, merchant_uid: str) -> None:
@@ -74,9 +140,15 @@ class _PostgreSql:
         where=false(),  # locks the row and writes no new version of it
     )
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection, lock_timeout: float) -> None:
         """It has begun; whatever its level, a conflict is an error that is tried again."""
         _refuse_autocommit(connection)
+        self.limit_waiting(connection, lock_timeout)
+
+    def limit_waiting(self, connection: Connection, lock_timeout: float) -> None:
+        """For this transaction."""
+        milliseconds = max(1, int(lock_timeout * 1000))  # 0 would be no limit
+        _ = connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
 
     def create_all(self, connection: Connection) -> None:
         with connection.begin():
@@ -85,21 +157,63 @@ class _PostgreSql:
             metadata.create_all(connection)
 
 
+_ENGINES = text(
+    "SELECT t.table_name, e.transactions FROM information_schema.tables t "
+    "JOIN information_schema.engines e ON e.engine = t.engine "
+    "WHERE t.table_schema = COALESCE(:schema, DATABASE()) AND t.table_name IN :names"
+).bindparams(bindparam("names", expanding=True))
+
+
+def _check_tables(connection: Connection) -> None:
+    """Refuse tables that a rollback leaves as they are, once for each pool."""
+    pool = connection.engine.pool
+    if pool in _checked:
+        return
+    schemas = connection.get_execution_options().get("schema_translate_map") or {}
+    values = {"schema": schemas.get(None), "names": list(metadata.tables)}
+    found = connection.execute(_ENGINES, values).all()
+    wrong = sorted(name for name, transactions in found if transactions != "YES")
+    if wrong:
+        raise StoreError(_CANNOT_ROLL_BACK.format(", ".join(wrong), wrong[0]))
+    if len(found) == len(metadata.tables):
+        _checked.add(pool)
+
+
 class _MySql:
     # Not INSERT IGNORE, whose shared lock on a row that is there ends in deadlocks.
     lock_order: Insert = mysql.insert(orders).on_duplicate_key_update(
         merchant_uid=orders.c.merchant_uid
     )
 
-    def begin(self, connection: Connection) -> None:
+    lift = "SET SESSION innodb_lock_wait_timeout = @imp_verify_wait"
+
+    def begin(self, connection: Connection, lock_timeout: float) -> None:
         """Read what others have committed: a hook's plain SELECT would see an older order than
         `expected` did. For this one transaction only; the session keeps its own level."""
         _refuse_autocommit(connection)
-        _ = connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        level = "tx" if connection.dialect.is_mariadb else "transaction"
+        setting = f", @@{level}_isolation = 'READ-COMMITTED'"  # without SESSION: for the next one
+        try:
+            self.limit_waiting(connection, lock_timeout, setting)
+        except DBAPIError as error:
+            if _IN_TRANSACTION not in _codes(error):
+                raise
+            # A listener of the shop's to `begin` or `checkout` has read: what it read is old.
+            _ = connection.exec_driver_sql("ROLLBACK")
+            self.limit_waiting(connection, lock_timeout, setting)
         if connection.dialect.driver == "asyncmy":
             driver: Any = connection.connection.driver_connection
             if driver.server_status & _NO_BACKSLASH_ESCAPES:
                 raise StoreError(_UNSAFE)
+        _check_tables(connection)
+
+    def limit_waiting(self, connection: Connection, lock_timeout: float, also: str = "") -> None:
+        """For the session, there is nothing smaller; in whole seconds."""
+        _ = connection.exec_driver_sql(
+            "SET @imp_verify_wait = @@SESSION.innodb_lock_wait_timeout, "
+            f"SESSION innodb_lock_wait_timeout = {max(1, int(lock_timeout))}{also}"
+        )
+        connection.info[_LIMITED] = True
 
     def create_all(self, connection: Connection) -> None:
         name = f"CONCAT('{_LOCK_NAME} ', MD5(DATABASE()))"
@@ -107,6 +221,7 @@ class _MySql:
             raise StoreError("another process has been making the store's tables for a minute")
         try:
             metadata.create_all(connection)
+            _check_tables(connection)
         finally:
             if not connection.invalidated:  # a lock goes with its connection
                 _ = connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})").scalar()
@@ -115,7 +230,7 @@ class _MySql:
 class _Sqlite:
     lock_order: Insert = sqlite.insert(orders).on_conflict_do_nothing()
 
-    def begin(self, connection: Connection) -> None:
+    def begin(self, connection: Connection, _: float = 0) -> None:
         """Take the one write lock at once: one that reads first cannot wait for it."""
         driver: Any = connection.connection.driver_connection
         if getattr(getattr(driver, "_conn", driver), "autocommit", None) is True:
@@ -126,12 +241,23 @@ class _Sqlite:
             _ = connection.exec_driver_sql("ROLLBACK")
         _ = connection.exec_driver_sql("BEGIN IMMEDIATE")
 
+    def limit_waiting(self, connection: Connection, _: float) -> None:
+        """The driver's `timeout` is the limit."""
+
     def create_all(self, connection: Connection) -> None:
         with connection.begin():
             self.begin(connection)
             metadata.create_all(connection)
 
 
+_DRIVERS = {
+    "postgresql": ("psycopg", "psycopg2", "asyncpg"),
+    "mysql": ("pymysql", "mysqldb", "asyncmy"),
+    "mariadb": ("pymysql", "mysqldb", "asyncmy"),
+    "sqlite": ("pysqlite", "aiosqlite"),
+}
+"""Those that the tests run with. Another may let an order's number be SQL (aiomysql did), or tell a
+lost connection or a conflict in a way that nobody here knows."""
 _KINDS: dict[str, _PostgreSql | _MySql | _Sqlite] = {
     "postgresql": _PostgreSql(),
     "mysql": _MySql(),
@@ -146,18 +272,42 @@ def is_conflict(error: BaseException) -> bool:
     return any(code in _CONFLICTS for code in _codes(error))
 
 
+def is_lost(error: BaseException) -> bool:
+    """Whether the connection was found dead, or was thrown away by `_notice_loss`."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def _notice_loss(error: ExceptionContext) -> None:
+    """A listener to `handle_error`: note that a connection is dead on which the store has only
+    read. For dead it takes one whose prepared statements are out of date, too: SQLAlchemy then
+    throws away all that are as old, for a migration makes all of them so."""
+    connection = error.connection
+    use: Any = None if connection is None else vars(connection).get(BEFORE_HOOKS)
+    if use is None:
+        return
+    if any(code in _OUT_OF_DATE for code in _codes(error.sqlalchemy_exception)):
+        error.is_disconnect = True
+    if error.is_disconnect and isinstance(error.original_exception, Exception):
+        use.lost = True  # and not because its task was cancelled
+
+
 def explain(error: BaseException) -> None:
-    """Note in an error what to do where the store's tables are missing."""
-    text = str(getattr(error, "orig", ""))
-    missing = any(code in _NO_TABLE for code in _codes(error)) or "no such table" in text
-    if missing and any(name in text for name in metadata.tables):
+    """Note in an error what to do where a lock is held, or the store's tables are missing."""
+    codes = _codes(error)
+    if any(code in _LOCKED for code in codes):
+        error.add_note(_LOCK_IS_HELD)
+    message = str(getattr(error, "orig", ""))
+    missing = any(code in _NO_TABLE for code in codes) or "no such table" in message
+    if missing and any(name in message for name in metadata.tables):
         error.add_note(_TABLES_MISSING)
 
 
-def _codes(error: BaseException) -> list[object]:
+def _codes(error: object) -> list[object]:
     if not isinstance(error, DBAPIError) or error.orig is None:
         return []
-    codes = (getattr(error.orig, "sqlstate", None), getattr(error.orig, "pgcode", None))
+    # SQLAlchemy 2.1 leaves the code of one of asyncpg's errors in its cause.
+    named = (error.orig, "sqlstate"), (error.orig, "pgcode"), (error.orig.__cause__, "sqlstate")
+    codes = [getattr(each, name, None) for each, name in named]
     return [code for code in (*codes, *error.orig.args[:1]) if code]
 
 
@@ -169,6 +319,8 @@ session."""
 _files: WeakValueDictionary[int, Pool] = WeakValueDictionary()
 """Pools of connections to SQLite files that any thread may close; those of async engines are not,
 and only their event loop can."""
+_checked: WeakSet[Pool] = WeakSet()
+"""Pools on whose database the store's tables were seen to roll back."""
 _lock = threading.Lock()
 
 
@@ -206,6 +358,12 @@ def prepare(engine: object) -> None:
     if engine.dialect.name not in _KINDS:
         known = ", ".join(_KINDS)
         raise ConfigurationError(f"the store knows {known}, not {engine.dialect.name}")
+    tried = _DRIVERS[engine.dialect.name]
+    if engine.dialect.driver not in tried:
+        raise ConfigurationError(
+            f"on {engine.dialect.name} the store was tried with the drivers {', '.join(tried)}, "
+            f"not with {engine.dialect.driver}"
+        )
     if isinstance(engine.pool, StaticPool | SingletonThreadPool):
         raise ConfigurationError(
             f"the store needs connections of its own, which {type(engine.pool).__name__} has not: "
@@ -217,9 +375,9 @@ def prepare(engine: object) -> None:
             _inherited.append(pool)
             engine.dispose(close=False)
             _pools[engine.pool] = os.getpid()
-        if engine.dialect.name != "sqlite":
-            return
-        if not engine.dialect.is_async:
+        on_sqlite = engine.dialect.name == "sqlite"
+        if on_sqlite and not engine.dialect.is_async:
             _files[id(engine.pool)] = engine.pool
-        if not event.contains(engine, "handle_error", end_reading):
-            event.listen(engine, "handle_error", end_reading)
+        listener = end_reading if on_sqlite else _notice_loss
+        if not event.contains(engine, "handle_error", listener):
+            event.listen(engine, "handle_error", listener)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
@@ -23,11 +24,20 @@ from ..ready import (
     Recorded,
     Save,
     Tell,
+    check_lock_timeout,
     record,
 )
 from ..ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
 from ._dialects import prepare
-from ._transaction import Attempts, Transaction, create_tables, guarded_read, receipts_of
+from ._shared import is_of_a_thread, lend, watch
+from ._transaction import (
+    TWO_PHASES,
+    Attempts,
+    Reading,
+    Transaction,
+    create_tables,
+    receipts_of,
+)
 
 __all__ = ["SqlAlchemyStore"]
 
@@ -44,11 +54,16 @@ class SqlAlchemyStore(ReadyStore):
 
     Args:
         source: An `Engine`, then the functions get a `Connection`; or a `sessionmaker`, then they
-            get a `Session` of the store's own. A verification takes one connection at a time from
-            the pool, and none while the gateway is asked.
+            get a `Session` of the store's own; or a `scoped_session` (Flask-SQLAlchemy's
+            `db.session`), then they get the session that the shop's own code has in this request or
+            thread. A verification takes one connection at a time from the pool, and none while the
+            gateway is asked.
         expected: `expected(merchant_uid, transaction)` says what an order asks for.
         hold: `hold(expected, imp_uid, transaction)` says why a payment may not be approved; what it
             did is then undone.
+        lock_timeout: Seconds that anything in the store's transactions waits for a row lock, then
+            the delivery is given back as trouble; on MySQL and MariaDB whole seconds. On SQLite the
+            driver's own `timeout` is the limit.
         hooks: `on_paid` and the others, each `hook(outcome, transaction)`, inside the transaction.
             What a hook returns, if it is a function, is called after the commit, when the
             connection is back in its pool.
@@ -65,16 +80,18 @@ class SqlAlchemyStore(ReadyStore):
         *,
         expected: Expectation[Connection],
         hold: Holder[Connection] | None = None,
+        lock_timeout: float = 5.0,
         **hooks: Unpack[HookArguments[Connection]],
     ) -> None: ...
 
     @overload
     def __init__(
         self,
-        source: sessionmaker[S],
+        source: sessionmaker[S] | scoped_session[S],
         *,
         expected: Expectation[S],
         hold: Holder[S] | None = None,
+        lock_timeout: float = 5.0,
         **hooks: Unpack[HookArguments[S]],
     ) -> None: ...
 
@@ -84,9 +101,11 @@ class SqlAlchemyStore(ReadyStore):
         *,
         expected: Expectation[Any],
         hold: Holder[Any] | None = None,
+        lock_timeout: float = 5.0,
         **hooks: Any,
     ) -> None:
         self._functions: Functions[Any] = Functions(expected, hold, hooks)
+        self._lock_timeout = check_lock_timeout(lock_timeout)
         self._lend: Callable[[], AbstractContextManager[Any]]
         self._engine: Engine | None = None
         self._steps: Steps = {
@@ -97,37 +116,54 @@ class SqlAlchemyStore(ReadyStore):
             prepare(source)
             self._engine, self._lend = source, source.connect
         elif isinstance(source, sessionmaker):
-            if source.kw.get("bind") is not None:
-                prepare(source.kw["bind"])
+            check_sessions(source.kw)
             self._lend = source
+        elif isinstance(source, scoped_session):
+            check_sessions(getattr(source.session_factory, "kw", {}))
+            watch(source)
+            self._lend = partial(lend, source)
+            if not is_of_a_thread(source):
+                self.own_thread = lambda: None
         else:
             raise ConfigurationError(
-                "SqlAlchemyStore takes an Engine or a sessionmaker, "
+                "SqlAlchemyStore takes an Engine, a sessionmaker or a scoped_session, "
                 f"not {type(source).__name__}{_hint(source)}"
             )
 
+    def own_thread(self) -> AbstractContextManager[object] | None:
+        """See `imp_verify.stores.own_thread`: a session that belongs to a request, and not to its
+        thread, is used in that thread only."""
+        return nullcontext()
+
     def create_all(self) -> None:
         """Make the tables that are missing; any number of processes may do so at once."""
-        outside_transactions()
-        with self._borrow() as given:
-            create_tables(given)
+        self._repeat(lambda given, _: create_tables(given))
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
-        with transaction_is_open(), self._borrow() as given, guarded_read(given):
-            return self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
+
+        def ask(given: Any, attempts: Attempts) -> Expected:
+            with transaction_is_open():
+                attempts.under_way = reading = Reading(given, self._lock_timeout)
+                try:
+                    reading.begin()
+                    with reading.guard:
+                        return self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
+                finally:
+                    reading.end()
+
+        return self._repeat(ask)
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
-        outside_transactions()
-        with self._borrow() as given:
-            return receipts_of(given, imp_uids)
+        return self._repeat(lambda given, _: receipts_of(given, imp_uids))
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
 
         def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
             before = transaction.load(Load(imp_uid, expected.merchant_uid, True))
+            transaction.will_run_hook()
             return ask_to_hold(self._functions, before, expected, imp_uid, given, transaction.guard)
 
         return self._in_transaction(hold)
@@ -146,6 +182,7 @@ class SqlAlchemyStore(ReadyStore):
             return self._functions.expected(step.merchant_uid, transaction.given)
 
     def _tell(self, transaction: Transaction, step: Tell) -> object:
+        transaction.will_run_hook()
         with transaction.guard:
             return self._functions.tell(step.name, step.outcome, transaction.given)
 
@@ -155,25 +192,49 @@ class SqlAlchemyStore(ReadyStore):
         return self._lend()
 
     def _in_transaction(self, work: Callable[[Any, Transaction], tuple[bool, T]]) -> T:
-        """Run `work` in a transaction; commit where it says so. It is begun again where others were
-        in the way, from the start and on a connection borrowed anew."""
+        """Run `work` in a transaction; commit where it says so."""
+
+        def run(given: Any, attempts: Attempts) -> T:
+            with transaction_is_open():
+                attempts.under_way = transaction = Transaction(given, self._lock_timeout)
+                try:
+                    transaction.begin()
+                    keep, answer = work(given, transaction)
+                    if keep:
+                        transaction.commit()
+                    return answer
+                finally:
+                    transaction.end()
+
+        return self._repeat(run)
+
+    def _repeat(self, work: Callable[[Any, Attempts], T]) -> T:
+        """Run `work` on a connection or session. It is run again where others were in the way or
+        the connection was dead, from the start and on a connection borrowed anew."""
         outside_transactions()
         attempts = Attempts()
         while True:
+            attempts.under_way = None
             try:
-                with self._borrow() as given, transaction_is_open():
-                    transaction = Transaction(given)
-                    try:
-                        keep, answer = work(given, transaction)
-                        if keep:
-                            transaction.commit()
-                        return answer
-                    finally:
-                        transaction.guard.close_open()
+                with self._borrow() as given:
+                    return work(given, attempts)
             except Exception as error:
                 if not attempts.again(error):
                     raise
             time.sleep(attempts.pause)
+
+
+def check_sessions(options: Mapping[str, Any]) -> None:
+    """Check how a session factory makes its sessions, as far as it says so by now.
+
+    Raises:
+        ConfigurationError: They commit in two phases, or are bound to what the store cannot use.
+    """
+    if options.get("twophase"):
+        raise ConfigurationError(TWO_PHASES)
+    bind = options.get("bind")
+    if bind is not None:
+        prepare(getattr(bind, "sync_engine", bind))
 
 
 def _hint(source: object) -> str:
@@ -181,6 +242,4 @@ def _hint(source: object) -> str:
         getattr(source, "class_", None), "sync_session_class"
     ):
         return "; AsyncSqlAlchemyStore takes that"
-    if hasattr(source, "session_factory"):
-        return ", which shares its sessions with the shop: give its session_factory"
     return ""

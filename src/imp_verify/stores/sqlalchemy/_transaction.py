@@ -12,15 +12,27 @@ from sqlalchemy import Connection, Engine, event, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from ...errors import StoreError
+from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
-from ..ready import Load, Loaded, Save
-from ._dialects import SAVEPOINT, begin, create_all, explain, is_conflict, prepare
+from ..ready import Load, Loaded, Save, seconds_to_wait
+from ._dialects import (
+    BEFORE_HOOKS,
+    SAVEPOINT,
+    begin,
+    create_all,
+    explain,
+    is_conflict,
+    is_limited,
+    is_lost,
+    lift_limit,
+    limit_waiting,
+    prepare,
+)
 from ._guard import COMMIT, ENDED, Guard, commit
 from ._statements import Taken, load, read_receipts, save
 from ._tables import orders
 
-__all__ = ["Attempts", "Taken", "Transaction", "create_tables", "guarded_read", "receipts_of"]
+__all__ = ["Attempts", "Reading", "Taken", "Transaction", "create_tables", "receipts_of"]
 
 _MOST_CONFLICTS = 5
 _WRITE = update(orders)
@@ -28,12 +40,24 @@ _WRITE = update(orders)
 there."""
 
 
+TWO_PHASES = (
+    "the store cannot use sessions with twophase=True: a process that dies between the phases leaves "
+    "the order locked; give the store a sessionmaker of its own without it"
+)
+
+
 class Attempts:
-    """How often one piece of work is begun again."""
+    """How often one piece of work is begun again.
+
+    Attributes:
+        under_way: What the store does on the connection it has now; None while it has none.
+    """
 
     def __init__(self) -> None:
+        self.under_way: Reading | None = None
         self._conflicts = 0
         self._taken = 0
+        self._lost = 0
 
     @property
     def pause(self) -> float:
@@ -41,8 +65,9 @@ class Attempts:
         return random.uniform(0.001, 0.02) * self._conflicts
 
     def again(self, error: Exception) -> bool:
-        """Whether to begin again after this error. A hook's own error is never tried again, but for
-        one that says that the database chose this transaction to give way.
+        """Whether to begin again after this error: once where the connection turned out to be dead
+        before a hook ran on it. A hook's own error is never tried again, but for one that says that
+        the database chose this transaction to give way.
 
         Raises:
             StoreError: It was recorded by others twice in a row.
@@ -52,9 +77,17 @@ class Attempts:
             if self._taken > 1:
                 raise StoreError("the payment is being recorded elsewhere") from error.__cause__
             return True
+        if self._was_lost(error):
+            self._lost += 1
+            return self._lost == 1
         explain(error)
         self._conflicts += 1
         return is_conflict(error) and self._conflicts < _MOST_CONFLICTS
+
+
+    def _was_lost(self, error: Exception) -> bool:
+        use = self.under_way
+        return is_lost(error) if use is None else use.before_hooks and use.lost
 
 
 def _engine(session: Session) -> Engine:
@@ -67,15 +100,12 @@ def _engine(session: Session) -> Engine:
 def _connect(given: Connection | Session) -> Connection:
     if not isinstance(given, Session):
         return given
+    if given.twophase:
+        raise ConfigurationError(TWO_PHASES)
     if not given.in_transaction():
         _ = _engine(given)
         _ = given.begin()
     return given.connection(bind_arguments={"clause": _WRITE})
-
-
-def guarded_read(given: Connection | Session) -> Guard:
-    """Make ready to run a shop's function that only reads, outside of the store's transactions."""
-    return Guard(given, _connect(given), begun=False)
 
 
 def create_tables(given: Connection | Session) -> None:
@@ -92,27 +122,69 @@ def receipts_of(given: Connection | Session, imp_uids: Sequence[str]) -> Mapping
     return read_receipts(_connect(given), imp_uids)
 
 
-class Transaction:
-    """A transaction that is open from here on, on a connection or a session.
+class Reading:
+    """A connection or session while the store runs the shop's `expected` on it, outside of its own
+    transactions.
 
-    Whoever lends the connection takes it back, which rolls back what was not committed.
+    Whoever lends it takes it back, which rolls back what was not committed.
 
     Attributes:
         given: What the shop's functions get: the connection or the session.
         guard: What stands around a shop's function.
+        before_hooks: Whether no hook and no `hold` has run, and nothing is being committed: all
+            could be done again on another connection.
+        lost: Whether the connection turned out to be dead before that.
+    """
+
+    _begins = False
+
+    def __init__(self, given: Connection | Session, lock_timeout: float) -> None:
+        self.given = given
+        self.connection = _connect(given)
+        self.guard = Guard(given, self.connection, begun=self._begins)
+        self.before_hooks, self.lost = True, False
+        self._lock_timeout = lock_timeout
+        vars(self.connection)[BEFORE_HOOKS] = self
+
+    def begin(self) -> None:
+        """Make ready to run a shop's function. Whatever comes of it, `end` must follow."""
+        limit_waiting(self.connection, self._lock_timeout)
+
+    def will_run_hook(self) -> None:
+        """Note that nothing may be done again from here on."""
+        self.before_hooks = False
+        _ = vars(self.connection).pop(BEFORE_HOOKS, None)
+
+    def must_end(self) -> bool:
+        """Forget it; whether `end` has something to ask of the database."""
+        _ = vars(self.connection).pop(BEFORE_HOOKS, None)  # each holds the other
+        return is_limited(self.connection)
+
+    def end(self) -> None:
+        """Close what functions have not read to its end, and lift the time limit."""
+        self.guard.close_open()
+        if self.must_end():
+            lift_limit(self.connection)
+
+
+class Transaction(Reading):
+    """A transaction of the store's.
+
+    Attributes:
         has_written: Whether there is anything to commit: a repeat writes nothing.
     """
 
-    def __init__(self, given: Connection | Session) -> None:
-        self.given = given
-        self.connection = connection = _connect(given)
-        if connection is given:
+    _begins = True
+
+    def begin(self) -> None:
+        """Begin. Whatever comes of it, `end` must follow."""
+        connection = self.connection
+        if connection is self.given:
             _ = connection.begin()
         self._root = connection.get_transaction()
         self.has_written = self._locked = False
         with _HIDDEN:
-            begin(connection)
-        self.guard = Guard(given, connection, begun=True)
+            begin(connection, seconds_to_wait(self._lock_timeout))
 
     def load(self, step: Load) -> Loaded:
         """Lock and read; see `Load`."""
@@ -138,21 +210,25 @@ class Transaction:
         Raises:
             StoreError: It is not: nothing more is kept.
         """
+        self.will_run_hook()
         self.guard.close_open()
-        if isinstance(self.given, Session):
+        session = self.given if isinstance(self.given, Session) else None
+        if session is None:
+            self._check()
+        else:
             with self.guard:
-                self.given.flush()
+                session.flush()
             # After the shop's own listeners: one that swallows an error would have PostgreSQL
             # answer COMMIT with a rollback, and say nothing.
-            event.listen(self.given, "before_commit", self._check_session)
-        else:
-            self._check()
+            event.listen(session, "before_commit", self._check_session)
         hidden = vars(self.connection)
         hidden[COMMIT] = partial(commit, self.connection)
         try:
             self.given.commit()
         finally:
             hidden.pop(COMMIT)
+            if session is not None:  # the shop may go on with it
+                event.remove(session, "before_commit", self._check_session)
 
     def _check_session(self, session: Session) -> None:
         if not session.in_nested_transaction():  # one that a hook left open is committed first
@@ -167,7 +243,11 @@ class Transaction:
         try:
             _ = self.connection.exec_driver_sql(f"RELEASE SAVEPOINT {SAVEPOINT}")
         except SQLAlchemyError as error:
+            if is_lost(error):
+                raise  # the database's trouble, not the hook's fault
             raise StoreError(ENDED) from error
+        if self.must_end():
+            lift_limit(self.connection)  # here, because a session's commit gives the connection back
 
 
 class _Hidden:
