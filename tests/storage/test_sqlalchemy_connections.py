@@ -27,7 +27,11 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import IntegrityError, OperationalError
-from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    async_scoped_session,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled, StoreError
@@ -509,10 +513,12 @@ def test_a_store_is_checked_where_it_is_made() -> None:
     engine = create_engine("sqlite:///nowhere.db")
     async_engine = create_async_engine("sqlite+aiosqlite:///nowhere.db")
     memory = create_engine("sqlite://", poolclass=StaticPool)
+    scoped_by_task = async_scoped_session(async_sessionmaker(async_engine), asyncio.current_task)
     cases: list[tuple[Any, Any, Any, str]] = [
         (SqlAlchemyStore, async_engine, now, "AsyncSqlAlchemyStore takes that"),
         (SqlAlchemyStore, async_sessionmaker(async_engine), now, "AsyncSqlAlchemyStore takes"),
-        (SqlAlchemyStore, scoped_session(sessionmaker(engine)), now, "session_factory"),
+        (AsyncSqlAlchemyStore, scoped_by_task, later, "give its session_factory"),
+        (SqlAlchemyStore, scoped_session(sessionmaker(memory)), now, "connections of its own"),
         (SqlAlchemyStore, "sqlite://", now, "not str"),
         (SqlAlchemyStore, engine, later, "plain function"),
         (SqlAlchemyStore, memory, now, "connections of its own"),

@@ -108,6 +108,7 @@ class SqlAlchemyStore(ReadyStore):
         self._lock_timeout = check_lock_timeout(lock_timeout)
         self._lend: Callable[[], AbstractContextManager[Any]]
         self._engine: Engine | None = None
+        self._of_a_request = False
         self._steps: Steps = {
             **{Load: Transaction.load, Save: Transaction.save},
             **{Ask: self._ask, Tell: self._tell},
@@ -122,8 +123,7 @@ class SqlAlchemyStore(ReadyStore):
             check_sessions(getattr(source.session_factory, "kw", {}))
             watch(source)
             self._lend = partial(lend, source)
-            if not is_of_a_thread(source):
-                self.own_thread = lambda: None
+            self._of_a_request = not is_of_a_thread(source)
         else:
             raise ConfigurationError(
                 "SqlAlchemyStore takes an Engine, a sessionmaker or a scoped_session, "
@@ -133,7 +133,7 @@ class SqlAlchemyStore(ReadyStore):
     def own_thread(self) -> AbstractContextManager[object] | None:
         """See `imp_verify.stores.own_thread`: a session that belongs to a request, and not to its
         thread, is used in that thread only."""
-        return nullcontext()
+        return None if self._of_a_request else nullcontext()
 
     def create_all(self) -> None:
         """Make the tables that are missing; any number of processes may do so at once."""

@@ -1,0 +1,67 @@
+"""Which statements end a transaction, by their words alone."""
+
+import pytest
+
+from imp_verify.stores._endings import ending
+
+ENDINGS = {
+    "/* a */ commit": "COMMIT",
+    "-- x\nROLLBACK": "ROLLBACK",
+    "(;# x\nEnd": "END",
+    "start  transaction": "START",
+    "/* a /* b */ c */ commit": "COMMIT",
+    "/* a /* b */ commit": "COMMIT",
+    "/*/ commit */ abort": "ABORT",
+}
+ON_MYSQL = {
+    "/*!40000 /*c*/ TRUNCATE x */": "TRUNCATE",
+    "/*!99999 x */ /*M!100000 COMMIT */": "COMMIT",
+    "/*!99999 x */ COMMIT": "COMMIT",
+    "SET @a = 1, @@autocommit = 1": "SET",
+    "set`autocommit`:=0": "SET",
+}
+OTHERS = (
+    "SELECT 1",
+    "rollback to x",
+    "ROLLBACK TRANSACTION TO SAVEPOINT x",
+    "-- commit",
+    "/* commit",
+    "/* a */ SELECT '*/ commit'",
+    "committed()",
+    "SET @a = 1",
+    "/* autocommit = 1 */ SET @autocommitted = 1",
+    "",
+)
+
+
+@pytest.mark.parametrize("mysql", [False, True])
+def test_the_word_is_found_behind_comments_of_all_kinds(mysql: bool) -> None:
+    assert {each: ending(each, mysql=mysql) for each in ENDINGS} == ENDINGS
+    assert [ending(each, mysql=mysql) for each in OTHERS] == [None] * len(OTHERS)
+
+
+def test_what_commits_by_itself_on_mysql_is_found_there_only() -> None:
+    assert {each: ending(each, mysql=True) for each in ON_MYSQL} == ON_MYSQL
+    found = [ending(each, mysql=False) for each in ON_MYSQL]
+    assert found == [None, None, "COMMIT", None, None]
+
+
+MANY = 100_000
+
+
+STATEMENTS = {
+    "comments": "/* a */" * MANY + "x",
+    "comments in comments": "/*" * MANY + "*/" * MANY,
+    "comments that are run": "/*!40000 set x */" * MANY,
+    "comments that do not end": "/*!" * MANY,
+    "lines": "--\n" * MANY + "--" * MANY,
+    "blanks": "(; " * MANY + "rollback" + " " * MANY + "to",
+    "words": "set " + "autocommit " * MANY,
+}
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_of_any_size_is_read_to_its_end(name: str) -> None:
+    """Twenty-six comments took a minute, and each more twice as long."""
+    for mysql in (False, True):
+        assert ending(STATEMENTS[name], mysql=mysql) is None
