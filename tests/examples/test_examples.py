@@ -25,7 +25,7 @@ COMMANDS = {
 }
 
 
-STORES = {"redis_store"}
+STORES = {"redis_store", "flask_sqlalchemy_shop"}
 """Tried by tests of their own."""
 
 
