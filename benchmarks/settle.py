@@ -274,10 +274,15 @@ def sqlalchemy(name: str, url: str) -> Iterator[Side]:
 
 def by_hand_with(engine: Engine, ask: Select[tuple[int]], ship: Update) -> Settle:
     """Give what a shop would write that knows all of the store's statements."""
+    level = "tx" if getattr(engine.dialect, "is_mariadb", False) else "transaction"
+    wait = "innodb_lock_wait_timeout"
     begin = {
         "sqlite": "BEGIN IMMEDIATE",
-        "mysql": "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
-    }.get(engine.dialect.name)
+        "postgresql": "SET LOCAL lock_timeout = 5000",
+        "mysql": f"SET @imp_verify_wait = @@SESSION.{wait}, SESSION {wait} = 5, "
+        f"@@{level}_isolation = 'READ-COMMITTED'",
+    }[engine.dialect.name]
+    lift = f"SET SESSION {wait} = @imp_verify_wait" if engine.dialect.name == "mysql" else None
     lock = _dialects._KINDS[engine.dialect.name].lock_order
     read, put = _statements._READ, _statements._PUT
     pay, tell = _statements._PAID, _statements._TOLD
@@ -285,8 +290,7 @@ def by_hand_with(engine: Engine, ask: Select[tuple[int]], ship: Update) -> Settl
     def by_hand(paid: Outcome) -> None:
         order, imp_uid = paid.merchant_uid, paid.imp_uid
         with engine.begin() as db:
-            if begin is not None:
-                db.exec_driver_sql(begin)
+            db.exec_driver_sql(begin)
             db.exec_driver_sql("SAVEPOINT imp_verify")
             db.execute(lock, {"merchant_uid": order})
             rows = db.execute(read, {"key": imp_uid, "number": order}).all()
@@ -297,6 +301,8 @@ def by_hand_with(engine: Engine, ask: Select[tuple[int]], ship: Update) -> Settl
             db.execute(tell, _change(paid))
             db.execute(ship, {"key": order})
             db.exec_driver_sql("RELEASE SAVEPOINT imp_verify")
+            if lift is not None:
+                db.exec_driver_sql(lift)
 
     return by_hand
 

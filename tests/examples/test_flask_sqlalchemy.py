@@ -1,5 +1,5 @@
-"""The example on Flask-SQLAlchemy, started as its first line says: what a helper of the shop's writes
-through `db.session` commits with the record, on a file and on PostgreSQL."""
+"""The example on Flask-SQLAlchemy, started as its first line says: what a helper of the shop's
+writes through `db.session` commits with the record, on a file and on PostgreSQL."""
 
 from __future__ import annotations
 

@@ -62,7 +62,9 @@ class Shop:
 
     def expected(self, number: str, session: Session) -> ExpectedPayment | None:
         row = self.session.get(Order, number)
-        return row and ExpectedPayment(row.number, row.total, open=row.state == "new")
+        return (
+            None if row is None else ExpectedPayment(row.number, row.total, open=row.state == "new")
+        )
 
     def hold(self, asked: ExpectedPayment, imp_uid: str, session: Session) -> None:
         self.sees.append((self.session(), session, threading.current_thread()))

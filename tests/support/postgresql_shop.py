@@ -87,7 +87,7 @@ class PostgresqlShop(Shop):
         if self.framework in PLAIN:
             return SqlAlchemyStore(self.postgresql.engine, **functions)
         self._later = create_async_engine(self.postgresql.address.url("postgresql+asyncpg"))
-        later = {name: _awaited(function) for name, function in functions.items()}
+        later: dict[str, Any] = {name: _awaited(function) for name, function in functions.items()}
         return AsyncSqlAlchemyStore(self._later, **later)
 
     def close(self) -> None:

@@ -182,11 +182,13 @@ class Ask:
 @dataclass(slots=True)
 class Save:
     """Write the receipt, the order and one row per change that is handed on, inside the
-    transaction."""
+    transaction. Where nothing is kept of the order itself (`seen` is False) its lock must leave no
+    row: a forgery would leave one for every number."""
 
     before: Loaded
     change: Change
     outcome: Outcome
+    seen: bool = True
 
 
 @dataclass(slots=True)
@@ -235,7 +237,8 @@ def record(outcome: Outcome) -> Generator[Step, Any, Recorded]:
     if change.settled is Settled.STALE:
         return Recorded(Settled.STALE)
     if change.hooks or change.receipt is not None:
-        yield Save(loaded, change, outcome)
+        seen = change.receipt is not None or loaded.was_paid or not of_order
+        yield Save(loaded, change, outcome, seen)
     afterwards: list[object] = []
     for name, told in change.hooks:
         afterwards.append((yield Tell(name, told)))
@@ -274,7 +277,7 @@ def check_lock_timeout(lock_timeout: object) -> float:
         raise ConfigurationError(
             f"lock_timeout must be seconds above 0, at most {_LONGEST}, not {lock_timeout!r}"
         )
-    return float(lock_timeout)
+    return float(lock_timeout)  # type: ignore[arg-type]
 
 
 def text(value: str | None) -> str | None:

@@ -63,6 +63,14 @@ def _save(using: str, step: Save) -> None:
     ]
     if told:
         _rows(models.Change, using).bulk_create(told)
+    if not step.seen:
+        _forget_order(using, step.outcome.merchant_uid)
+
+
+def _forget_order(using: str, merchant_uid: str | None) -> None:
+    """Delete the row that was made to be locked, unless it says something."""
+    if not _rows(models.Receipt, using, merchant_uid=merchant_uid).exists():
+        _rows(models.Order, using, merchant_uid=merchant_uid, was_paid=False).delete()
 
 
 def _values(receipt: Receipt, new: Mapping[str, object]) -> dict[str, object]:

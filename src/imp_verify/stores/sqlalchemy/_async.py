@@ -60,8 +60,9 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
     Args:
         source: An `AsyncEngine`, then the functions get an `AsyncConnection`; or an
             `async_sessionmaker`, then they get an `AsyncSession` of the store's own.
-        expected, hold, lock_timeout, hooks: As for `SqlAlchemyStore`, and coroutine functions. What a hook
+        expected, hold, hooks: As for `SqlAlchemyStore`, and coroutine functions. What a hook
             returns, if it is a coroutine function, is awaited after the commit.
+        lock_timeout: As for `SqlAlchemyStore`.
 
     Raises:
         ConfigurationError: A function is missing, a plain one, or of an unknown name; or the source

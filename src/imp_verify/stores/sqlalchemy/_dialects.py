@@ -33,8 +33,8 @@ __all__ = [
     "create_all",
     "explain",
     "is_conflict",
-    "is_lost",
     "is_limited",
+    "is_lost",
     "lift_limit",
     "limit_waiting",
     "lock_order",
@@ -55,7 +55,7 @@ BEFORE_HOOKS = "_imp_verify_before_hooks"
 """Under this name a connection has what the store does on it while no hook has run; `lost` of that
 is set where the connection turns out to be dead."""
 _LIMITED = "imp_verify_limited"
-"""Under this name a driver's connection has a mark while the store's time limit is the session's."""
+"""Under this name a driver's connection has a mark while its session has the store's limit."""
 _NO_TABLE = ("42P01", 1146)
 _LOCK_IS_HELD = (
     "somebody else has held the order's row lock for longer than lock_timeout: a process that does "
@@ -191,7 +191,8 @@ class _MySql:
         """Read what others have committed: a hook's plain SELECT would see an older order than
         `expected` did. For this one transaction only; the session keeps its own level."""
         _refuse_autocommit(connection)
-        level = "tx" if connection.dialect.is_mariadb else "transaction"
+        dialect: Any = connection.dialect
+        level = "tx" if dialect.is_mariadb else "transaction"
         setting = f", @@{level}_isolation = 'READ-COMMITTED'"  # without SESSION: for the next one
         try:
             self.limit_waiting(connection, lock_timeout, setting)
@@ -230,7 +231,7 @@ class _MySql:
 class _Sqlite:
     lock_order: Insert = sqlite.insert(orders).on_conflict_do_nothing()
 
-    def begin(self, connection: Connection, _: float = 0) -> None:
+    def begin(self, connection: Connection, _lock_timeout: float = 0) -> None:
         """Take the one write lock at once: one that reads first cannot wait for it."""
         driver: Any = connection.connection.driver_connection
         if getattr(getattr(driver, "_conn", driver), "autocommit", None) is True:
@@ -241,7 +242,7 @@ class _Sqlite:
             _ = connection.exec_driver_sql("ROLLBACK")
         _ = connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    def limit_waiting(self, connection: Connection, _: float) -> None:
+    def limit_waiting(self, connection: Connection, lock_timeout: float) -> None:
         """The driver's `timeout` is the limit."""
 
     def create_all(self, connection: Connection) -> None:

@@ -125,12 +125,9 @@ def _read(row: Sequence[Any]) -> Receipt:
     )
 
 
-def save(connection: Connection, step: Save, *, locked: bool) -> bool:
+def save(connection: Connection, step: Save) -> bool:
     """Write the receipt, the order, and a row for each change that is handed on; tell whether there
     was anything to write.
-
-    Args:
-        locked: Whether the order is; nothing of another one is touched.
 
     Raises:
         Taken: The order was paid meanwhile.
@@ -146,8 +143,7 @@ def save(connection: Connection, step: Save, *, locked: bool) -> bool:
     amounts = handed_on(step.change.hooks)
     for _, told in step.change.hooks:
         _ = connection.execute(_TOLD, _row(told, amounts[told.change], now))
-    if locked and receipt is None and not step.before.was_paid:
-        # Nothing is kept of the order itself: a forgery must not leave a row for every number.
+    if not step.seen:
         _ = connection.execute(_UNSEEN, {"number": step.outcome.merchant_uid})
     return moved or bool(amounts)
 

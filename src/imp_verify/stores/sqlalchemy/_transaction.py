@@ -41,8 +41,8 @@ there."""
 
 
 TWO_PHASES = (
-    "the store cannot use sessions with twophase=True: a process that dies between the phases leaves "
-    "the order locked; give the store a sessionmaker of its own without it"
+    "the store cannot use sessions with twophase=True: a process that dies between the phases "
+    "leaves the order locked; give the store a sessionmaker of its own without it"
 )
 
 
@@ -83,7 +83,6 @@ class Attempts:
         explain(error)
         self._conflicts += 1
         return is_conflict(error) and self._conflicts < _MOST_CONFLICTS
-
 
     def _was_lost(self, error: Exception) -> bool:
         use = self.under_way
@@ -182,13 +181,12 @@ class Transaction(Reading):
         if connection is self.given:
             _ = connection.begin()
         self._root = connection.get_transaction()
-        self.has_written = self._locked = False
+        self.has_written = False
         with _HIDDEN:
             begin(connection, seconds_to_wait(self._lock_timeout))
 
     def load(self, step: Load) -> Loaded:
         """Lock and read; see `Load`."""
-        self._locked = step.order
         with _HIDDEN:
             return load(self.connection, step)
 
@@ -200,7 +198,7 @@ class Transaction(Reading):
         """
         try:
             with _HIDDEN:
-                self.has_written = save(self.connection, step, locked=self._locked)
+                self.has_written = save(self.connection, step)
         except IntegrityError as error:
             raise Taken from error
 
@@ -247,7 +245,9 @@ class Transaction(Reading):
                 raise  # the database's trouble, not the hook's fault
             raise StoreError(ENDED) from error
         if self.must_end():
-            lift_limit(self.connection)  # here, because a session's commit gives the connection back
+            lift_limit(
+                self.connection
+            )  # here, because a session's commit gives the connection back
 
 
 class _Hidden:
