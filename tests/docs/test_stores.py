@@ -25,7 +25,7 @@ def test_the_documented_shop_on_sqlalchemy_records_a_payment(tmp_path: Path) -> 
         row = {"number": ORDER, "total": PRICE}
         db.execute(sqlalchemy.text("INSERT INTO orders VALUES (:number, :total, 'new')"), row)
     shop["store"].create_all()
-    assert shop["store"].expected(ORDER) == PRICE
+    assert shop["store"].expected(ORDER) == ExpectedPayment(ORDER, PRICE, open=True)
     assert shop["store"].expected("ORD-0") is None
     outcome = paid_outcome(FIRST, ExpectedPayment(ORDER, PRICE))
     assert shop["store"].settle(outcome) is Settled.NEW

@@ -82,6 +82,8 @@ def test_the_example_sells_once_and_refuses_a_forged_amount(database: dict[str, 
         number, forged = order(shop, 39000), order(shop, 39000)
         assert f'"merchant_uid":"{number}","amount":39000,' in pay_page(shop, number)
         claim = pay(server, number)
+        approval = shop.ask("POST", "/payments/confirm", {**claim, "amount": "39000"})
+        assert (approval.status, approval.word) == (200, "approved")
         for endpoint in ("complete", "webhook"):
             assert shop.ask("POST", f"/payments/{endpoint}", claim).word == "success"
         assert shop.ask("POST", "/payments/complete", pay(server, forged, 390)).word == "forgery"

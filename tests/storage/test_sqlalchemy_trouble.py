@@ -180,6 +180,28 @@ def test_n02_a_connection_that_ends_after_a_hook_has_run_is_trouble_and_no_fault
     assert shop.kept() == (1, 1, 1, 1)
 
 
+def test_a_hook_that_fails_is_the_news_also_where_its_connection_was_lost(make: Make) -> None:
+    async def hook(outcome: Outcome, transaction: Any) -> None:
+        end_sessions(shop)
+        raise LookupError
+
+    shop = make(on_paid=hook)
+    with trial_of(shop) as trial, pytest.raises(LookupError):
+        _ = trial.deliver(FIRST, ORDER)
+    assert shop.kept() == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("driver", ["postgresql+psycopg", "mysql+pymysql"])
+def test_a_database_that_is_not_there_is_trouble(driver: str) -> None:
+    engine = create_engine(f"{driver}://127.0.0.1:1/nothing")
+    store = SqlAlchemyStore(engine, expected=lambda number, db: PRICE)
+    for call in (store.settle, store.observe):
+        with pytest.raises(DBAPIError):
+            _ = call(paid_outcome(FIRST, ASKED))
+    with pytest.raises(DBAPIError):
+        _ = store.expected(ORDER)
+
+
 def test_n02_a_hold_is_not_run_twice_on_a_lost_connection(make: Make) -> None:
     calls: list[str] = []
 

@@ -3,7 +3,7 @@ run."""
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, async_sessionmaker
-from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from imp_verify import AsyncVerifier, Outcome, Verifier
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
@@ -34,9 +34,12 @@ async def with_session_later(merchant_uid: str, db: AsyncSession) -> int:
 async def ship_later(outcome: Outcome, db: AsyncConnection) -> None: ...
 
 
-def plain(engine: Engine, maker: sessionmaker[Session]) -> None:
+def plain(engine: Engine, maker: sessionmaker[Session], scope: scoped_session[Session]) -> None:
     _ = Verifier(SqlAlchemyStore(engine, expected=with_connection, on_paid=ship))
     _ = Verifier(SqlAlchemyStore(maker, expected=with_session, on_paid=ship_in_session))
+    _ = Verifier(
+        SqlAlchemyStore(scope, expected=with_session, on_paid=ship_in_session, lock_timeout=2.5)
+    )
 
 
 def asynchronous(engine: AsyncEngine, maker: async_sessionmaker[AsyncSession]) -> None:

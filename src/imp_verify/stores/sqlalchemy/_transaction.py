@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import cast
 
@@ -163,7 +164,10 @@ class Reading:
         """Close what functions have not read to its end, and lift the time limit."""
         self.guard.close_open()
         if self.must_end():
-            lift_limit(self.connection)
+            with suppress(
+                Exception
+            ):  # the connection is thrown away; what failed first is the news
+                lift_limit(self.connection)
 
 
 class Transaction(Reading):
