@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import io
 import logging
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -477,8 +479,6 @@ def test_dotted_paths_objects_and_dictionaries_are_the_same(
     gateway: ScriptedGateway, setting: dict[str, Any]
 ) -> None:
     here = __name__
-    import sys
-
     sys.modules.setdefault(here, sys.modules[memory.__module__])
     for change in (
         {"STORE": STORE},
@@ -501,8 +501,6 @@ SEVERAL = {"kr": Credentials(markers.KEY, markers.SECRET), "us": support.credent
 def test_accounts_are_dictionaries_credentials_or_a_dotted_path_to_them(
     setting: dict[str, Any],
 ) -> None:
-    import sys
-
     sys.modules.setdefault(__name__, sys.modules[memory.__module__])
     del setting["CREDENTIALS"]
     for given in (ACCOUNTS, SEVERAL, f"{__name__}.SEVERAL"):
@@ -556,7 +554,10 @@ def test_the_account_of_an_order_is_asked(
         ({"STORE": BROKEN}, 'IMP_VERIFY["STORE"]: nothing can be imported from it: No'),
         ({"STORE": object()}, "IMP_VERIFY: the store (object) lacks expected"),
         ({"STORE": MemoryStore}, 'IMP_VERIFY["STORE"]: '),
-        ({"STORE": STORE, "TIMOUT": 3}, "IMP_VERIFY must not have 'TIMOUT'"),
+        ({"STORE": STORE, "TIMOUT": 3}, "must not have 'TIMOUT': did you mean TIMEOUT? There are "),
+        ({"STORE": STORE, "TESTMODE": True}, "'TESTMODE': did you mean TEST_MODE? There are ACCOU"),
+        ({"STORE": STORE, "store": STORE}, "'store': did you mean STORE? There are "),
+        ({"STORE": STORE, 7: 3}, "IMP_VERIFY must not have 7. There are ACCOUNTS, ASYNC, BASE_URL"),
         ({"STORE": STORE, "TIMEOUT": 0}, "IMP_VERIFY: timeout must be"),
         ({"STORE": STORE, "ASYNC": "no"}, "IMP_VERIFY: ASYNC must be True or False"),
         ({"STORE": STORE, "LANDING": {"OK": "/"}}, 'IMP_VERIFY["LANDING"]: '),
@@ -574,7 +575,7 @@ def test_a_setting_that_is_wrong_is_named(given: object, text: str, setting: Any
         assert text in str(caught.value)
         assert [found.id for found in checks.run_checks()] in (
             ["imp_verify.E001"],
-            ["imp_verify.E002"],
+            ["imp_verify.W002"],
         )
 
 
@@ -603,13 +604,106 @@ def ids(deploy: bool = False, **settings: Any) -> list[str | None]:
     return [each for each in found if each.startswith("imp_verify.") or not deploy]
 
 
-def test_missing_credentials_have_a_check_of_their_own(
-    setting: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"CREDENTIALS": {"KEY": "", "SECRET": ""}},
+        {"CREDENTIALS": {"KEY": None, "SECRET": None}},
+        {"ACCOUNTS": {"kr": {"KEY": "", "SECRET": ""}}},
+    ],
+)
+def test_missing_credentials_stop_a_server_and_a_deployment_and_nothing_else(
+    setting: dict[str, Any], given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("IMP_KEY", raising=False)
+    for name in ("IMP_KEY", "IMP_SECRET"):
+        monkeypatch.delenv(name, raising=False)
     del setting["CREDENTIALS"]
-    given = {**setting, "STORE": STORE}
-    assert ids(DEBUG=True, IMP_VERIFY=given) == ["imp_verify.E002"]
+    changes: dict[str, Any] = {"IMP_VERIFY": {**setting, "STORE": STORE, **given}}
+    assert ids(**changes) == ["imp_verify.W002"]
+    assert ids(deploy=True, **changes) == ["imp_verify.W002", "imp_verify.E002"]
+    monkeypatch.setattr("sys.argv", ["manage.py", "runserver"])
+    assert ids(**changes) == ["imp_verify.E002"]
+
+
+def test_a_whole_verifier_whose_module_finds_no_credentials_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = "from imp_verify import *\nfrom imp_verify.stores.memory import MemoryStore\n"
+    text += "verifier = Verifier(MemoryStore(expected=lambda *_: 1))\n"
+    (tmp_path / "shop_without_credentials.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("IMP_KEY", raising=False)
+    given = {"VERIFIER": "shop_without_credentials.verifier"}
+    assert ids(IMP_VERIFY=given) == ["imp_verify.W002"]
+
+
+def test_of_a_setting_that_is_wrong_a_deployment_says_no_more(setting: dict[str, Any]) -> None:
+    assert ids(deploy=True, IMP_VERIFY={**setting, "STOER": STORE}) == ["imp_verify.E001"]
+
+
+def test_a_check_keeps_nothing_and_a_tests_environment_is_seen(
+    setting: dict[str, Any], gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made by the check, the verifier would ask the real host."""
+    gateway.has()
+    names = ("IMP_API_URL", "IMP_KEY", "IMP_SECRET", "IMP_TEST_MODE")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    with override_settings(IMP_VERIFY={"STORE": memory()}, DEBUG=True):
+        assert checks.run_checks()[0].id == "imp_verify.W002"
+        with pytest.raises(ConfigurationError, match="IMP_KEY"):
+            get_verifier()
+        values = ("http://127.0.0.1:1", markers.KEY, markers.SECRET, "1")
+        for name, value in zip(names, values, strict=True):
+            monkeypatch.setenv(name, value)
+        assert checks.run_checks() == []
+        assert client().post(f"{PREFIX}/webhook", CLAIM).status_code == 503
+        monkeypatch.setenv("IMP_API_URL", gateway.address)
+        assert client().post(f"{PREFIX}/webhook", CLAIM).json()["status"] == "success"
+        assert get_verifier() is get_verifier()
+
+
+def test_the_urls_say_that_the_application_is_not_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "imp_verify.contrib.django.urls")
+    with (
+        override_settings(INSTALLED_APPS=["django.contrib.contenttypes"]),
+        pytest.raises(ConfigurationError, match="INSTALLED_APPS lacks"),
+    ):
+        importlib.import_module("imp_verify.contrib.django.urls")
+
+
+@pytest.mark.parametrize("alias", ["another", "elsewhere"])
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"CONN_MAX_AGE": 600}, True),
+        ({"CONN_MAX_AGE": None}, True),
+        ({"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}, False),
+        ({"OPTIONS": {"pool": True}}, True),
+        ({}, False),
+        ({"CONN_MAX_AGE": 600, "ENGINE": "django.db.backends.sqlite3"}, False),
+    ],
+)
+def test_connections_that_live_on_unwatched_are_found_for_deployment(
+    setting: dict[str, Any],
+    given: dict[str, Any],
+    found: bool,
+    alias: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from imp_verify.contrib.django.stores import DjangoStore
+
+    given = {"ENGINE": "django.db.backends.postgresql", **given}
+    made = connections.configure_settings({"default": {}, "another": given})
+    monkeypatch.setitem(connections.settings, "another", made["another"])
+    store = DjangoStore(using=alias, expected=lambda number, using: 1)
+    changes: dict[str, Any] = {"IMP_VERIFY": {**setting, "STORE": store}}
+    wanted = ["imp_verify.E007"] if alias == "elsewhere" else ["imp_verify.W008"] * found
+    assert ids(deploy=True, **changes) == wanted
+    assert "imp_verify.W008" not in ids(**changes)
 
 
 def test_the_checks_find_nothing_where_nothing_is_wrong(setting: dict[str, Any]) -> None:

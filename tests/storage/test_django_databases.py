@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
@@ -26,12 +26,12 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify.contrib.django._transactions import Collision, in_transaction
+from imp_verify.contrib.django._transactions import Attempt, Collision, Place, in_transaction
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import DjangoShop, rows, run, tell
-from tests.support.django_databases import ALIASES, MARIADB, POSTGRESQL
+from tests.support.django_databases import ALIASES, another
 
 pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
 ASKED = ExpectedPayment(ORDER, PRICE)
@@ -245,13 +245,13 @@ def test_a_collision_breaks_no_transaction_of_the_shops_own(server: str) -> None
 def test_a_collision_that_never_ends_is_the_databases_error(using: str, in_block: bool) -> None:
     tried: list[bool] = []
 
-    def work(owned: bool) -> tuple[bool, None]:
-        tried.append(owned)
+    def work(attempt: Attempt) -> tuple[bool, None]:
+        tried.append(attempt.owned)
         raise Collision from IntegrityError("the same again")
 
     block = atomic(using) if in_block else nullcontext()
     with block, pytest.raises(IntegrityError, match="the same again"):
-        in_transaction(using, work)
+        in_transaction(Place(using, 5.0), work)
     assert tried == [not in_block] * 6
 
 
@@ -342,20 +342,6 @@ def test_a_deadlock_that_a_hook_swallows_loses_no_record() -> None:
     assert store.receipts([FIRST]) == {}
     assert rows("Order", using).count() == 0
     connections.close_all()
-
-
-@contextmanager
-def another(alias: str, **options: object) -> Iterator[str]:
-    """An alias for the same database with options of its own."""
-    base = MARIADB if alias == "mariadb" else POSTGRESQL
-    given = {**base, "OPTIONS": {**base.get("OPTIONS", {}), **options}}
-    made = connections.configure_settings({"default": {}, "another": given})
-    connections.settings["another"] = made["another"]
-    try:
-        yield "another"
-    finally:
-        connections["another"].close()
-        del connections["another"], connections.settings["another"]
 
 
 @pytest.mark.parametrize("level", [None, "repeatable read", "serializable"])

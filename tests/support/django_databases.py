@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +47,8 @@ def configured() -> dict[str, dict[str, Any]]:
     return {"default": SQLITE, **(SERVERS if _NAME in os.environ else {})}
 
 
-def _run(alias: str, statement: str) -> None:
-    """Run a statement from outside the database that it makes or drops."""
+def _run(alias: str, statement: str) -> list[Any]:
+    """Run a statement from outside the database that it makes, drops or looks at."""
     connection: Any
     if alias == "postgresql":
         import psycopg
@@ -72,6 +72,7 @@ def _run(alias: str, statement: str) -> None:
         )
     with closing(connection), closing(connection.cursor()) as cursor:
         cursor.execute(statement)
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 @contextmanager
@@ -107,3 +108,48 @@ def installed() -> Iterator[None]:
             if hasattr(connections._connections, alias):
                 del connections[alias]
             del connections.settings[alias]
+
+
+@contextmanager
+def another(
+    alias: str, settings: Mapping[str, object] | None = None, **options: object
+) -> Iterator[str]:
+    """An alias for the same database, with settings and options of its own."""
+    from django.db import connections
+
+    base = SERVERS[alias]
+    given = {**base, **(settings or {}), "OPTIONS": {**base.get("OPTIONS", {}), **options}}
+    made = connections.configure_settings({"default": {}, "another": given})
+    connections.settings["another"] = made["another"]
+    try:
+        yield "another"
+    finally:
+        connections["another"].close()
+        del connections["another"], connections.settings["another"]
+
+
+def end_sessions(alias: str) -> None:
+    """End every session in this process's own database there, as the database itself would."""
+    if alias == "postgresql":
+        _run(
+            alias,
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
+            f"WHERE datname = '{NAME}' AND backend_type = 'client backend'",
+        )
+        return
+    for (number,) in _run(
+        alias, f"SELECT id FROM information_schema.processlist WHERE db = '{NAME}'"
+    ):
+        with suppress(Exception):  # it may have ended by itself
+            _run(alias, f"KILL {number}")
+
+
+@contextmanager
+def empty_database(alias: str) -> Iterator[str]:
+    """Make one more database on a server; give its name."""
+    name = f"{NAME}_empty"
+    _run(alias, f"CREATE DATABASE {name}")
+    try:
+        yield name
+    finally:
+        _run(alias, f"DROP DATABASE {name}")

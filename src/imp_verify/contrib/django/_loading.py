@@ -12,7 +12,7 @@ from ... import ConfigurationError, Receipt
 from ...stores.ready import Load, Loaded, read_receipt
 from . import models
 
-__all__ = ["load", "recall"]
+__all__ = ["load", "receipts"]
 
 _FIELDS = [
     "imp_uid",
@@ -33,7 +33,7 @@ _INSERT = {
 }
 
 
-def recall(using: str, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+def receipts(using: str, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
     """Give the receipts of these payments, by imp_uid."""
     found: dict[str, Receipt] = {}
     for start in range(0, len(imp_uids), _MANY):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from traceback import walk_tb
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.utils.module_loading import import_string
 
 from ... import AsyncVerifier, Checkout, ConfigurationError, Credentials, Landing, Verifier
@@ -24,20 +28,38 @@ _VALUES: dict[str, type] = {"CREDENTIALS": Credentials, "LANDING": Landing, "CHE
 _KEYS = {"STORE", "TRANSPORT", "ASYNC", *map(str.upper, VerifierArguments.__annotations__)}
 
 
-def make_verifier(given: object) -> Verifier | AsyncVerifier:
+def make_verifier() -> Verifier | AsyncVerifier:
     """Make the verifier that the setting describes, or give the one that it names.
 
     Raises:
         ConfigurationError: It is missing or unusable; the text names what in it, never a secret.
     """
+    try:
+        return _make(getattr(settings, "IMP_VERIFY", None))
+    except Exception as error:
+        _clear_frames(error)
+        raise
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Take the setting and what it names out of the frames of ours that an error has left: who
+    watches errors sends their variables away, and there are secrets in these."""
+    while error is not None:
+        for frame, _ in walk_tb(error.__traceback__):
+            if frame.f_globals.get("__name__", "").startswith("imp_verify."):
+                with suppress(RuntimeError):  # it has not been left yet
+                    frame.clear()
+        error = error.__cause__ or error.__context__
+
+
+def _make(given: object) -> Verifier | AsyncVerifier:
     if not isinstance(given, Mapping) or not {"VERIFIER", "STORE"} & given.keys():
         raise ConfigurationError(
             'the setting IMP_VERIFY must be a dictionary with "STORE" or "VERIFIER"'
         )
     if "VERIFIER" not in given:
         if unknown := given.keys() - _KEYS:
-            names = ", ".join(sorted(map(repr, unknown)))
-            raise ConfigurationError(f"IMP_VERIFY must not have {names}")
+            raise ConfigurationError(_unknown(unknown))
         values = {name: _read(name, value) for name, value in given.items()}
         return _named("", _build, values)
     if len(given) > 1:
@@ -45,6 +67,15 @@ def make_verifier(given: object) -> Verifier | AsyncVerifier:
     verifier: Verifier | AsyncVerifier = _read("VERIFIER", given["VERIFIER"])
     check_verifier('IMP_VERIFY["VERIFIER"]', verifier, Verifier, AsyncVerifier)
     return verifier
+
+
+def _unknown(names: Iterable[object]) -> str:
+    """Say which names there are, and which may have been meant."""
+    known = sorted(_KEYS | {"VERIFIER"})
+    wrong = ", ".join(sorted(f"{name!r:.100}" for name in names))
+    meant = [each for name in names for each in get_close_matches(str(name).upper(), known, 1)]
+    hint = f": did you mean {', '.join(meant)}?" if meant else "."
+    return f"IMP_VERIFY must not have {wrong}{hint} There are {', '.join(known)}"
 
 
 def _build(values: dict[str, Any]) -> Verifier | AsyncVerifier:

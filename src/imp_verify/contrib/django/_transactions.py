@@ -6,21 +6,21 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.db.transaction import atomic, get_rollback
 
-from ... import StoreError
-from ...stores import transaction_is_open
+from ... import ConfigurationError, StoreError
+from ...stores import hold_limits, transaction_is_open
+from . import _dialects as dialects
 from ._guarding import guarded
 
-__all__ = ["Collision", "in_transaction"]
+__all__ = ["Attempt", "Collision", "Place", "in_transaction", "look", "read"]
 
 T = TypeVar("T")
 _ATTEMPTS = 6
-_STATES = ("40001", "40P01")
-_DEADLOCK = (1213,)
 
 
 class Collision(Exception):
@@ -31,70 +31,152 @@ class _Undo(Exception):
     """Leaves a block that is to be rolled back."""
 
 
-def in_transaction(using: str, work: Callable[[bool], tuple[bool, T]]) -> T:
-    """Run `work` in a transaction, in a savepoint where one is open; commit where it says so, roll
-    back where not, or where it raises. It is told whether the transaction is the store's own.
+@dataclass
+class Place:
+    """Where a store keeps its records.
 
-    A deadlock or a serialization failure is tried again a few times, but for inside another
-    transaction: the database has then ended that one too.
+    Attributes:
+        using: The alias of the database.
+        lock_timeout: How long a row lock is waited for, in seconds.
+        is_checked: Whether the tables are known to be ones that can be rolled back.
+    """
+
+    using: str
+    lock_timeout: float
+    is_checked: bool = False
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for a row lock now: inside `hold` no longer than its answer counts."""
+        _, until = hold_limits()
+        return min(self.lock_timeout, until - time.monotonic())
+
+
+@dataclass
+class Attempt:
+    """One transaction, as far as it came.
+
+    Attributes:
+        owned: Whether it is the store's own, in no block of the shop's.
+        driver: The driver's connection that it began on; None before.
+        is_harmless: Whether nothing was done yet but reading: no hook and no `hold` has run, and
+            nothing is being committed.
+    """
+
+    connection: Any
+    owned: bool
+    driver: object = None
+    is_harmless: bool = True
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection it began on is gone: Django has then replaced it, since not even
+        a rollback came through. What fails before it began is such a connection too."""
+        return self.driver is None or self.connection.connection is not self.driver
+
+
+def in_transaction(place: Place, work: Callable[[Attempt], tuple[bool, T]]) -> T:
+    """Run `work` in a transaction, in a savepoint where one is open; commit where it says so, roll
+    back where not, or where it raises.
+
+    A deadlock or a serialization failure is tried again a few times, a connection that turns out to
+    be dead before a hook ran once, but for inside another transaction: the database has then ended
+    that one too.
 
     Raises:
         StoreError: The connection does not commit by itself, or the shop ended the transaction.
     """
-    connection = connections[using]
-    owned = not connection.in_atomic_block
+
+    def once(attempt: Attempt) -> T:
+        return _once(attempt, place, work)
+
+    return _again(place, once)
+
+
+def read(place: Place, work: Callable[[], T]) -> T:
+    """Run the shop's `expected` where nothing is recorded: in a transaction, so that it may lock
+    the order; on a fresh connection where the first one turns out to be dead."""
+
+    def once(attempt: Attempt) -> T:
+        with transaction_is_open(), atomic(place.using):
+            attempt.driver = attempt.connection.connection
+            with _bounded(attempt, place), guarded(place.using):
+                return work()
+
+    return _again(place, once)
+
+
+def look(place: Place, work: Callable[[], T]) -> T:
+    """Read in no transaction of the store's; whatever fails is tried once more on a fresh
+    connection."""
+    return _again(place, lambda _: work())
+
+
+def _bounded(attempt: Attempt, place: Place) -> AbstractContextManager[None]:
+    return dialects.waiting_at_most(attempt.connection, place.patience, owned=attempt.owned)
+
+
+def _again(place: Place, once: Callable[[Attempt], T]) -> T:
+    connection = connections[place.using]
+    owned, fresh, tries = not connection.in_atomic_block, False, 0
+    if owned:
+        connection.ensure_connection()  # a database that is away is not asked twice
+    while True:
+        tries += 1
+        attempt = Attempt(connection, owned)
+        try:
+            return once(attempt)
+        except Collision as error:
+            if tries == _ATTEMPTS:
+                raise (error.__cause__ or error) from None
+        except Error as error:
+            dialects.explain(error, place.using)
+            unusable = attempt.lost or dialects.is_outdated(error)
+            if unusable and owned and attempt.is_harmless and not fresh:
+                connection.close()
+                fresh = True
+                continue
+            if tries == _ATTEMPTS or not owned or not dialects.is_conflict(error):
+                raise
+        time.sleep(random.uniform(0.0, 0.02) * tries if owned else 0.0)
+
+
+def _once(attempt: Attempt, place: Place, work: Callable[[Attempt], tuple[bool, T]]) -> T:
+    connection, owned, using = attempt.connection, attempt.owned, place.using
+    done = False
     if not (connection.get_autocommit() if owned else connection.commit_on_exit):
         raise StoreError(f"the database {using!r} has AUTOCOMMIT off: nothing would be kept")
-    attempt = 0
-    while True:
-        attempt += 1
-        try:
-            return _once(connection, work, owned)
-        except Collision as error:
-            if attempt == _ATTEMPTS:
-                raise (error.__cause__ or error) from None
-        except DatabaseError as error:
-            if attempt == _ATTEMPTS or not owned or not _is_conflict(error):
-                raise
-        time.sleep(random.uniform(0.0, 0.02) * attempt if owned else 0.0)
-
-
-def _once(connection: Any, work: Callable[[bool], tuple[bool, T]], owned: bool) -> T:
-    using, done = connection.alias, False
-    if owned and connection.vendor == "mysql":
-        _read_committed(connection)
+    if owned:
+        dialects.begin(connection)
     outer: AbstractContextManager[object] = atomic(using) if owned else nullcontext()
     try:
         with outer:
+            attempt.driver = connection.connection
             # A savepoint around all of it cannot be released once the transaction has ended under
             # it, or is broken: where a hook swallowed an error, COMMIT would say nothing of that.
             with atomic(using):
-                with transaction_is_open(), guarded(using):
-                    keep, answer = work(owned)
+                _check_engines(connection, place)
+                with transaction_is_open(), _bounded(attempt, place), guarded(using):
+                    keep, answer = work(attempt)
                 if get_rollback(using):
                     raise StoreError("rolled back by a hook or an error caught without atomic()")
                 if not keep:
                     raise _Undo
-                done = True
+                attempt.is_harmless, done = False, True
             done = False
     except _Undo:
         pass
-    except DatabaseError as error:
-        if done:
+    except Error as error:
+        if done and not attempt.lost:
             raise StoreError("a hook ended or broke the store's transaction") from error
         raise
     return answer
 
 
-def _read_committed(connection: Any) -> None:
-    """Have the next transaction see what others committed while it waited for the order's row."""
-    connection.ensure_connection()
-    if getattr(connection, "isolation_level", None) != "read committed":
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-
-
-def _is_conflict(error: DatabaseError) -> bool:
-    cause: Any = error.__cause__
-    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
-    return state in _STATES or getattr(cause, "args", ())[:1] == _DEADLOCK
+def _check_engines(connection: Any, place: Place) -> None:
+    """Refuse, at the first use, tables that cannot be rolled back: the record of a payment whose
+    hook failed would be kept, and its order never ship."""
+    if not place.is_checked:
+        if found := dialects.other_engines(connection):
+            raise ConfigurationError(dialects.refuse_engines(found))
+        place.is_checked = True

@@ -19,7 +19,10 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from .checks import check_payments, check_redirect
+        from ._store_checks import check_engines
+        from .checks import check_deployment, check_payments, check_redirect
 
         register(check_payments)
+        register(check_engines, Tags.database)
+        register(check_deployment, deploy=True)
         register(check_redirect, Tags.security, deploy=True)

@@ -8,37 +8,67 @@ caches of a whole site, and read a body that others have read.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.urls import NoReverseMatch, reverse
 
 from ... import ConfigurationError
-from ._store_checks import check_store
-from .conf import get_verifier
+from ._setting import make_verifier
+from ._store_checks import check_connections, check_store
+from .conf import store_of
 
-__all__ = ["check_payments", "check_redirect"]
+__all__ = ["check_deployment", "check_payments", "check_redirect"]
 
 _CREDENTIALS = ("IMP_KEY", "IMP_SECRET", "IMP_TIER")
+"""What a text is about that says that they are missing, whoever made the verifier."""
 _PROXIES = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
 
 
 def check_payments(app_configs: object = None, **_: object) -> list[CheckMessage]:
-    """Check the setting `IMP_VERIFY`, and what of Django's own stands against it."""
+    """Check the setting `IMP_VERIFY`, and what of Django's own stands against it.
+
+    Without credentials an image is built and a database migrated: they are missed where a server
+    is started, and by `check_deployment`.
+    """
     try:
-        get_verifier()
+        store = _store()
     except ConfigurationError as error:
-        return [_unusable(str(error))]
-    return [*check_store(), *_check_proxy(), *_check_prefix()]
+        if not _is_of_credentials(error):
+            return [Error(str(error), id="imp_verify.E001")]
+        return [_without_credentials(error, Error if _starts_a_server() else Warning)]
+    return [*check_store(store), *_check_proxy(), *_check_prefix()]
 
 
-def _unusable(text: str) -> CheckMessage:
-    if not any(name in text for name in _CREDENTIALS):
-        return Error(text, id="imp_verify.E001")
+def check_deployment(app_configs: object = None, **_: object) -> list[CheckMessage]:
+    """Check, for deployment, that there are credentials, and what connections that live on meet."""
+    try:
+        return list(check_connections(_store()))
+    except ConfigurationError as error:
+        return [_without_credentials(error, Error)] if _is_of_credentials(error) else []
+
+
+def _store() -> Any:
+    """Give the store of a verifier that is made for this and thrown away: the environment may
+    change before the first payment, as it does in tests."""
+    return store_of(make_verifier())
+
+
+def _is_of_credentials(error: ConfigurationError) -> bool:
+    return any(name in str(error) for name in _CREDENTIALS)
+
+
+def _starts_a_server() -> bool:
+    return sys.argv[1:2] == ["runserver"]
+
+
+def _without_credentials(error: ConfigurationError, kind: type[CheckMessage]) -> CheckMessage:
     hint = "Set IMP_KEY and IMP_SECRET in the environment, or CREDENTIALS or ACCOUNTS here."
-    return Error(text, hint=hint, id="imp_verify.E002")
+    return kind(str(error), hint=hint, id=f"imp_verify.{kind.__name__[0]}002")
 
 
 def _check_proxy() -> Iterator[CheckMessage]:

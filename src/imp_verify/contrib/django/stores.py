@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, Unpack
 
 from django.apps import apps
-from django.db.transaction import atomic
 from django.utils.functional import Promise
 
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
-from ...stores import Expected, transaction_is_open
+from ...stores import Expected
 from ...stores.ready import Expectation, Functions, Holder, HookArguments
 from ...stores.ready_plain import ReadyStore
-from ._guarding import guarded
+from ._transactions import Place, read
 from .threads import hop, own_thread
 
 __all__ = ["DjangoStore"]
@@ -39,6 +39,9 @@ class DjangoStore(ReadyStore):
         hold: `hold(expected, imp_uid, using)` says why a payment may not be approved; what it did
             is then undone.
         using: The alias of the database, in which the shop's orders are too.
+        lock_timeout: How long a payment waits for a row that somebody else has locked, in seconds;
+            then it is trouble, and for the next delivery. MySQL and MariaDB count whole ones. On
+            SQLite it is the option `timeout` of the database.
         hooks: `on_paid` and the others, each `hook(outcome, using)`, inside the transaction. What
             a hook returns, if it is a function, is called after the commit.
 
@@ -54,9 +57,11 @@ class DjangoStore(ReadyStore):
         expected: Expectation[str],
         hold: Holder[str] | None = None,
         using: str = "default",
+        lock_timeout: float = 5.0,
         **hooks: Unpack[HookArguments[str]],
     ) -> None:
         self._functions: Functions[str] = Functions(expected, hold, hooks)
+        self._place = Place(using, _check_lock_timeout(lock_timeout))
         self.using = using
 
     def own_thread(self) -> AbstractContextManager[object] | None:
@@ -65,20 +70,20 @@ class DjangoStore(ReadyStore):
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a read, in a transaction, so that it may lock the order."""
-        with transaction_is_open(), atomic(self.using), guarded(self.using):
-            return self._functions.expected(merchant_uid, self.using)  # type: ignore[no-any-return]
+        ask = partial(self._functions.expected, merchant_uid, self.using)
+        return read(self._place, ask)  # type: ignore[no-any-return]
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
-        return self._tables.recall(self.using, imp_uids)  # type: ignore[no-any-return]
+        return self._tables.recall(self._place, imp_uids)  # type: ignore[no-any-return]
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
-        reason: str | None = self._tables.hold(self._functions, self.using, expected, imp_uid)
+        reason: str | None = self._tables.hold(self._functions, self._place, expected, imp_uid)
         return str(reason) if isinstance(reason, Promise) else reason
 
     def _record(self, outcome: Outcome) -> Settled | None:
-        return self._tables.record(self._functions, self.using, outcome)  # type: ignore[no-any-return]
+        return self._tables.record(self._functions, self._place, outcome)  # type: ignore[no-any-return]
 
     @property
     def _tables(self) -> Any:
@@ -88,3 +93,15 @@ class DjangoStore(ReadyStore):
         from . import _recording
 
         return _recording
+
+
+_LONGEST = 3600.0
+
+
+def _check_lock_timeout(seconds: object) -> float:
+    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not number or not 0 < seconds <= _LONGEST:  # type: ignore[operator]
+        raise ConfigurationError(
+            f"lock_timeout must be seconds, above 0 and at most {_LONGEST:.0f}"
+        )
+    return float(seconds)  # type: ignore[arg-type]

@@ -6,10 +6,11 @@ there is the server, or `imp_verify.contrib.asgi.PaymentsMiddleware` in front of
 
 from __future__ import annotations
 
+from django.apps import apps
 from django.urls import ResolverMatch, URLPattern
 from django.urls.resolvers import RoutePattern
 
-from ... import ENDPOINTS, AsyncVerifier
+from ... import ENDPOINTS, AsyncVerifier, ConfigurationError
 from .conf import get_verifier
 from .views import serve, serve_async
 
@@ -31,6 +32,12 @@ def _route(endpoint: str, slash: str) -> URLPattern:
     pattern = RoutePattern(f"{endpoint}{slash}", name=name, is_endpoint=True)
     return _Route(pattern, serve, {"endpoint": endpoint}, name)
 
+
+if not apps.is_installed("imp_verify.contrib.django"):
+    # Without it nothing would be checked, and a DjangoStore has no tables.
+    raise ConfigurationError(
+        'INSTALLED_APPS lacks "imp_verify.contrib.django": the payment endpoints need it'
+    )
 
 app_name = "imp_verify"
 urlpatterns = [_route(endpoint, slash) for endpoint in ENDPOINTS for slash in ("", "/")]
