@@ -125,9 +125,11 @@ def test_tables_that_were_not_migrated_are_named_with_what_to_run(alias: str) ->
 @pytest.mark.parametrize("alias", ALIASES)
 def test_another_table_that_is_missing_is_the_shops_affair(alias: str) -> None:
     django_shops.empty(alias)
-    store = DjangoStore(
-        using=alias, expected=lambda number, using: run(using, "SELECT * FROM no_such_table")
-    )
+
+    def expected(number: str, using: str) -> None:
+        run(using, "SELECT * FROM no_such_table")
+
+    store = DjangoStore(using=alias, expected=expected)
     with pytest.raises(DatabaseError) as caught:
         store.expected(ORDER)
     assert not hasattr(caught.value, "__notes__")

@@ -13,7 +13,8 @@ from django.db import Error, connections
 from django.db.transaction import atomic, get_rollback
 
 from ... import ConfigurationError, StoreError
-from ...stores import hold_limits, transaction_is_open
+from ...stores import transaction_is_open
+from ...stores.ready import seconds_to_wait
 from . import _dialects as dialects
 from ._guarding import guarded
 
@@ -44,12 +45,6 @@ class Place:
     using: str
     lock_timeout: float
     is_checked: bool = False
-
-    @property
-    def patience(self) -> float:
-        """Seconds to wait for a row lock now: inside `hold` no longer than its answer counts."""
-        _, until = hold_limits()
-        return min(self.lock_timeout, until - time.monotonic())
 
 
 @dataclass
@@ -113,7 +108,8 @@ def look(place: Place, work: Callable[[], T]) -> T:
 
 
 def _bounded(attempt: Attempt, place: Place) -> AbstractContextManager[None]:
-    return dialects.waiting_at_most(attempt.connection, place.patience, owned=attempt.owned)
+    seconds = seconds_to_wait(place.lock_timeout)
+    return dialects.waiting_at_most(attempt.connection, seconds, owned=attempt.owned)
 
 
 def _again(place: Place, once: Callable[[Attempt], T]) -> T:

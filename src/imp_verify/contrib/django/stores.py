@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
 from ...stores import Expected
-from ...stores.ready import Expectation, Functions, Holder, HookArguments
+from ...stores.ready import Expectation, Functions, Holder, HookArguments, check_lock_timeout
 from ...stores.ready_plain import ReadyStore
 from ._transactions import Place, read
 from .threads import hop, own_thread
@@ -61,7 +61,7 @@ class DjangoStore(ReadyStore):
         **hooks: Unpack[HookArguments[str]],
     ) -> None:
         self._functions: Functions[str] = Functions(expected, hold, hooks)
-        self._place = Place(using, _check_lock_timeout(lock_timeout))
+        self._place = Place(using, check_lock_timeout(lock_timeout))
         self.using = using
 
     def own_thread(self) -> AbstractContextManager[object] | None:
@@ -93,15 +93,3 @@ class DjangoStore(ReadyStore):
         from . import _recording
 
         return _recording
-
-
-_LONGEST = 3600.0
-
-
-def _check_lock_timeout(seconds: object) -> float:
-    number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not number or not 0 < seconds <= _LONGEST:  # type: ignore[operator]
-        raise ConfigurationError(
-            f"lock_timeout must be seconds, above 0 and at most {_LONGEST:.0f}"
-        )
-    return float(seconds)  # type: ignore[arg-type]
