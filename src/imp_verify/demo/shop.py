@@ -17,6 +17,7 @@ from imp_verify.contrib.flask import payments
 from imp_verify.demo.orders import HOOKS, Order, Orders, expected
 from imp_verify.demo.texts import TEXTS
 from imp_verify.sandbox import Account
+from imp_verify.sandbox.guard import NOT_THIS_HOST, NOT_THIS_ORIGIN, is_foreign, is_own_host
 from imp_verify.stores.sqlite import SqliteStore
 
 KOREA = timezone(timedelta(hours=9))
@@ -87,6 +88,7 @@ def make_shop(settings: Settings, verifier: Verifier) -> Flask:
     app.config["SHOP"] = settings
     app.config["ORDERS"] = Orders(settings.database)
     app.register_blueprint(payments(verifier), url_prefix="/payments")
+    app.before_request(_refuse_strangers)
     app.before_request(_choose_language)
     app.after_request(_guard_page)
     app.add_template_filter(_money, "money")
@@ -109,6 +111,18 @@ def _orders() -> Orders:
     return current_app.config["ORDERS"]  # type: ignore[no-any-return]
 
 
+def _refuse_strangers() -> Response | None:
+    """Answer to the shop's own names and pages only, as the sandbox does: any page in this browser
+    can send requests to loopback."""
+    headers = {name.lower(): value for name, value in request.headers}
+    port = urlsplit(_settings().public_url).port
+    if not is_own_host(headers.get("host", ""), port):
+        return Response(NOT_THIS_HOST, 403, mimetype="text/plain")
+    if is_foreign(request.method, headers):
+        return Response(NOT_THIS_ORIGIN, 403, mimetype="text/plain")
+    return None
+
+
 def _choose_language() -> None:
     asked = request.args.get("lang") or request.cookies.get("lang")
     g.language = asked if asked in TEXTS else _settings().language
@@ -121,6 +135,7 @@ def _guard_page(response: Response) -> Response:
         response.headers.setdefault("Content-Security-Policy", _policy(_settings()))
         response.headers.setdefault("Referrer-Policy", "same-origin")
         response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     return response
 
 
@@ -129,6 +144,7 @@ def _policy(settings: Settings) -> str:
     gateway = settings.sandbox_url
     return (
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none';"
+        " form-action 'self'; frame-ancestors 'none';"
         f" script-src 'self' {sdk.scheme}://{sdk.netloc};"
         f" frame-src {gateway}; connect-src 'self' {gateway}"
     )

@@ -17,9 +17,11 @@ from starlette.routing import Route
 from imp_verify.sandbox import search
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.errors import NOTHING_TO_CANCEL, Refused, unknown_payment
-from imp_verify.sandbox.exact import as_amount, dumps, read_fields
+from imp_verify.sandbox.exact import LONGEST, as_amount, dumps, read_fields
+from imp_verify.sandbox.guard import read_body
 from imp_verify.sandbox.registrations import Registration
 from imp_verify.sandbox.sandbox import Sandbox
+from imp_verify.sandbox.settings import LATEST
 
 MOST_AT_ONCE = 100
 
@@ -59,7 +61,7 @@ class Call:
         text = self.query.get(name, "")
         if not text:
             return default
-        if not text.isascii() or not text.isdigit():
+        if not text.isascii() or not text.isdigit() or len(text) > LONGEST:
             raise Refused(f"{name} 값이 올바르지 않습니다.", code=-1, status=400)
         return int(text)
 
@@ -186,6 +188,8 @@ def _balance(call: Call) -> Answer:
 def _edit_account(call: Call) -> Answer:
     imp_uid = call.attempt(call.path["imp_uid"]).imp_uid
     due = call.amount("vbank_due")
+    if due is not None and due > LATEST:
+        raise Refused("vbank_due 값이 올바르지 않습니다.")
     gateway = call.sandbox.gateway
     edited = gateway.edit_account(imp_uid, call.amount("amount"), None if due is None else int(due))
     return Answer(edited.wire())
@@ -283,6 +287,6 @@ async def _read(sandbox: Sandbox, request: Request) -> Call:
 
 async def _fields(request: Request) -> dict[str, object]:
     try:
-        return read_fields(await request.body(), request.headers.get("content-type", ""))
+        return read_fields(await read_body(request), request.headers.get("content-type", ""))
     except ValueError as error:
         raise Refused("요청 본문을 읽을 수 없습니다.", code=-1, status=400) from error

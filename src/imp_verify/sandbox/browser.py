@@ -17,13 +17,14 @@ class Visit:
 
     Attributes:
         style: `classic` for the jQuery SDK's full answer, `ids-only` for v1/iamport.js.
-        origin: The shop page's origin, the only one the result is handed to.
+        origin: The shop page's origin, as its browser said: the only one that the result is handed
+            to, and that may frame the window. None where no page asked.
         redirect_url: Where the browser goes back to; None where the page waits for a callback.
         language: Of the window.
     """
 
     style: str
-    origin: str
+    origin: str | None
     redirect_url: str | None
     language: str
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps, loads
+from imp_verify.sandbox.guard import NOT_JSON, is_json, read_body
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import Fault
 
@@ -60,8 +61,10 @@ class Control:
         action = self._actions.get(request.path_params["action"])
         if action is None:
             return _json({"error": "no such action"}, 404)
+        if not is_json(request):
+            return _json({"error": NOT_JSON}, 415)
         try:
-            fields = loads(await request.body() or b"{}")
+            fields = loads(await read_body(request) or b"{}")
             if not isinstance(fields, dict):
                 raise ValueError("the body is no object")
             return _json(await run_in_threadpool(action, fields))

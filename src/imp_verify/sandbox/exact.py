@@ -9,6 +9,12 @@ from decimal import Decimal
 from urllib.parse import parse_qsl
 
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+# To the end where no quote ends it, or a hostile text is read again from each of its quotes.
+_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+DEEPEST = 100
+LONGEST = 30
+"""Digits of a number, before and after the point: 1e999999999 is short, and ends the process that
+writes it out."""
 
 
 def dumps(value: object) -> str:
@@ -26,8 +32,35 @@ def dumps(value: object) -> str:
 
 
 def loads(text: str | bytes) -> object:
-    """Read JSON; a number with a fraction becomes a Decimal."""
-    return json.loads(text, parse_float=Decimal)
+    """Read JSON; a number with a fraction becomes a Decimal.
+
+    Raises:
+        ValueError: It is none, or one that nobody means: too deep, or a number too long.
+    """
+    text = text if isinstance(text, str) else text.decode()
+    _check_depth(text)
+    return json.loads(text, parse_float=_number, parse_constant=_number)
+
+
+def _check_depth(text: str) -> None:
+    """Look before the parser does: it runs out of stack, and may take the process along."""
+    depth = 0
+    for bracket in re.findall(r"[][{}]", _TEXT.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > DEEPEST:
+            raise ValueError("the JSON is too deep")
+
+
+def _number(text: str) -> Decimal:
+    number = Decimal(text)
+    if not _is_short(number):
+        raise ValueError("a number is too long")
+    return number
+
+
+def _is_short(number: Decimal) -> bool:
+    exponent = number.as_tuple().exponent
+    return isinstance(exponent, int) and exponent >= -LONGEST and number.adjusted() < LONGEST
 
 
 def read_fields(body: bytes, content_type: str) -> dict[str, object]:
@@ -46,11 +79,9 @@ def read_fields(body: bytes, content_type: str) -> dict[str, object]:
 
 def as_amount(value: object) -> Decimal | None:
     """Read an amount: a JSON number, or in form text a plain decimal. None for anything else."""
-    if isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
         return None
-    if isinstance(value, int | Decimal):
-        amount = Decimal(value)
-        return amount if amount.is_finite() else None
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return Decimal(value)
-    return None
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        return None
+    amount = Decimal(value)
+    return amount if _is_short(amount) else None

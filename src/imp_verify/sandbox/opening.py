@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps
+from imp_verify.sandbox.settings import LATEST
 
 KOREA = timezone(timedelta(hours=9))
 LONGEST_NUMBER = 40
@@ -95,7 +96,10 @@ def read_due(text: str | None) -> int:
     year, month, day, *clock = match.groups()
     hour, minute, second = (int(part) for part in (clock if clock[0] else (23, 59, 59)))
     try:
-        due = datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=KOREA)
+        date = datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=KOREA)
     except ValueError as error:
         raise Refused("vbank_due 형식이 올바르지 않습니다.") from error
-    return int(due.timestamp())
+    due = int(date.timestamp())
+    if not 0 < due <= LATEST:
+        raise Refused("vbank_due 형식이 올바르지 않습니다.")
+    return due

@@ -58,7 +58,7 @@ def post(url: str, body: str, content_type: str, timeout: tuple[float, float]) -
                 url, body.encode(), headers=headers, timeout=timeout, allow_redirects=False
             )
             return Delivery(url, content_type, body, answer.status_code, answer.text[:SHOWN], None)
-    except requests.RequestException as error:
+    except (requests.RequestException, ValueError) as error:  # of urllib3, for some addresses
         return Delivery(url, content_type, body, None, "", f"{type(error).__name__}: {error}")
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's pages as text: no state is changed here, and every value is escaped."""
+"""The sandbox's pages as text: no state is changed here."""
 
 from __future__ import annotations
 
@@ -17,6 +17,23 @@ from imp_verify.sandbox.texts import texts
 Words = dict[str, str]
 
 
+class Html(str):
+    """Markup. Any other text is escaped on its way into a page, whoever it came from."""
+
+    __slots__ = ()
+
+
+def html(template: str, **values: object) -> Html:
+    """Fill a template: its own text is markup, and so are values that are Html."""
+    made = {name: v if isinstance(v, Html) else escape(str(v)) for name, v in values.items()}
+    return Html(template.format(**made))
+
+
+def join(parts: Iterable[Html]) -> Html:
+    """Put pieces of markup one after the other."""
+    return Html("".join(parts))
+
+
 def money(amount: Decimal, currency: str, words: Words) -> str:
     """Write an amount for people."""
     if currency == "KRW" and words["lang"] == "ko":
@@ -30,63 +47,85 @@ def clock(seconds: int) -> str:
 
 
 def state_of(attempt: Attempt) -> str:
-    """Name what an attempt is, as a key of the words."""
+    """Name what an attempt is, as a key of the words where there is one."""
     if attempt.status == "cancelled":
         return "partly" if attempt.remaining else "cancelled"
     return "waiting" if attempt.waits_for_deposit else attempt.status
 
 
-def window(attempt: Attempt, language: str, message: str = "") -> str:
+def window(attempt: Attempt, language: str, message: str = "") -> Html:
     """The payment window that a buyer sees."""
     words = texts(language)
     main = "issue" if attempt.pay_method == "vbank" else "approve"
-    buttons = "".join(
-        _button(attempt, action, words[action], style)
-        for action, style in ((main, "primary"), ("decline", "plain"), ("close", "quiet"))
-    )
-    rows = _rows(_who(attempt, words))
     return _page(
         words,
         words["brand"],
-        f"""<main class="card" data-state="open">
-{_heading(words, _here(attempt))}
-{_sum(attempt, words)}
-{rows}{_message(message)}
-<form method="post" class="actions" data-working="{escape(words["working"])}">{buttons}</form>
-<p class="note">{escape(words["no_money"])}</p>
+        html(
+            """<main class="card" data-state="open">
+{heading}
+{sum}
+{rows}{message}
+<form method="post" class="actions" data-working="{working}">{buttons}</form>
+<p class="note">{no_money}</p>
 </main>""",
+            heading=_heading(words, _here(attempt)),
+            sum=_sum(attempt, words),
+            rows=_rows(_who(attempt, words)),
+            message=_message(message),
+            working=words["working"],
+            buttons=join(
+                _button(attempt, action, words[action], style)
+                for action, style in ((main, "primary"), ("decline", "plain"), ("close", "quiet"))
+            ),
+            no_money=words["no_money"],
+        ),
     )
 
 
-def payment(attempt: Attempt, language: str, message: str = "") -> str:
+def payment(attempt: Attempt, language: str, message: str = "") -> Html:
     """The page of one payment: what it is, and what a bank or a clerk can do to it."""
     words, state = texts(language), state_of(attempt)
     return _page(
         words,
         attempt.imp_uid,
-        f"""<main class="card" data-state="{state}">
-{_heading(words, _here(attempt))}
-{_sum(attempt, words)}
-<p class="state {state}">{escape(words[state])}</p>
-{_rows([*_who(attempt, words), *_history(attempt, words)])}{_message(message)}
-{_deposit_form(attempt, words)}{_cancel_form(attempt, words)}
-<p class="note"><a href="/?lang={words["lang"]}">{escape(words["list"])}</a></p>
+        html(
+            """<main class="card" data-state="{state}">
+{heading}
+{sum}
+<p class="state {state}">{says}</p>
+{rows}{message}
+{deposit_form}{cancel_form}
+<p class="note"><a href="/?lang={lang}">{list}</a></p>
 </main>""",
+            state=state,
+            heading=_heading(words, _here(attempt)),
+            sum=_sum(attempt, words),
+            says=words.get(state, state),
+            rows=_rows([*_who(attempt, words), *_history(attempt, words)]),
+            message=_message(message),
+            deposit_form=_deposit_form(attempt, words),
+            cancel_form=_cancel_form(attempt, words),
+            **words,
+        ),
     )
 
 
-def finished(result: dict[str, object], origin: str, language: str) -> str:
+def finished(result: dict[str, object], origin: str, language: str) -> Html:
     """The page that hands the result to the shop's page around it."""
     words = texts(language)
     # Inert data: "<" must not be able to end the element.
-    data = dumps({"result": result, "origin": origin}).replace("<", "\\u003c")
+    data = Html(dumps({"result": result, "origin": origin}).replace("<", "\\u003c"))
     return _page(
         words,
         words["brand"],
-        f"""<main class="card" data-state="finished">
-<p class="state">{escape(words["returning"])}</p>
-<p class="note" data-alone hidden>{escape(words["go_back"])}</p></main>
+        html(
+            """<main class="card" data-state="finished">
+<p class="state">{returning}</p>
+<p class="note" data-alone hidden>{go_back}</p></main>
 <script type="application/json" id="result">{data}</script>""",
+            data=data,
+            **words,
+        ),
     )
 
 
@@ -95,61 +134,80 @@ def overview(
     deliveries: Iterable[Delivery],
     pending: Iterable[Event],
     language: str,
-) -> str:
+) -> Html:
     """All payments, newest first, and the webhooks."""
     words = texts(language)
     return _page(
         words,
         words["list_title"],
-        f"""<main class="wide">
-<header><h1>{escape(words["list_title"])}</h1>{_switch(words, "/")}</header>
-<p class="note">{escape(words["no_money"])}</p>
-{_payments_table(list(attempts), words)}
-<h2>{escape(words["webhooks"])}</h2>{_pending(list(pending), words)}
-{_deliveries_table(list(deliveries), words)}
+        html(
+            """<main class="wide">
+<header><h1>{list_title}</h1>{switch}</header>
+<p class="note">{no_money}</p>
+{payments}
+<h2>{webhooks}</h2>{kept_back}
+{sent}
 </main>""",
+            switch=_switch(words, "/"),
+            payments=_payments_table(list(attempts), words),
+            kept_back=_pending(list(pending), words),
+            sent=_deliveries_table(list(deliveries), words),
+            **words,
+        ),
     )
 
 
-def _page(words: Words, title: str, body: str) -> str:
-    return f"""<!doctype html>
-<html lang="{words["lang"]}">
-<head><meta charset="utf-8"><title>{escape(title)}</title>
+def _page(words: Words, title: str, body: Html) -> Html:
+    return html(
+        """<!doctype html>
+<html lang="{lang}">
+<head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/static/sandbox.css">
 <script src="/static/window.js" defer></script></head>
-<body>{body}</body></html>"""
+<body>{body}</body></html>""",
+        lang=words["lang"],
+        title=title,
+        body=body,
+    )
 
 
 def _here(attempt: Attempt) -> str:
     return f"/window/{attempt.imp_uid}"
 
 
-def _switch(words: Words, path: str) -> str:
-    language = words["other_lang"]
-    return f'<a class="switch" lang="{language}" href="{path}?lang={language}">{words["other"]}</a>'
+def _switch(words: Words, path: str) -> Html:
+    link = '<a class="switch" lang="{other_lang}" href="{path}?lang={other_lang}">{other}</a>'
+    return html(link, path=path, **words)
 
 
-def _heading(words: Words, path: str) -> str:
-    brand = f'<span class="brand">{escape(words["brand"])}</span>'
-    return f"<header>{brand}{_switch(words, path)}</header>"
-
-
-def _sum(attempt: Attempt, words: Words) -> str:
-    name = escape(attempt.name or attempt.merchant_uid)
-    test = f' <span class="test">{escape(words["test"])}</span>' if attempt.sandbox else ""
-    return (
-        f'<h1>{name}{test}</h1><p class="sum">{money(attempt.amount, attempt.currency, words)}</p>'
+def _heading(words: Words, path: str) -> Html:
+    return html(
+        '<header><span class="brand">{brand}</span>{switch}</header>',
+        brand=words["brand"],
+        switch=_switch(words, path),
     )
 
 
-def _message(message: str) -> str:
-    return f'<p class="message" role="alert">{escape(message)}</p>' if message else ""
+def _sum(attempt: Attempt, words: Words) -> Html:
+    test = html(' <span class="test">{test}</span>', **words) if attempt.sandbox else ""
+    return html(
+        '<h1>{name}{test}</h1><p class="sum">{sum}</p>',
+        name=attempt.name or attempt.merchant_uid,
+        test=test,
+        sum=money(attempt.amount, attempt.currency, words),
+    )
 
 
-def _rows(rows: Iterable[tuple[str, str]]) -> str:
-    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in rows)
-    return f"<dl>{items}</dl>"
+def _message(message: str) -> Html:
+    if not message:
+        return Html()
+    return html('<p class="message" role="alert">{message}</p>', message=message)
+
+
+def _rows(rows: Iterable[tuple[str, str]]) -> Html:
+    items = join(html("<dt>{name}</dt><dd>{value}</dd>", name=k, value=v) for k, v in rows)
+    return html("<dl>{items}</dl>", items=items)
 
 
 def _who(attempt: Attempt, words: Words) -> list[tuple[str, str]]:
@@ -176,65 +234,100 @@ def _history(attempt: Attempt, words: Words) -> list[tuple[str, str]]:
     return rows
 
 
-def _button(attempt: Attempt, action: str, label: str, style: str) -> str:
-    target = f"{_here(attempt)}/{action}"
-    return f'<button class="{style}" formaction="{target}" name="do">{escape(label)}</button>'
+def _button(attempt: Attempt, action: str, label: str, style: str) -> Html:
+    return html(
+        '<button class="{style}" formaction="{target}" name="do">{label}</button>',
+        style=style,
+        target=f"{_here(attempt)}/{action}",
+        label=label,
+    )
 
 
-def _deposit_form(attempt: Attempt, words: Words) -> str:
+def _deposit_form(attempt: Attempt, words: Words) -> Html:
     if not attempt.waits_for_deposit:
-        return ""
-    button = _button(attempt, "deposit", words["deposit"], "primary")
-    hint = f'<p class="hint">{escape(words["deposit_hint"])}</p>'
-    return f'<form method="post" class="actions">{hint}{button}</form>'
+        return Html()
+    return html(
+        '<form method="post" class="actions"><p class="hint">{hint}</p>{button}</form>',
+        hint=words["deposit_hint"],
+        button=_button(attempt, "deposit", words["deposit"], "primary"),
+    )
 
 
-def _cancel_form(attempt: Attempt, words: Words) -> str:
+def _cancel_form(attempt: Attempt, words: Words) -> Html:
     if not attempt.remaining:
-        return ""
-    hint = f"{escape(words['all'])} {attempt.remaining:,f}"
-    return f"""<form method="post" class="actions">
-<label>{escape(words["cancel_amount"])}
-<input name="amount" inputmode="decimal" autocomplete="off" placeholder="{hint}">
-</label><p class="hint">{escape(words["cancel_hint"])}</p>
-{_button(attempt, "cancel", words["cancel"], "danger")}</form>"""
+        return Html()
+    return html(
+        """<form method="post" class="actions">
+<label>{cancel_amount}
+<input name="amount" inputmode="decimal" autocomplete="off" placeholder="{all} {remaining}">
+</label><p class="hint">{cancel_hint}</p>
+{button}</form>""",
+        button=_button(attempt, "cancel", words["cancel"], "danger"),
+        **{**words, "remaining": f"{attempt.remaining:,f}"},
+    )
 
 
-def _payments_table(attempts: list[Attempt], words: Words) -> str:
+def _payments_table(attempts: list[Attempt], words: Words) -> Html:
     if not attempts:
-        return f'<p class="empty">{escape(words["list_empty"])}</p>'
+        return html('<p class="empty">{list_empty}</p>', **words)
     keys = ("imp_uid", "amount", "status", "time", "order_number")
-    rows = [
-        f"""<tr><td><a href="{_here(a)}?lang={words["lang"]}">{escape(a.imp_uid)}</a></td>
-<td>{money(a.amount, a.currency, words)}</td>
-<td><span class="state {state_of(a)}">{escape(words[state_of(a)])}</span></td>
-<td>{clock(a.started_at)}</td><td>{escape(a.merchant_uid)}</td></tr>"""
-        for a in reversed(attempts)
-    ]
-    return _table([words[key] for key in keys], rows)
+    return _table(
+        [words[key] for key in keys], [_payment_row(a, words) for a in reversed(attempts)]
+    )
 
 
-def _pending(pending: list[Event], words: Words) -> str:
+def _payment_row(attempt: Attempt, words: Words) -> Html:
+    state = state_of(attempt)
+    return html(
+        """<tr><td><a href="{path}?lang={lang}">{imp_uid}</a></td>
+<td>{amount}</td>
+<td><span class="state {state}">{says}</span></td>
+<td>{time}</td><td>{order}</td></tr>""",
+        path=_here(attempt),
+        lang=words["lang"],
+        imp_uid=attempt.imp_uid,
+        amount=money(attempt.amount, attempt.currency, words),
+        state=state,
+        says=words.get(state, state),
+        time=clock(attempt.started_at),
+        order=attempt.merchant_uid,
+    )
+
+
+def _pending(pending: list[Event], words: Words) -> Html:
     if not pending:
-        return ""
-    return f"""<form method="post" action="/deliver" class="actions row">
-<p>{escape(words["pending"])}: {len(pending)}</p>
-<button class="plain">{escape(words["send"])}</button></form>"""
+        return Html()
+    return html(
+        """<form method="post" action="/deliver" class="actions row">
+<p>{pending}: {count}</p>
+<button class="plain">{send}</button></form>""",
+        count=len(pending),
+        **words,
+    )
 
 
-def _deliveries_table(deliveries: list[Delivery], words: Words) -> str:
+def _deliveries_table(deliveries: list[Delivery], words: Words) -> Html:
     if not deliveries:
-        return f'<p class="empty">{escape(words["webhooks_empty"])}</p>'
+        return html('<p class="empty">{webhooks_empty}</p>', **words)
     rows = [
-        f"""<tr><td class="{"good" if d.ok else "bad"}">{d.status or ""}
-{escape(d.error or d.answer)}</td><td><code>{escape(d.body)}</code></td>
-<td>{escape(d.url)}</td></tr>"""
+        html(
+            """<tr><td class="{kind}">{status}
+{answer}</td><td><code>{body}</code></td>
+<td>{url}</td></tr>""",
+            kind="good" if d.ok else "bad",
+            status=d.status or "",
+            answer=d.error or d.answer,
+            body=d.body,
+            url=d.url,
+        )
         for d in reversed(deliveries)
     ]
     return _table([words["answer"], words["body"], words["address"]], rows)
 
 
-def _table(heads: list[str], rows: list[str]) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "".join(rows)
-    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+def _table(heads: list[str], rows: list[Html]) -> Html:
+    return html(
+        '<div class="scroll"><table><tr>{heads}</tr>{rows}</table></div>',
+        heads=join(html("<th>{name}</th>", name=name) for name in heads),
+        rows=join(rows),
+    )

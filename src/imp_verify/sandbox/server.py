@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from imp_verify.sandbox import api
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.control import Control
+from imp_verify.sandbox.guard import Guard
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import Settings
 from imp_verify.sandbox.window import Window
@@ -31,7 +32,7 @@ def application(sandbox: Sandbox) -> ASGIApp:
     routes = [*api.routes(sandbox), *Window(sandbox).routes(), *Control(sandbox).routes()]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
     app.router.redirect_slashes = False
-    return _Undecoded(app)
+    return Guard(_Undecoded(app), sandbox.settings)
 
 
 async def _no_such_call(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Mapping
@@ -14,6 +15,11 @@ _CHOICES = {
     "closed_becomes": ("failed", "ready"),
     "language": ("ko", "en"),
 }
+HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
+"""A name or an address, and a port where one is given, as browsers write them."""
+ORIGIN = re.compile(f"https?://{HOST.pattern}", re.ASCII)
+LATEST = 10**11
+"""The last second that the clock may show: one that every page can still write as a date."""
 
 
 @dataclass(slots=True)
@@ -31,6 +37,9 @@ class Settings:
         closed_becomes: What a closed window leaves: failed, or ready as with many PGs.
         language: Of the window, where the page asks for none.
         public_url: The sandbox's own address as browsers see it; None takes the Host header.
+        hosts: The names that it answers to besides that of `public_url` and those of loopback, as
+            a Host header has them, with the port.
+        shops: The origins whose pages may open a payment window; none named are all on loopback.
     """
 
     webhook_url: str | None = None
@@ -40,6 +49,8 @@ class Settings:
     closed_becomes: str = "failed"
     language: str = "ko"
     public_url: str | None = None
+    hosts: tuple[str, ...] = ()
+    shops: tuple[str, ...] = ()
 
     def change(self, fields: Mapping[str, object]) -> None:
         """Set the fields given, all or none.
@@ -47,17 +58,46 @@ class Settings:
         Raises:
             ValueError: A name or a value is unknown.
         """
-        for name, value in fields.items():
+        for name in fields:
             if name not in asdict(self):
                 raise ValueError(f"no such setting: {name}")
-            if name in _CHOICES and value not in _CHOICES[name]:
-                raise ValueError(f"{name} is one of {', '.join(_CHOICES[name])}")
-        for name, value in fields.items():
+        read = {name: _read(name, value) for name, value in fields.items()}
+        for name, value in read.items():
             setattr(self, name, value)
+
+    def own_hosts(self) -> tuple[str, ...]:
+        """Give the Host headers that mean the sandbox, besides loopback's."""
+        _, _, public = (self.public_url or "").partition("//")
+        return (public, *self.hosts) if public else self.hosts
 
     def as_dict(self) -> dict[str, object]:
         """Give all fields."""
         return asdict(self)
+
+
+def _read(name: str, value: object) -> object:
+    """Give a setting's value as it is kept, or raise ValueError."""
+    if name in _CHOICES and value not in _CHOICES[name]:
+        raise ValueError(f"{name} is one of {', '.join(_CHOICES[name])}")
+    if name in ("webhook_url", "public_url") and not isinstance(value, str | None):
+        raise ValueError(f"{name} is a text or null")
+    if name == "public_url" and value is not None:
+        _check_origin(name, value)
+    return _texts(name, value) if name in ("hosts", "shops") else value
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"{name} is a list of texts")
+    if name == "shops":
+        for each in value:
+            _check_origin(name, each)
+    return tuple(value)
+
+
+def _check_origin(name: str, value: object) -> None:
+    if not ORIGIN.fullmatch(str(value)):
+        raise ValueError(f"{name}: http:// or https:// and a host, without a path")
 
 
 class Clock:
@@ -75,14 +115,20 @@ class Clock:
 
     def stop_at(self, seconds: int) -> None:
         """Let the time stand at this second from now on."""
-        self._stands_at = seconds
+        self._stands_at = _within(seconds)
 
     def advance(self, seconds: int) -> None:
         """Move on by so many seconds, and stand or run as before."""
         if self._stands_at is not None:
-            self._stands_at += seconds
+            self._stands_at = _within(self._stands_at + seconds)
         else:
-            self._offset += seconds
+            self._offset = _within(self() + seconds) - int(time.time())
+
+
+def _within(seconds: int) -> int:
+    if not 0 <= seconds <= LATEST:
+        raise ValueError(f"a time is 0 to {LATEST}")
+    return seconds
 
 
 @dataclass(slots=True)
@@ -102,6 +148,20 @@ class Fault:
     body: str = ""
     content_type: str = "application/json"
     times: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be sent.
+
+        Raises:
+            ValueError: A field is of another type, or no status.
+        """
+        texts = (self.call, self.body, self.content_type)
+        if not all(isinstance(each, str) for each in texts) or not isinstance(self.times, int):
+            raise ValueError("call, body and content_type are texts, times is a whole number")
+        if not (isinstance(self.status, int) and 200 <= self.status <= 599):
+            raise ValueError("status is 200 to 599")
+        if not (self.content_type.isascii() and self.content_type.isprintable()):
+            raise ValueError("content_type is no header's value")
 
 
 class Faults:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from importlib.resources import files
@@ -9,7 +10,7 @@ from urllib.parse import parse_qs
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from imp_verify.sandbox import pages
@@ -25,9 +26,21 @@ from imp_verify.sandbox.browser import (
 )
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps, loads
+from imp_verify.sandbox.guard import (
+    NOT_JSON,
+    NOT_THIS_ORIGIN,
+    is_foreign,
+    is_json,
+    is_shop,
+    read_body,
+)
 from imp_verify.sandbox.sandbox import Sandbox
 
+_log = logging.getLogger("imp_verify")
 _TYPES = {"css": "text/css", "js": "text/javascript"}
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'"
+_OWN = "/"
+"""As the target of a message: the sender's own origin."""
 _BUYERS = frozenset({"approve", "issue", "decline", "close"})
 
 
@@ -47,6 +60,7 @@ class Window:
             Route("/static/{name}", self._static),
             Route("/deliver", self._deliver, methods=["POST"]),
             Route("/window", self._open, methods=["POST"]),
+            Route("/window", self._preflight, methods=["OPTIONS"]),
             Route("/window/{imp_uid}", self._show),
             Route("/window/{imp_uid}/{action}", self._act, methods=["POST"]),
         ]
@@ -75,19 +89,44 @@ class Window:
         webhooks = self._sandbox.webhooks
         attempts = self._sandbox.gateway.attempts()
         language = self._language(request)
-        text = pages.overview(attempts, webhooks.deliveries, webhooks.pending, language)
-        return _fresh(HTMLResponse(text))
+        return _html(pages.overview(attempts, webhooks.deliveries, webhooks.pending, language))
 
     async def _deliver(self, request: Request) -> Response:
         await run_in_threadpool(self._sandbox.webhooks.deliver)
         return RedirectResponse("/", 303)
 
+    def _allows(self, request: Request) -> bool:
+        """Tell whether the sender may open a window: a shop's page, or no page at all."""
+        origin = request.headers.get("origin")
+        if origin is None:
+            return not is_foreign(request.method, request.headers)
+        return is_shop(origin, self._sandbox.settings.shops)
+
+    async def _preflight(self, request: Request) -> Response:
+        if not self._allows(request):
+            return self._not_a_shop(request)
+        return _for_page(Response(status_code=204), request)
+
     async def _open(self, request: Request) -> Response:
-        # Sent as text/plain, so that a page of any origin may ask without a preflight.
-        wanted = loads(await request.body())
-        answer = self._opened(wanted, request) if isinstance(wanted, dict) else {}
-        headers = {"Access-Control-Allow-Origin": "*"}
-        return Response(dumps(answer), media_type="application/json", headers=headers)
+        if not self._allows(request):
+            return self._not_a_shop(request)
+        if not is_json(request):
+            return _for_page(PlainTextResponse(NOT_JSON, 415), request)
+        try:
+            wanted = loads(await read_body(request))
+            answer = self._opened(wanted, request) if isinstance(wanted, dict) else {}
+        except ValueError as error:
+            return _for_page(PlainTextResponse(str(error), 400), request)
+        return _for_page(Response(dumps(answer), media_type="application/json"), request)
+
+    @staticmethod
+    def _not_a_shop(request: Request) -> Response:
+        # The page itself is told nothing: its developer looks here.
+        _log.warning(
+            "no payment window for a page of %.100r: the setting `shops` names who may open one",
+            request.headers.get("origin"),
+        )
+        return PlainTextResponse(NOT_THIS_ORIGIN, 403)
 
     def _opened(self, wanted: dict[str, object], request: Request) -> dict[str, object]:
         params = wanted.get("params")
@@ -108,7 +147,7 @@ class Window:
         back = params.get("m_redirect_url") if wanted.get("redirect") else None
         self._visits[attempt.imp_uid] = Visit(
             style,
-            str(wanted.get("origin")),
+            request.headers.get("origin"),
             str(back) if back else None,
             str(params.get("language") or self._sandbox.settings.language),
         )
@@ -118,18 +157,21 @@ class Window:
         try:
             attempt = self._sandbox.gateway.attempt(request.path_params["imp_uid"])
         except Refused as error:
-            return HTMLResponse(error.message, error.status)
+            return PlainTextResponse(error.message, error.status)
         return self._page(attempt, self._language(request, attempt))
 
     def _page(self, attempt: Attempt, language: str, message: str = "") -> Response:
         make = pages.window if attempt.in_window else pages.payment
-        return _fresh(HTMLResponse(make(attempt, language, message)))
+        visit = self._visits.get(attempt.imp_uid)
+        return _html(make(attempt, language, message), visit)
 
     async def _act(self, request: Request) -> Response:
         imp_uid, action = request.path_params["imp_uid"], request.path_params["action"]
-        form = parse_qs((await request.body()).decode())
         try:
+            form = parse_qs((await read_body(request)).decode())
             attempt = await run_in_threadpool(self._do, imp_uid, action, form)
+        except ValueError as error:
+            return PlainTextResponse(str(error), 400)
         except Refused as error:
             return self._after_refusal(imp_uid, error, request)
         visit = self._visits.get(imp_uid)
@@ -140,7 +182,7 @@ class Window:
         if visit.redirect_url is not None:
             return RedirectResponse(return_address(attempt, visit), 302)
         result = callback(attempt, visit.style)
-        return _fresh(HTMLResponse(pages.finished(result, visit.origin, visit.language)))
+        return _html(pages.finished(result, visit.origin or _OWN, visit.language), visit)
 
     def _do(self, imp_uid: str, action: str, form: dict[str, list[str]]) -> Attempt:
         sandbox = self._sandbox
@@ -161,7 +203,7 @@ class Window:
         try:
             attempt = self._sandbox.gateway.attempt(imp_uid)
         except Refused:
-            return HTMLResponse(error.message, error.status)
+            return PlainTextResponse(error.message, error.status)
         return self._page(attempt, self._language(request, attempt), error.message)
 
     def _language(self, request: Request, attempt: Attempt | None = None) -> str:
@@ -176,6 +218,25 @@ def _part(form: dict[str, list[str]]) -> Decimal | None:
     if text and amount is None:
         raise Refused("취소할 금액이 올바르지 않습니다.")
     return amount
+
+
+def _for_page(response: Response, request: Request) -> Response:
+    """Let the shop's page read the answer, and send what it asks: JSON, nothing else."""
+    if origin := request.headers.get("origin"):
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+    response.headers["Vary"] = "Origin"
+    return response
+
+
+def _html(text: str, visit: Visit | None = None) -> Response:
+    """Make a page of the sandbox; the page that opened a window may have it in a frame."""
+    framed = (visit and visit.origin) or "'none'"
+    policy = f"{_POLICY}; frame-ancestors {framed}"
+    if visit is None or visit.redirect_url is None:
+        policy += "; form-action 'self'"  # else the form leads on to the shop, wherever that leads
+    headers = {"Content-Security-Policy": policy}
+    return _fresh(HTMLResponse(text, headers=headers))
 
 
 def _fresh(response: Response) -> Response:

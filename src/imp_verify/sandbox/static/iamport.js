@@ -90,7 +90,7 @@
   function ask(wanted, then) {
     var request = new XMLHttpRequest();
     request.open("POST", config.base + "/window");
-    request.setRequestHeader("Content-Type", "text/plain");
+    request.setRequestHeader("Content-Type", "application/json");
     request.onload = function () {
       then(JSON.parse(request.responseText));
     };
@@ -121,7 +121,6 @@
       userCode: user.code,
       tier: user.tier,
       style: config.style,
-      origin: window.location.origin,
       mobile: isMobile(),
       redirect: leaves
     }, function (answer) {
