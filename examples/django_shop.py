@@ -16,6 +16,7 @@ from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
+from imp_verify import ExpectedPayment
 from imp_verify.contrib.django.stores import DjangoStore
 
 PAGE = "<!doctype html><title>Checkout</title>"
@@ -24,7 +25,7 @@ PAGE = "<!doctype html><title>Checkout</title>"
 # payments: begin
 def expected(number, using):
     order = Order.objects.using(using).filter(number=number).first()
-    return order and order.total
+    return order and ExpectedPayment(order.number, order.total, open=order.state == "new")
 
 
 def paid(outcome, using):
@@ -64,7 +65,7 @@ django.setup()
 class Order(models.Model):
     number = models.CharField(max_length=64, primary_key=True)
     total = models.IntegerField()
-    state = models.CharField(max_length=16, default="open")
+    state = models.CharField(max_length=16, default="new")
 
     class Meta:
         app_label = "shop"

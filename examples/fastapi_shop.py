@@ -13,7 +13,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 # payments: begin
-from imp_verify import AsyncVerifier, Checkout, Landing
+from imp_verify import AsyncVerifier, Checkout, ExpectedPayment, Landing
 from imp_verify.contrib.browser import async_button
 from imp_verify.contrib.fastapi import payments
 from imp_verify.stores.sqlite import SqliteStore
@@ -33,7 +33,7 @@ with closing(sqlite3.connect(DATABASE)) as db:
 def order(total: int) -> RedirectResponse:
     number = secrets.token_hex(8)
     with closing(sqlite3.connect(DATABASE)) as db, db:
-        db.execute("INSERT INTO orders VALUES (?, ?, 'open')", (number, total))
+        db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, total))
     return RedirectResponse(f"/orders/{number}", 303)
 
 
@@ -48,8 +48,8 @@ def show(number: str) -> dict[str, str | int]:
 
 # payments: begin
 def expected(number, db):
-    row = db.execute("SELECT total FROM orders WHERE number = ?", (number,)).fetchone()
-    return row and row[0]
+    row = db.execute("SELECT number, total, state FROM orders WHERE number=?", (number,)).fetchone()
+    return row and ExpectedPayment(row[0], row[1], open=row[2] == "new")
 
 
 def paid(outcome, db):

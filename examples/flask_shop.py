@@ -12,7 +12,7 @@ from contextlib import closing
 from flask import Flask, abort, redirect, render_template_string, request
 
 # payments: begin
-from imp_verify import Checkout, Landing, Verifier
+from imp_verify import Checkout, ExpectedPayment, Landing, Verifier
 from imp_verify.contrib.flask import payments
 from imp_verify.stores.sqlite import SqliteStore
 
@@ -31,7 +31,7 @@ with closing(sqlite3.connect(DATABASE)) as db:
 def order():
     number = secrets.token_hex(8)
     with closing(sqlite3.connect(DATABASE)) as db, db:
-        db.execute("INSERT INTO orders VALUES (?, ?, 'open')", (number, request.args["total"]))
+        db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, request.args["total"]))
     return redirect(f"/orders/{number}", 303)
 
 
@@ -44,8 +44,8 @@ def show(number):
 
 # payments: begin
 def expected(number, db):
-    row = db.execute("SELECT total FROM orders WHERE number = ?", (number,)).fetchone()
-    return row and row[0]
+    row = db.execute("SELECT number, total, state FROM orders WHERE number=?", (number,)).fetchone()
+    return row and ExpectedPayment(row[0], row[1], open=row[2] == "new")
 
 
 def paid(outcome, db):

@@ -12,7 +12,7 @@ from contextlib import closing
 from urllib.parse import parse_qs
 
 # payments: begin
-from imp_verify import Checkout, Landing, Verifier
+from imp_verify import Checkout, ExpectedPayment, Landing, Verifier
 from imp_verify.contrib.browser import button
 from imp_verify.contrib.wsgi import PaymentsMiddleware
 from imp_verify.stores.sqlite import SqliteStore
@@ -32,7 +32,7 @@ def shop(environ, start_response):
         if environ["REQUEST_METHOD"] == "POST":
             number = secrets.token_hex(8)
             total = int(parse_qs(environ["QUERY_STRING"])["total"][0])
-            db.execute("INSERT INTO orders VALUES (?, ?, 'open')", (number, total))
+            db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, total))
             start_response("303 See Other", [("Location", f"/orders/{number}")])
             return []
         _, _, number, *pay = environ["PATH_INFO"].split("/")
@@ -55,8 +55,8 @@ def answer(start_response, content_type, text):
 
 # payments: begin
 def expected(number, db):
-    row = db.execute("SELECT total FROM orders WHERE number = ?", (number,)).fetchone()
-    return row and row[0]
+    row = db.execute("SELECT number, total, state FROM orders WHERE number=?", (number,)).fetchone()
+    return row and ExpectedPayment(row[0], row[1], open=row[2] == "new")
 
 
 def paid(outcome, db):

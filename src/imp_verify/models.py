@@ -94,9 +94,12 @@ class ExpectedPayment:
         currency: ISO 4217: three letters.
         account: With `accounts`, the name of the one that the order is paid to; without, it says
             nothing.
-        open: Whether the order may still be paid.
+        open: Whether the order may still be paid: `row.state == "new"`. False for one that was
+            cancelled or has expired; a payment that comes then is LATE, and pays nothing. True
+            while a virtual account waits for its deposit.
         pay_methods, pg_providers: Where given, the only ones that the order allows, as the gateway
-            writes them.
+            writes them. A wallet that was opened as a card may be reported as `point`: settle the
+            methods by the channel in the console where you can.
         metadata: Anything of the shop's own, handed on to its hooks.
 
     Raises:

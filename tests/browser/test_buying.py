@@ -65,7 +65,7 @@ def test_a_declined_payment_is_told_and_can_be_tried_again(buyer: Buyer) -> None
 def test_a_payment_declined_by_redirect_comes_back_to_its_order(buyer: Buyer) -> None:
     buyer.buy("card_redirect", "decline")
     buyer.page.wait_for_url(f"**/orders/{buyer.number}?result=failed")
-    buyer.sees_state("open")
+    buyer.sees_state("new")
     expect(buyer.page.locator("#result")).to_have_attribute("data-result", "failed")
     assert buyer.told() == ["on_failed"]
 
@@ -77,7 +77,7 @@ def test_a_closed_window_leaves_the_order_unpaid(buyer: Buyer, becomes: str) -> 
     buyer.reads("사용자가 결제를 취소하셨습니다")
     assert buyer.attempts[0].status == becomes
     assert buyer.told() == (["on_failed"] if becomes == "failed" else [])
-    buyer.look_again("open")
+    buyer.look_again("new")
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -90,7 +90,7 @@ def test_a_tampered_amount_is_refused(buyer: Buyer, order: str) -> None:
     assert (attempt.status, str(attempt.amount)) == ("paid", "100")
     assert [delivery.status for delivery in buyer.deliver()] == [400]
     assert buyer.told() == ["on_forgery"]
-    buyer.look_again("open")
+    buyer.look_again("new")
 
 
 def test_a_tampered_amount_is_refused_by_redirect_too(buyer: Buyer) -> None:
@@ -98,7 +98,7 @@ def test_a_tampered_amount_is_refused_by_redirect_too(buyer: Buyer) -> None:
     buyer.page.wait_for_url("**result=forgery")
     buyer.deliver()
     assert buyer.told() == ["on_forgery"]
-    buyer.look_again("open")
+    buyer.look_again("new")
 
 
 def test_with_confirm_a_tampered_amount_moves_no_money(buyer: Buyer) -> None:
@@ -108,7 +108,7 @@ def test_with_confirm_a_tampered_amount_moves_no_money(buyer: Buyer) -> None:
     assert (attempt.status, attempt.paid_at) == ("failed", 0)
     assert attempt.fail_reason is not None
     assert "고객사 요청에 의해 결제를 중단합니다" in attempt.fail_reason
-    buyer.look_again("open")
+    buyer.look_again("new")
 
 
 def test_with_confirm_an_honest_payment_goes_through(buyer: Buyer) -> None:

@@ -77,8 +77,13 @@ def port() -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """A browser for which evil.test is on loopback too."""
-    arguments = [*ARGUMENTS, "--host-resolver-rules=MAP evil.test 127.0.0.1"]
+    """A browser for which evil.test is on loopback too, and which leaves it to the servers there
+    to refuse what they do not want."""
+    arguments = [
+        *ARGUMENTS,
+        "--host-resolver-rules=MAP evil.test 127.0.0.1",
+        "--disable-features=LocalNetworkAccessChecks,PrivateNetworkAccessChecks",
+    ]
     running = browser.browser_type.launch(executable_path=CHROMIUM, args=arguments)
     yield running.new_context()
     running.close()

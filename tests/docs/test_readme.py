@@ -107,24 +107,29 @@ def test_the_shop_of_the_readme_sells(
     with closing(sqlite3.connect("shop.db", isolation_level=None)) as db, SandboxServer() as server:
         monkeypatch.setenv("IMP_API_URL", server.url)
         db.execute("CREATE TABLE orders (number TEXT PRIMARY KEY, total INTEGER, state TEXT)")
-        db.execute("INSERT INTO orders VALUES ('ORD-1', 39000, 'open'), ('ORD-2', 39000, 'open')")
+        orders = [("ORD-1", "new"), ("ORD-2", "new"), ("ORD-3", "cancelled")]
+        db.executemany("INSERT INTO orders VALUES (?, 39000, ?)", orders)
         shop: dict[str, Any] = {"__name__": "shop"}
         exec(compile(shop_of(readme), readme, "exec"), shop)
         client = shop["app"].test_client()
 
         paid = server.sandbox.gateway.open({"merchant_uid": "ORD-1", "amount": 39000}).imp_uid
         cheap = server.sandbox.gateway.open({"merchant_uid": "ORD-2", "amount": 390}).imp_uid
-        for imp_uid in (paid, cheap):
+        dropped = server.sandbox.gateway.open({"merchant_uid": "ORD-3", "amount": 39000}).imp_uid
+        for imp_uid in (paid, cheap, dropped):
             server.sandbox.approve(imp_uid)
         good = client.post("/payments/complete", json={"imp_uid": paid, "merchant_uid": "ORD-1"})
         again = client.get(f"/payments/redirect?imp_uid={paid}&merchant_uid=ORD-1&imp_success=true")
         bad = client.post("/payments/webhook", data={"imp_uid": cheap, "merchant_uid": "ORD-2"})
         stolen = client.post("/payments/complete", json={"imp_uid": paid, "merchant_uid": "ORD-2"})
 
+        late = client.post("/payments/webhook", data={"imp_uid": dropped, "merchant_uid": "ORD-3"})
+
         assert (good.status_code, good.json["status"]) == (200, "success")
         assert (again.status_code, again.location) == (303, "/orders/ORD-1")
         assert (bad.status_code, bad.json["status"]) == (400, "forgery")
         assert (stolen.status_code, stolen.json["status"]) == (400, "forgery")
+        assert (late.status_code, late.json["status"]) == (200, "latePayment")
         rows = db.execute("SELECT number, state FROM orders ORDER BY number").fetchall()
-        assert rows == [("ORD-1", "paid"), ("ORD-2", "open")]
+        assert rows == [("ORD-1", "paid"), *orders[1:]]
         shop["verifier"].close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -61,20 +63,49 @@ def pay_page(shop: Server, number: str) -> str:
     return answer.text
 
 
+def settings_of(server: SandboxServer, database: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "IMP_KEY": "sandbox_key",
+        "IMP_SECRET": "sandbox_secret",
+        "IMP_API_URL": server.url,
+        "IMP_TEST_MODE": "1",
+        "IMP_USER_CODE": "imp00000000",
+        "IMP_PUBLIC_URL": "https://shop.test",
+        "SHOP_DB": str(database),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_order_that_the_shop_cancelled_before_it_was_paid_is_late_not_paid(
+    name: str, tmp_path: Path
+) -> None:
+    database = tmp_path / "shop.db"
+    with (
+        SandboxServer() as server,
+        started(name, COMMANDS[name], settings_of(server, database), EXAMPLES) as shop,
+    ):
+        number = order(shop, 39000)
+        attempt = server.sandbox.gateway.open({"merchant_uid": number, "amount": 39000})
+        with closing(sqlite3.connect(database)) as db, db:
+            db.execute("UPDATE orders SET state = 'cancelled' WHERE number = ?", (number,))
+        server.sandbox.approve(attempt.imp_uid)
+        claim = {"imp_uid": attempt.imp_uid, "merchant_uid": number}
+        late = shop.ask("POST", "/payments/complete", claim)
+        assert (late.status, late.word) == (409, "latePayment")
+        assert shop.ask("POST", "/payments/webhook", claim).word == "latePayment"
+        assert state(shop, number) == "cancelled"
+        assert "imp-verify-button" not in pay_page(shop, number)
+        with closing(sqlite3.connect(database)) as db:
+            kept = db.execute("SELECT imp_uid, verdict FROM imp_changes").fetchall()
+        assert kept == [(attempt.imp_uid, "late")]
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_example_sells_once_and_refuses_a_forged_amount(name: str, tmp_path: Path) -> None:
     with SandboxServer() as server:
-        variables = {
-            **os.environ,
-            "IMP_KEY": "sandbox_key",
-            "IMP_SECRET": "sandbox_secret",
-            "IMP_API_URL": server.url,
-            "IMP_TEST_MODE": "1",
-            "IMP_USER_CODE": "imp00000000",
-            "IMP_PUBLIC_URL": "https://shop.test",
-            "SHOP_DB": str(tmp_path / "shop.db"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        variables = settings_of(server, tmp_path / "shop.db")
         with started(name, COMMANDS[name], variables, EXAMPLES) as shop:
             number, forged = order(shop, 39000), order(shop, 39000)
             page = pay_page(shop, number)
@@ -87,9 +118,9 @@ def test_an_example_sells_once_and_refuses_a_forged_amount(name: str, tmp_path: 
             claim = {"imp_uid": opened.imp_uid, "merchant_uid": number}
             assert shop.ask("POST", "/payments/complete", claim).word == "success"
             assert shop.ask("POST", "/payments/webhook", claim).word == "success"
-            back = shop.ask("GET", f"/payments/redirect?imp_uid={opened.imp_uid}")
+            query = f"imp_uid={opened.imp_uid}&merchant_uid={number}"
+            back = shop.ask("GET", f"/payments/redirect?{query}")
             assert (back.status, back.headers["location"]) == (303, f"/orders/{number}")
             claim = {"imp_uid": cheap.imp_uid, "merchant_uid": forged}
             assert shop.ask("POST", "/payments/complete", claim).word == "forgery"
-            assert state(shop, number) == "paid"
-            assert state(shop, forged) != "paid"
+            assert (state(shop, number), state(shop, forged)) == ("paid", "new")

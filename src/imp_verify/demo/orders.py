@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS orders (
     product TEXT NOT NULL,
     amount TEXT NOT NULL,
     currency TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'open',
+    state TEXT NOT NULL DEFAULT 'new',
     imp_uid TEXT,
     bank TEXT,
     account TEXT,
@@ -49,7 +49,7 @@ class Order:
     """One order as the shop knows it.
 
     Attributes:
-        state: open, waiting (for a deposit), paid or refunded.
+        state: new, waiting (for a deposit), paid or refunded.
         imp_uid: The payment that pays it, or whose account waits.
         due: The deposit's deadline, Unix seconds.
         created: Unix seconds.
@@ -140,9 +140,10 @@ def _order(row: dict[str, Any]) -> Order:
 def expected(merchant_uid: str, db: sqlite3.Connection) -> ExpectedPayment | None:
     """Tell what an order costs: the one thing that the package has to ask a shop."""
     row = db.execute(
-        "SELECT amount, currency FROM orders WHERE number = ?", (merchant_uid,)
+        "SELECT number, amount, currency, state FROM orders WHERE number = ?", (merchant_uid,)
     ).fetchone()
-    return row and ExpectedPayment(merchant_uid, row[0], row[1])
+    # An order that waits for its deposit is open too: else the deposit would come too late.
+    return row and ExpectedPayment(row[0], row[1], row[2], open=row[3] in ("new", "waiting"))
 
 
 def _paid(outcome: Outcome, db: sqlite3.Connection) -> None:
@@ -170,7 +171,7 @@ def _waiting(outcome: Outcome, db: sqlite3.Connection) -> None:
 
 def _cancelled(outcome: Outcome, db: sqlite3.Connection) -> None:
     db.execute(
-        "UPDATE orders SET state = CASE state WHEN 'paid' THEN 'refunded' ELSE 'open' END"
+        "UPDATE orders SET state = CASE state WHEN 'paid' THEN 'refunded' ELSE 'new' END"
         " WHERE number = ?",
         (outcome.merchant_uid,),
     )

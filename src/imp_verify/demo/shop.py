@@ -198,7 +198,7 @@ def _order(number: str) -> str:
 
 def _pay(number: str) -> str | Response:
     order = _find(number)
-    if order.state != "open":
+    if order.state != "new":
         return redirect(url_for("order", number=number), 303)
     return _show("pay.html", order=order)
 

@@ -68,7 +68,12 @@ class OrderStore(Protocol):
 
     def expected(self, merchant_uid: str) -> Expected:
         """Say what the order asks for, also once it is paid or closed (`open=False`); None where
-        there is none."""
+        there is none.
+
+        Return the row's own number and its state,
+        `ExpectedPayment(row.number, row.total, open=row.state == "new")`: a database may find
+        ORD-1 for ord-1 too, and of an order that was cancelled no payment may be shipped.
+        """
         ...
 
     def settle(self, outcome: Outcome) -> Settled:

@@ -32,7 +32,9 @@ class MemoryStore(ReadyStore):
     """Keeps orders and receipts in dictionaries under one lock.
 
     Args:
-        expected: `expected(merchant_uid, None)` says what an order asks for.
+        expected: `expected(merchant_uid, None)` says what an order asks for:
+            `ExpectedPayment(order.number, order.total, open=order.state == "new")`, with the
+            order's own number and its state.
         hold: `hold(expected, imp_uid, None)` says why a payment may not be approved.
         hooks: `on_paid` and the others, each `hook(outcome, None)`.
 

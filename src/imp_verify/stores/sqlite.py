@@ -114,7 +114,9 @@ class SqliteStore(ReadyStore):
     Args:
         path: The database file.
         expected: `expected(merchant_uid, db)` says what an order asks for; `db` is the open
-            connection.
+            connection. It returns
+            `ExpectedPayment(row.number, row.total, open=row.state == "new")`, with the row's own
+            number and its state.
         hold: `hold(expected, imp_uid, db)` says why a payment may not be approved; what it did
             is then undone.
         busy_timeout: Seconds to wait for another writer before the delivery is given back as

@@ -35,7 +35,9 @@ class DjangoStore(ReadyStore):
 
     Args:
         expected: `expected(merchant_uid, using)` says what an order asks for; `using` is the
-            alias of the database.
+            alias of the database. It returns
+            `ExpectedPayment(order.number, order.total, open=order.state == "new")`, with the row's
+            own number and its state.
         hold: `hold(expected, imp_uid, using)` says why a payment may not be approved; what it did
             is then undone.
         using: The alias of the database, in which the shop's orders are too.

@@ -58,7 +58,9 @@ class SqlAlchemyStore(ReadyStore):
             `db.session`), then they get the session that the shop's own code has in this request or
             thread. A verification takes one connection at a time from the pool, and none while the
             gateway is asked.
-        expected: `expected(merchant_uid, transaction)` says what an order asks for.
+        expected: `expected(merchant_uid, transaction)` says what an order asks for:
+            `ExpectedPayment(row.number, row.total, open=row.state == "new")`, with the row's own
+            number and its state.
         hold: `hold(expected, imp_uid, transaction)` says why a payment may not be approved; what it
             did is then undone.
         lock_timeout: Seconds that anything in the store's transactions waits for a row lock, then
