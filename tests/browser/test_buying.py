@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import expect
@@ -150,6 +152,18 @@ def test_a_price_with_decimals_is_paid_to_the_cent(buyer: Buyer) -> None:
     buyer.sees_order("paid")
     (attempt,) = buyer.attempts
     assert (str(attempt.amount), attempt.currency) == ("19.99", "USD")
+
+
+def test_an_order_that_the_shop_cancelled_while_the_window_was_open_is_late_not_paid(
+    buyer: Buyer,
+) -> None:
+    buyer.order().choose("card_page").open_window()
+    with closing(sqlite3.connect(buyer.demo.database)) as db, db:
+        db.execute("UPDATE orders SET state = 'cancelled' WHERE number = ?", (buyer.number,))
+    buyer.click("approve")
+    buyer.reads("주문이 마감된 뒤에 결제되었습니다")
+    buyer.deliver()
+    assert buyer.told() == ["on_late"]
 
 
 def test_two_windows_of_one_order_pay_it_once(

@@ -8,6 +8,7 @@ import logging
 import time
 from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -247,7 +248,7 @@ def test_a_shops_page_is_given_leave_for_json_and_no_more(
     [
         ("http://127.0.0.1:5000", (), True),
         ("https://localhost", (), True),
-        ("http://[::1]:5000", (), True),
+        ("http://[::1]:5000", (), False),
         ("http://shop.test", (), False),
         ("http://localhost.shop.test", (), False),
         ("http://localhost:1;script-src", (), False),
@@ -319,7 +320,7 @@ def looks(server: SandboxServer, rest: Rest) -> list[str]:
     """Give every page that there is, in both languages and with every mark-up for a language."""
     attempts = server.sandbox.gateway.attempts()
     paths = ["/", *(f"/window/{attempt.imp_uid}" for attempt in attempts)]
-    asked = ("", "?lang=en", f"?lang={requests.utils.quote(MARKUP)}")
+    asked = ("", "?lang=en", f"?lang={quote(MARKUP)}")
     return [rest.http.get(server.url + path + each).text for path in paths for each in asked]
 
 
@@ -343,8 +344,10 @@ def test_markup_in_a_field_of_a_payment_request_stays_text(
         params = {"confirm_url": shop.url + "/no", "pay_method": method, field: nasty}
         if field != "confirm_url" and action != "decline":
             params["confirm_url"] = ""
-        wanted = {"params": {"merchant_uid": f"ORD-{action}", "amount": 100, **params}}
-        wanted |= {"style": style, "userCode": "imp00000000", "redirect": True}
+        wanted = {
+            "params": {"merchant_uid": f"ORD-{action}", "amount": 100, **params},
+            **{"style": style, "userCode": "imp00000000", "redirect": True},
+        }
         opens = rest.http.post(server.url + "/window", json=wanted, headers={"Origin": SHOP})
         if path := opens.json().get("path"):
             pages += [
@@ -528,6 +531,23 @@ def test_a_running_clock_moves_within_the_dates_that_there_are() -> None:
         clock.advance(LATEST)
     clock.advance(-1000)
     assert clock() - before in (0, 1, 2)
+
+
+def test_shops_that_are_named_are_the_only_ones(server: SandboxServer, rest: Rest) -> None:
+    assert control(server, rest, "settings", '{"shops":["http://shop.test"]}')[0] == 200
+    for origin, status in (("http://shop.test", 200), (SHOP, 403)):
+        answer = rest.http.post(server.url + "/window", json=PAYMENT, headers={"Origin": origin})
+        assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"status": 99}, {"times": "1"}, {"body": 1}, {"content_type": "text/html\r\nX: y"}]
+)
+def test_an_answer_that_cannot_be_sent_is_no_fault(
+    server: SandboxServer, rest: Rest, wrong: dict[str, object]
+) -> None:
+    assert control(server, rest, "faults", json.dumps({"call": "token", **wrong}))[0] == 400
+    assert rest.token().status == 200
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from imp_verify.sandbox import SandboxServer
-from tests.sandbox.conftest import NOON, Rest, issued, opened, paid
+from tests.sandbox.conftest import NOON, Rest, Shop, issued, opened, paid
 
 NEW, CLASSIC = "ids-only", "classic"
 SHOP = "http://shop.localhost:8000"
@@ -242,6 +242,25 @@ def test_deliveries_can_be_seen_and_set_going(server: SandboxServer, rest: Rest)
     assert control(server, rest, "deliver")[1] == view(server, rest, "deliveries")
     (delivery,) = view(server, rest, "deliveries")
     assert (delivery["status"], delivery["ok"]) == (404, False)
+
+
+def test_webhooks_that_are_kept_back_go_by_the_lists_button(
+    server: SandboxServer, rest: Rest, shop: Shop
+) -> None:
+    server.sandbox.settings.change({"webhook_order": "browser-first"})
+    paid(server, notice_url=shop.url + "/hook")
+    assert "Webhooks kept back: 1" in rest.http.get(server.url + "/?lang=en").text
+    assert "kept back" not in rest.http.post(server.url + "/deliver").text
+    assert [path for path, _, _ in shop.got] == ["/hook"]
+
+
+def test_an_amount_to_cancel_that_is_none_is_told_and_cancels_nothing(
+    server: SandboxServer, rest: Rest
+) -> None:
+    attempt = paid(server)
+    url = f"{server.url}/window/{attempt.imp_uid}/cancel"
+    assert "취소할 금액이 올바르지 않습니다" in rest.http.post(url, {"amount": "x"}).text
+    assert server.sandbox.gateway.attempt(attempt.imp_uid) == attempt
 
 
 def test_what_the_control_does_not_know_is_404(server: SandboxServer, rest: Rest) -> None:

@@ -17,7 +17,8 @@ _CHOICES = {
 }
 HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 """A name or an address, and a port where one is given, as browsers write them."""
-ORIGIN = re.compile(f"https?://{HOST.pattern}", re.ASCII)
+ORIGIN = re.compile(r"https?://([a-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
+"""Without IPv6 addresses: no policy can name one as the page that a window may be framed by."""
 LATEST = 10**11
 """The last second that the clock may show: one that every page can still write as a date."""
 
@@ -39,7 +40,8 @@ class Settings:
         public_url: The sandbox's own address as browsers see it; None takes the Host header.
         hosts: The names that it answers to besides that of `public_url` and those of loopback, as
             a Host header has them, with the port.
-        shops: The origins whose pages may open a payment window; none named are all on loopback.
+        shops: The origins whose pages may open a payment window; none named are all on loopback
+            (by a name or an IPv4 address).
     """
 
     webhook_url: str | None = None
