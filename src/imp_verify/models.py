@@ -14,6 +14,7 @@ from .errors import StoreError
 from .payment import Cancellation, Payment, PaymentStatus, read_time
 
 __all__ = [
+    "MONEY",
     "Cancellation",
     "ExpectedPayment",
     "Notice",
@@ -58,6 +59,10 @@ class Reason(StrEnum):
     METHOD = "method"
     UNLIMITED_ACCOUNT = "unlimited_account"
     WENT_BACK = "went_back"
+
+
+MONEY = ":money"
+"""How the change of a forgery ends whose money is there."""
 
 
 class Settled(StrEnum):
@@ -229,12 +234,23 @@ class Outcome:
         return good and (self.settled is Settled.NEW or self.settled is Settled.REPEATED)
 
     @property
+    def money(self) -> bool:
+        """Whether money is there, whatever it is for: paid and not given back in full. A card
+        registration that the gateway calls paid has charged nothing."""
+        payment = self.payment
+        if payment is None or self.reason is Reason.CARD_REGISTRATION:
+            return False
+        return payment.holds_money
+
+    @property
     def change(self) -> str:
         """The change this outcome stands for, within its payment: the verdict, then the reason or
-        the refund."""
+        the refund. A forgery with money is news also where one without was told."""
         change = str(self.verdict)
         if self.reason is not None:
             change += f":{self.reason}"
+        if self.verdict is Verdict.FORGERY and self.money:
+            change += MONEY
         return f"{change}:{self.part}" if self.part else change
 
     @property

@@ -158,6 +158,14 @@ class Payment:
     extension = _Any()
 
     @property
+    def holds_money(self) -> bool:
+        """Whether it was paid, and not given back in full."""
+        paid = self.status == PaymentStatus.PAID
+        partly = self.status == PaymentStatus.CANCELLED and self.cancel_amount > 0
+        charged = self.customer_uid_usage != "issue"  # a card's registration charges nothing
+        return charged and (paid or partly) and self.cancel_amount < self.amount
+
+    @property
     def remaining(self) -> Decimal:
         """The amount less what has been cancelled."""
         return EXACT.subtract(self.amount, self.cancel_amount)

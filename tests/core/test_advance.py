@@ -334,6 +334,37 @@ def test_an_account_given_up_and_a_later_refund_are_two_changes() -> None:
     assert refunded.hooks[0][1].key == f"{I1}:cancelled"
 
 
+def follow(*kinds: str) -> list[list[str]]:
+    """Give the hooks of each of these in turn, as a store records them one after the other."""
+    world, told = WORLDS["open"], []
+    for kind in kinds:
+        change = advance(world, KINDS[kind])
+        pays = change.receipt is not None and change.receipt.state is ReceiptState.PAYING
+        world = replace(
+            world,
+            receipt=change.receipt,
+            known={**world.known, **handed_on(change.hooks)},
+            paid_by=I1 if pays else None,
+            was_paid=world.was_paid or pays,
+        )
+        told.append([name for name, _ in change.hooks])
+    return told
+
+
+def test_b15_the_end_of_an_account_is_told_once_whichever_of_its_two_ways_came_first() -> None:
+    told = follow("issued", "given up", "issued", "refunded", "given up")
+    assert told == [["on_virtual_account"], ["on_cancelled"], [], [], []]
+    told = follow("issued", "given up", "issued", "given up")
+    assert told == [["on_virtual_account"], ["on_cancelled"], [], []]
+    told = follow("issued", "refunded", "given up", "refunded")
+    assert told == [["on_virtual_account"], ["on_cancelled"], [], []]
+
+
+def test_b15_a_deposit_after_the_end_of_an_account_and_its_refund_are_told() -> None:
+    told = follow("issued", "given up", "paid", "refunded")
+    assert told == [["on_virtual_account"], ["on_cancelled"], ["on_paid"], ["on_cancelled"]]
+
+
 def test_a_deposit_after_an_account_was_given_up_still_pays() -> None:
     failed = replace(WORLDS["open"], receipt=receipt(ReceiptState.FAILED))
     assert [name for name, _ in advance(failed, KINDS["paid"]).hooks] == ["on_paid"]
@@ -540,12 +571,42 @@ def test_forgery_leaves_the_receipt_and_tells_once_per_reason(state: str, reason
         assert change == Change(
             settled, before.receipt, (("on_forgery", replace(told, settled=settled)),)
         )
-        assert change.hooks[0][1].key == f"{I1}:forgery:{reason}"
+        money = "" if reason is Reason.CARD_REGISTRATION else ":money"
+        assert change.hooks[0][1].key == f"{I1}:forgery:{reason}{money}"
         assert not change.hooks[0][1].paid
         known = {**before.known, **handed_on(change.hooks)}
         repeat = advance(replace(before, known=known), told)
         expected = Settled.REPEATED if settled is Settled.NEW else settled
         assert repeat == Change(expected, before.receipt)
+
+
+@pytest.mark.parametrize("reason", [Reason.AMOUNT, Reason.ORDER, Reason.TEST_PAYMENT])
+def test_b15_a_forgery_is_told_once_more_when_money_has_arrived_since(reason: Reason) -> None:
+    waits = outcome(Verdict.FORGERY, account(amount=1), reason)
+    paid = outcome(Verdict.FORGERY, account("paid", amount=1), reason)
+    gone = outcome(Verdict.FORGERY, account("cancelled", 1, amount=1), reason)
+    world, told = WORLDS["open"], []
+    for each in (waits, waits, paid, waits, paid, gone):
+        change = advance(world, each)
+        told.append([key for _, gets in change.hooks for key in [gets.key]])
+        world = replace(world, known={**world.known, **handed_on(change.hooks)})
+    key = f"{I1}:forgery:{reason}"
+    assert told == [[key], [], [f"{key}:money"], [], [], []]
+    assert world.known == {f"forgery:{reason}": 0, f"forgery:{reason}:money": 1}
+
+
+def test_b15_a_forgery_told_with_money_is_not_told_again_once_the_money_is_gone() -> None:
+    known = {"forgery:amount:money": PRICE}
+    gone = outcome(Verdict.FORGERY, payment("cancelled", 39000), Reason.AMOUNT)
+    assert advance(replace(WORLDS["open"], known=known), gone).hooks == ()
+
+
+def test_b15_a_forgery_recorded_by_an_older_release_counts_as_told_with_money() -> None:
+    """That recorded the payment's amount, whether or not the money was there."""
+    known = {"forgery:amount": PRICE}
+    for of in (account(), account("paid")):
+        told = outcome(Verdict.FORGERY, of, Reason.AMOUNT)
+        assert advance(replace(WORLDS["open"], known=known), told).hooks == ()
 
 
 def test_one_reason_handed_on_does_not_silence_another() -> None:

@@ -62,7 +62,7 @@ class Ledger:
         """Give the ledger after an event, None where the event cannot be."""
         left = PRICE - self.cancelled
         match event:
-            case "issue" if self.status in ("", "failed"):
+            case "issue" if self.status in ("", "failed", "cancelled") and not self.parts:
                 return replace(self, status="ready")
             case "pay" if not self.holds_money and not self.parts:
                 return replace(self, status="paid")
@@ -211,6 +211,12 @@ def _check_hooks(
         assert (before.asked.amount, before.asked.currency) == (PRICE, "KRW")
     if "on_cancelled" in hooks:
         assert before.paid_by in (None, UIDS[which]), "the order is another payment's"
+        known = dict(before.known[which])
+        assert "cancelled:account" not in known or "paid" in known, "an account ends once"
+    if "on_forgery" in hooks:
+        reason, told = f"forgery:{outcome.reason}", dict(before.known[which])
+        assert f"{reason}:money" not in told, "a forgery with money is told once"
+        assert reason not in told or outcome.money, "nothing has arrived since"
     if "on_partly_cancelled" in hooks:
         assert after.paid_by == UIDS[which]
     if "on_virtual_account" in hooks:

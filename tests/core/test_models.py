@@ -29,7 +29,7 @@ from imp_verify import (
 from imp_verify.models import read_time
 from imp_verify.stores import read_expected
 
-from .values import I1, ORDER, PRICE, order, outcome, payment
+from .values import I1, ORDER, PRICE, account, order, outcome, payment
 
 # --- words ---------------------------------------------------------------------------------------
 
@@ -182,7 +182,9 @@ def test_only_money_that_the_store_took_is_paid(verdict: Verdict, settled: Settl
     ("told", "key"),
     [
         (outcome(Verdict.PAID, payment()), f"{I1}:paid"),
-        (outcome(Verdict.FORGERY, payment(), Reason.AMOUNT), f"{I1}:forgery:amount"),
+        (outcome(Verdict.FORGERY, payment(), Reason.AMOUNT), f"{I1}:forgery:amount:money"),
+        (outcome(Verdict.FORGERY, account(), Reason.AMOUNT), f"{I1}:forgery:amount"),
+        (outcome(Verdict.FORGERY, payment(), None), f"{I1}:forgery:money"),
         (
             outcome(Verdict.PARTLY_CANCELLED, payment(), part="c1"),
             f"{I1}:partly_cancelled:c1",
@@ -199,6 +201,35 @@ def test_the_key_is_the_payment_the_verdict_and_what_tells_it_from_its_like(
 ) -> None:
     assert told.key == key
     assert told.key == f"{I1}:{told.change}"
+
+
+@pytest.mark.parametrize(
+    ("of", "reason", "money"),
+    [
+        (payment(), None, True),
+        (payment("paid", 9000), None, True),
+        (payment("cancelled", 9000), None, True),
+        (payment("paid", PRICE), None, False),
+        (payment("cancelled", PRICE), None, False),
+        (payment("cancelled"), None, False),
+        (payment("ready"), None, False),
+        (payment("failed"), None, False),
+        (payment("settled", 9000), None, False),
+        (payment(amount=0), None, False),
+        (payment(), Reason.AMOUNT, True),
+        (payment(), Reason.ORDER, True),
+        (payment(), Reason.CARD_REGISTRATION, False),
+        (payment(customer_uid_usage="issue"), Reason.TEST_PAYMENT, False),
+    ],
+)
+def test_money_is_what_was_paid_and_not_given_back(
+    of: Payment, reason: Reason | None, money: bool
+) -> None:
+    assert outcome(Verdict.FORGERY, of, reason).money is money
+
+
+def test_an_unknown_payment_holds_no_money() -> None:
+    assert not Outcome(Verdict.UNKNOWN_PAYMENT, imp_uid=I1).money
 
 
 def test_the_key_is_the_same_whoever_delivers_and_whatever_the_store_did() -> None:

@@ -229,7 +229,7 @@ def test_a_collision_breaks_no_transaction_of_the_shops_own(server: str) -> None
         if meanwhile:
             meanwhile.clear()
             at_once(1, lambda _: store.observe(forged(FIRST, Reason.ORDER)))
-            reason = {"change": "forgery:amount", "reason": "amount"}
+            reason = {"change": "forgery:amount:money", "reason": "amount"}
             at_once(1, lambda _: rows("Change", using).update(**reason))
         return PRICE
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from ..models import (
+    MONEY,
     Outcome,
     Payment,
     Reason,
@@ -152,9 +153,8 @@ def _cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
     if (state is ReceiptState.DUPLICATE or state is ReceiptState.LATE) and not refunded:
         return _money_is_gone(order, outcome)
     after = ReceiptState.CANCELLED if refunded else ReceiptState.FAILED
-    handed_on = state is ReceiptState.WAITING and str(Verdict.VIRTUAL_ACCOUNT) in order.known
     hooks: tuple[tuple[str, Outcome], ...] = ()
-    if state is ReceiptState.PAYING or (handed_on and not order.taken):
+    if state is ReceiptState.PAYING or (_account_is_out(order) and not order.taken):
         told = outcome_with(
             outcome,
             settled=Settled.NEW,
@@ -163,6 +163,13 @@ def _cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
         )
         hooks = _once(order, ("on_cancelled", told))
     return _changed(order, _moved(order, outcome, payment, after), hooks)
+
+
+def _account_is_out(order: OrderState) -> bool:
+    """Whether the shop waits for a deposit: it was told of an account, and not yet of its end,
+    which may come in two ways, one after the other."""
+    waits = order.state is ReceiptState.WAITING and str(Verdict.VIRTUAL_ACCOUNT) in order.known
+    return waits and f"{Verdict.CANCELLED}:{ACCOUNT_GIVEN_UP}" not in order.known
 
 
 def _pending(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
@@ -180,7 +187,7 @@ def _pending(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
 def _forgery(order: OrderState, outcome: Outcome) -> Change:
     """The receipt stays as it is; what the order's state was is news for whoever would send the
     money back."""
-    hooks = _once(order, ("on_forgery", outcome))
+    hooks = () if _forgery_is_told(order, outcome) else (("on_forgery", outcome),)
     settled = Settled.NEW if hooks else Settled.REPEATED
     if (
         outcome.reason is not Reason.ORDER
@@ -194,6 +201,15 @@ def _forgery(order: OrderState, outcome: Outcome) -> Change:
         order.receipt,
         tuple((name, outcome_with(told, settled=settled)) for name, told in hooks),
     )
+
+
+def _forgery_is_told(order: OrderState, outcome: Outcome) -> bool:
+    """Once per reason, and once more when money is there that was not. A row of 0.1 does not say
+    whether it was: it has the payment's amount, and counts as if."""
+    reason = outcome.change.removesuffix(MONEY)
+    if reason + MONEY in order.known or order.known.get(reason, 0) > 0:
+        return True
+    return reason in order.known and not outcome.money
 
 
 def _went_back(order: OrderState, outcome: Outcome) -> Change:
@@ -255,12 +271,14 @@ def _moved(order: OrderState, outcome: Outcome, payment: Payment, state: Receipt
 
 
 def handed_on(changes: Iterable[tuple[str, Outcome]]) -> dict[str, Decimal]:
-    """Give the changes to record for these hooks, each with its amount: a refund's own, else the
-    payment's."""
+    """Give the changes to record for these hooks, each with its amount: a refund's own, nothing
+    for a forgery without money, else the payment's."""
     rows: dict[str, Decimal] = {}
     for _, outcome in changes:
         amount = outcome.payment.amount if outcome.payment is not None else Decimal(0)
         if outcome.verdict is Verdict.PARTLY_CANCELLED and outcome.cancellations:
             amount = outcome.cancellations[0].amount
+        elif outcome.verdict is Verdict.FORGERY and not outcome.money:
+            amount = Decimal(0)
         rows[outcome.change] = amount
     return rows
