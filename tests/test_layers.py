@@ -24,7 +24,7 @@ LAYERS = (
     ),
     ("_wire", "_gateway", "transports/*"),
     ("_accounts", "_verification"),
-    ("_answers", "_module", "_page"),
+    ("_answers", "_log", "_module", "_page"),
     ("_endpoints",),
     ("_configuration", "_loops", "_threads"),
     ("_base",),

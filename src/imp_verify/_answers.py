@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from ._page import policy, render
 from .messages import Response
-from .models import Outcome, Verdict
+from .models import Notice, Outcome, Verdict
 from .settings import Landing
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "RETRY_AFTER",
     "TOO_LARGE",
     "TROUBLE",
+    "Told",
     "Voice",
     "approved",
     "landing",
@@ -201,25 +202,48 @@ def _retry(status: int) -> tuple[tuple[str, str], ...]:
     return (("Retry-After", RETRY_AFTER),) if status == 503 else ()
 
 
-def landing(key: str, outcome: Outcome | None, targets: Landing, voice: Voice) -> Response:
-    """Send a browser that came back to the shop's own page, or show the built-in one.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a browser that came back may be told of the payment it named: what was fetched, and only
+    to who knew it already. An imp_uid is no secret, and an order's number can be counted up.
+
+    Attributes:
+        merchant_uid: Where the request named this very order, and the shop knows it; else empty.
+        reason: The payment's `fail_reason`, where it named this very payment too; else empty.
+    """
+
+    merchant_uid: str = ""
+    reason: str = ""
+
+    @classmethod
+    def of(cls, outcome: Outcome | None, notice: Notice | None) -> Told:
+        """Compare what was found with what the request named."""
+        if outcome is None or notice is None or outcome.expected is None:
+            return cls()
+        number, payment = notice.merchant_uid, outcome.payment
+        if number is None or payment is None or number != payment.merchant_uid:
+            return cls()
+        reason = payment.fail_reason if notice.imp_uid is not None else None
+        return cls(number, (reason or "")[:_LONGEST_REASON])
+
+
+def landing(key: str, told: Told, targets: Landing, voice: Voice) -> Response:
+    """Send a browser that came back to the shop's own page, or show the built-in one: also in place
+    of a page of an order whose number may not be told.
 
     Nothing from the request decides the target: it is filled in from what was fetched only.
     """
     row = _TABLE[key]
     word = row.complete[1]
     target: str | None = getattr(targets, row.lands)
-    reason = _fail_reason(outcome)
-    if target is None:
-        return _page(key, reason, targets, voice)
-    known = outcome is not None and outcome.expected is not None
-    merchant_uid = outcome.merchant_uid if outcome is not None and known else None
+    if target is None or ("{merchant_uid}" in target and not told.merchant_uid):
+        return _page(key, told.reason, targets, voice)
     location = (
         target.replace("{status}", word)
-        .replace("{merchant_uid}", _encode(merchant_uid or "", safe=""))
-        .replace("{reason}", _encode(reason, safe=""))
+        .replace("{merchant_uid}", _encode(told.merchant_uid, safe=""))
+        .replace("{reason}", _encode(told.reason, safe=""))
     )
-    if target.startswith("/"):  # "/{merchant_uid}/x" with an empty number would be another host's
+    if target.startswith("/"):  # "/{reason}/x" with an empty reason would be another host's
         location = "/" + location.lstrip("/")
     headers = (
         ("Location", _encode(location, safe=_ASCII)),
@@ -236,14 +260,6 @@ def _encode(text: str, *, safe: str) -> str:
     return quote(text.encode("utf-8", "replace"), safe=safe)
 
 
-def _fail_reason(outcome: Outcome | None) -> str:
-    payment = None if outcome is None else outcome.payment
-    # Somebody else's payment is none of this buyer's business: only what matched an order is shown.
-    if payment is None or outcome is None or outcome.expected is None:
-        return ""
-    return (payment.fail_reason or "")[:_LONGEST_REASON]
-
-
 def _page(key: str, reason: str, targets: Landing, voice: Voice) -> Response:
     row = _TABLE[key]
     code, word = row.complete
@@ -252,6 +268,7 @@ def _page(key: str, reason: str, targets: Landing, voice: Voice) -> Response:
         ("Cache-Control", "no-store"),
         ("Referrer-Policy", "no-referrer"),
         ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
         ("Content-Security-Policy", policy(targets.theme)),
         *_retry(code),
         *voice.headers(),

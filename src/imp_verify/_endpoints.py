@@ -11,6 +11,7 @@ from ._answers import (
     INVALID,
     TOO_LARGE,
     TROUBLE,
+    Told,
     Voice,
     approved,
     landing,
@@ -20,10 +21,11 @@ from ._answers import (
     verdict_answer,
 )
 from ._flow import Flow
+from ._log import log_approval, log_outcome, log_refusal, log_trouble
 from ._module import MODULE, module
 from ._senders import Senders
 from ._verification import Rules, approve, find_imp_uid, verify
-from .errors import GatewayError, InvalidRequest
+from .errors import InvalidRequest
 from .messages import MAX_BODY, Request, Response, read_notice, read_return
 from .models import Notice, Outcome, Verdict
 from .settings import Landing
@@ -80,7 +82,7 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
     notice: Notice | None = None
     try:
         if endpoint == "webhook" and (stranger := desk.senders.refusal(request)) is not None:
-            _log.warning("webhook refused: %s", stranger)
+            log_refusal(stranger)
             return verdict_answer(endpoint, FORBIDDEN, voice)
         if len(request.body) > MAX_BODY:
             return verdict_answer(endpoint, TOO_LARGE, voice)
@@ -89,9 +91,15 @@ def serve(desk: Desk, endpoint: str, request: Request, began: float) -> Flow[Res
             return (yield from _serve_confirm(desk, notice, voice, began))
         outcome = yield from verify(desk.rules, notice, endpoint)
     except Exception as error:
-        return verdict_answer(endpoint, _log_trouble(endpoint, error, notice), voice)
-    _log_outcome(outcome, desk.rules)
+        log_trouble(endpoint, error, request, notice)
+        return verdict_answer(endpoint, _row(error), voice)
+    log_outcome(outcome, notice.merchant_uid, test_mode=desk.rules.test_mode)
     return verdict_answer(endpoint, outcome.verdict, voice)
+
+
+def _row(error: Exception) -> str:
+    """Give an exception's row of the table."""
+    return INVALID if isinstance(error, InvalidRequest) else TROUBLE
 
 
 def _serve_return(desk: Desk, request: Request, voice: Voice) -> Flow[Response]:
@@ -103,17 +111,26 @@ def _serve_return(desk: Desk, request: Request, voice: Voice) -> Flow[Response]:
         outcome = yield from _verify_return(desk.rules, notice)
         key: str = outcome.verdict
         if outcome.imp_uid is not None:
-            _log_outcome(outcome, desk.rules)
+            log_outcome(outcome, notice.merchant_uid, test_mode=desk.rules.test_mode)
     except Exception as error:
-        key = _log_trouble("redirect", error, notice)
-    return landing(key, outcome, desk.landing, voice)
+        log_trouble("redirect", error, request, notice)
+        key = _row(error)
+    return landing(key, Told.of(outcome, notice), desk.landing, voice)
 
 
 def _verify_return(rules: Rules, notice: Notice) -> Flow[Outcome]:
     nothing = Outcome(Verdict.FAILED, endpoint="redirect")
+    if notice.imp_uid is None and notice.failed:
+        return nothing
+    if notice.merchant_uid is None and rules.accounts.only is None:
+        _log.warning(
+            "redirect: %s came back without merchant_uid, which says which of the accounts to ask",
+            notice.imp_uid or "a buyer",
+        )
+        return Outcome(Verdict.PENDING, endpoint="redirect")  # not "failed": it may well be paid
     if notice.imp_uid is not None:
         return (yield from verify(rules, notice, "redirect"))
-    if notice.failed or notice.merchant_uid is None:
+    if notice.merchant_uid is None:
         return nothing
     deadline = rules.deadline()
     found = yield from find_imp_uid(rules, notice.merchant_uid, deadline)
@@ -124,14 +141,9 @@ def _verify_return(rules: Rules, notice: Notice) -> Flow[Outcome]:
 
 def _serve_confirm(desk: Desk, notice: Notice, voice: Voice, began: float) -> Flow[Response]:
     refusal = yield from approve(desk.rules, notice, began)
+    log_approval(notice, None if refusal is None else refusal.key)
     if refusal is None:
         return approved(voice)
-    hint = ""
-    if refusal.key == "unknown_payment":
-        hint = "; if the gateway does not know payments yet when it asks, set confirm_lookup=False"
-    _log.info(
-        "confirm of %s for %r refused: %s%s", notice.imp_uid, notice.merchant_uid, refusal.key, hint
-    )
     return refused(reason_words(refusal.key, refusal.text, voice), voice)
 
 
@@ -140,50 +152,3 @@ def too_late(desk: Desk, request: Request) -> Response:
     _log.warning("confirm: no answer in time")
     voice = Voice.of(desk.language, request.values("accept-language"))
     return verdict_answer("confirm", TROUBLE, voice)
-
-
-def _log_trouble(endpoint: str, error: Exception, notice: Notice | None) -> str:
-    """Log an exception once, with the ids that were claimed, and give its row of the table; only
-    what is not the gateway's needs a traceback."""
-    if isinstance(error, InvalidRequest):
-        _log.info("%s: malformed request: %s", endpoint, error)
-        return INVALID
-    claim = notice or Notice(None)
-    ids = (endpoint, claim.imp_uid, claim.merchant_uid)
-    if isinstance(error, GatewayError):
-        cause = f" ({type(error.__cause__).__name__})" if error.__cause__ is not None else ""
-        kind = type(error).__name__
-        _log.warning("%s: %s for order %r: %s: %s%s", *ids, kind, error, cause)
-    else:
-        _log.error("%s: %s for order %r: the store or a hook failed", *ids, exc_info=error)
-    return TROUBLE
-
-
-_QUIET = (Verdict.PAID, Verdict.PARTLY_CANCELLED, Verdict.VIRTUAL_ACCOUNT)
-_LOUD = (Verdict.FORGERY, Verdict.DUPLICATE, Verdict.LATE)
-
-
-def _log_outcome(outcome: Outcome, rules: Rules) -> None:
-    """Say what a caller is not told. Ids only: no buyer's data, no secret."""
-    verdict = outcome.verdict
-    level = logging.WARNING if verdict in _LOUD else logging.INFO
-    if verdict in _QUIET:
-        level = logging.DEBUG
-    if not _log.isEnabledFor(level):
-        return
-    reason = f" ({outcome.reason})" if outcome.reason else ""
-    if outcome.asked is not None:
-        reason = f"{reason} with account {outcome.asked!r}"
-    hint = ""
-    if verdict is Verdict.UNKNOWN_PAYMENT and not rules.test_mode:
-        hint = "; a payment of a test channel is not found in live mode"
-    _log.log(
-        level,
-        "%s: %s for order %r is %s%s%s",
-        outcome.endpoint,
-        outcome.imp_uid,
-        outcome.merchant_uid,
-        verdict,
-        reason,
-        hint,
-    )

@@ -82,7 +82,9 @@ def render(
         theme: See `Landing`.
     """
     waits = kind == "pending"
-    said = [reason] * bool(reason) + [_WAIT[language]] * (word == "pending")
+    # A character that turns the direction of what follows, or is none to see, is a space here.
+    why = "".join(each if each.isprintable() else " " for each in reason).strip()
+    said = [why] * bool(why) + [_WAIT[language]] * (word == "pending")
     # An empty address is the page's own, whatever it was asked with.
     links = [("", _AGAIN[language])] * waits + [("/", _HOME[language])]
     anchors = "".join(f'<a href="{target}">{escape(text)}</a>\n' for target, text in links)
@@ -104,7 +106,8 @@ def policy(theme: Mapping[str, str]) -> str:
     from hashlib import sha256
 
     digest = b64encode(sha256(_style(theme).encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    own = f"default-src 'none'; style-src 'sha256-{digest}'"
+    return f"{own}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
 def _style(theme: Mapping[str, str]) -> str:

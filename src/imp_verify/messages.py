@@ -22,6 +22,7 @@ __all__ = [
     "check_imp_uid",
     "check_merchant_uid",
     "is_merchant_uid",
+    "is_notice_of_v2",
     "read_notice",
     "read_return",
 ]
@@ -42,7 +43,8 @@ _AS_IT_STANDS = frozenset(("7bit", "8bit", "binary"))
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as its framework's adapter hands it over.
+    """A request as its framework's adapter hands it over. The repr shows nothing that may name a
+    buyer or hold a password.
 
     Attributes:
         query: The raw query string without "?", its bytes as Latin-1.
@@ -54,8 +56,8 @@ class Request:
     """
 
     method: str
-    query: str = ""
-    headers: Sequence[tuple[str, str]] = ()
+    query: str = field(default="", repr=False)
+    headers: Sequence[tuple[str, str]] = field(default=(), repr=False)
     body: bytes = field(default=b"", repr=False)
     client: str | None = None
     began: float | None = None
@@ -126,6 +128,26 @@ def read_notice(request: Request, keys: Iterable[str], *, confirm: bool = False)
         merchant_uid=None if merchant_uid is None else check_merchant_uid(merchant_uid),
         amount=amount,
     )
+
+
+def is_notice_of_v2(request: Request) -> bool:
+    """Whether a request that holds no notice of V1 is one of the gateway's other API, V2: whose
+    payments have other ids, and cannot be looked up here.
+
+    Source: V2 webhooks, versions 2024-01-01 (tx_id, payment_id) and 2024-04-25 (type, data).
+    """
+    if request.values("webhook-signature"):
+        return True
+    content_types = request.values("content-type")
+    try:
+        fields = _read_body(request.body, content_types[0] if content_types else "", _V2_KEYS)
+    except InvalidRequest:
+        return False
+    dated = "type" in fields and isinstance(fields.get("data"), _Pairs)
+    return dated or "tx_id" in fields or "payment_id" in fields
+
+
+_V2_KEYS = frozenset(("tx_id", "payment_id", "type", "data"))
 
 
 def read_return(request: Request, keys: Iterable[str]) -> Notice:

@@ -132,9 +132,9 @@ def test_an_order_that_is_not_there_is_said_to_be_missing(buyer: Buyer) -> None:
     assert answer.status == 404
 
 
-def test_a_redirect_without_an_order_comes_to_the_front_page(buyer: Buyer) -> None:
+def test_a_redirect_without_an_order_shows_the_built_in_page(buyer: Buyer) -> None:
     buyer.page.goto(buyer.demo.url + "/payments/redirect?imp_uid=imp_000000000000")
-    buyer.page.wait_for_url(buyer.demo.url + "/*result=*")
+    expect(buyer.page.get_by_role("heading")).to_contain_text("주문과 맞지 않는 결제입니다")
 
 
 def test_the_sandboxs_list_shows_payments_and_sends_what_was_kept_back(buyer: Buyer) -> None:

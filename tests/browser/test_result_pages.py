@@ -9,10 +9,11 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from imp_verify import Landing, Verdict
-from imp_verify._answers import TROUBLE, Voice, landing
+from imp_verify._answers import TROUBLE, Told, Voice, landing
+from imp_verify.models import Notice
 from tests.browser.conftest import Visit
 from tests.browser.shop import NODE_MODULES, needs_node
-from tests.core.values import order, outcome, payment
+from tests.core.values import I1, ORDER, order, outcome, payment
 
 ADDRESS = "https://shop.test/payments/redirect?imp_uid=imp_1&merchant_uid=ORD-1001"
 KEYS = (Verdict.PAID, Verdict.PENDING, Verdict.FAILED, TROUBLE)  # one for each form of the page
@@ -34,10 +35,10 @@ class Served:
         page.route("https://shop.test/**", self._serve)
 
     def _answer(self, key: str, voice: Voice, targets: Landing) -> Any:
-        told = None
+        told = Told()
         if key in tuple(Verdict):
             paid = payment(fail_reason=LONG if key == Verdict.FAILED else None)
-            told = outcome(Verdict(key), paid, expected=order())
+            told = Told.of(outcome(Verdict(key), paid, expected=order()), Notice(I1, ORDER))
         return landing(key, told, targets, voice)
 
     def _serve(self, route: Route) -> None:

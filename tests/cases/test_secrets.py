@@ -42,9 +42,7 @@ from tests.support.shop import Shop, credentials
 __all__ = ["gateway", "kind", "make_shop", "one_gateway", "shop"]
 
 BROKEN = Reply(200, envelope(payment(amount="x")))
-ECHO = Reply(
-    400, envelope(None, -1, f"{SECRET} {TOKEN}-1 {BUYER['buyer_name']} {BUYER['card_number']}")
-)
+ECHO = Reply(400, envelope(None, -1, f"imp_secret {SECRET} is wrong"))
 
 
 @pytest.fixture

@@ -163,7 +163,8 @@ def test_another_server_serves_it_too(setup: str, gateway: ScriptedGateway, tmp_
         assert remote.post("/complete", claim).told == (200, "success")
         assert remote.post("/webhook/", claim).told == (200, "success")
         assert remote.post("/webhook", b"a" * 65537).told == (413, "invalid")
-        assert remote.ask("GET", f"/redirect?imp_uid={I1}").lands == f"/thanks?o={ORDER}&s=success"
+        back = remote.ask("GET", f"/redirect?imp_uid={I1}&merchant_uid={ORDER}")
+        assert back.lands == f"/thanks?o={ORDER}&s=success"
         assert remote.ask("HEAD", "/webhook").status == 405
         assert remote.ask("GET", "/unknown").status == 404
         assert remote.shipped == [I1]

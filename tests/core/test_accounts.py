@@ -352,11 +352,20 @@ def test_a_request_without_its_order_is_malformed_on_every_endpoint(endpoint: st
 
 
 @pytest.mark.parametrize("endpoint", ["complete", "redirect"])
-def test_a_browser_that_comes_back_without_its_order_has_failed(endpoint: str) -> None:
-    for query in (f"imp_uid={I1}&imp_success=true", "imp_success=true"):
+def test_a_browser_that_comes_back_without_its_order_waits_and_a_warning_says_why(
+    endpoint: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for query in (f"imp_uid={I1}&imp_success=true", "imp_success=true", f"imp_uid={I1}"):
+        caplog.clear()
         with pytest.raises(StopIteration) as stop:
             next(request(endpoint, query))
-        assert dict(stop.value.value.headers)["Location"].startswith("/no?")
+        assert dict(stop.value.value.headers)["Location"] == "/wait"
+        [warning] = caplog.records
+        assert warning.levelname == "WARNING"
+        assert "without merchant_uid" in warning.getMessage()
+    with pytest.raises(StopIteration) as stop:
+        next(request(endpoint, "imp_success=false"))
+    assert dict(stop.value.value.headers)["Location"].startswith("/no?")
 
 
 @pytest.mark.parametrize(

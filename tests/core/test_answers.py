@@ -14,12 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imp_verify import ConfigurationError, Landing, Outcome, Request, Response, Verdict
+from imp_verify import ConfigurationError, Landing, Outcome, Reason, Request, Response, Verdict
 from imp_verify._answers import (
     FORBIDDEN,
     INVALID,
     TOO_LARGE,
     TROUBLE,
+    Told,
     Voice,
     approved,
     landing,
@@ -29,6 +30,7 @@ from imp_verify._answers import (
     verdict_answer,
 )
 from imp_verify._senders import Senders
+from imp_verify.models import Notice
 
 from .values import I1, ORDER, order, outcome, payment
 
@@ -261,7 +263,7 @@ def test_what_a_browser_prefers_varies_every_answer_with_words(accepted: str) ->
         approved(voice),
         refused("no", voice),
         no_method("webhook", "PUT", "POST", voice),
-        landing(Verdict.PAID, None, Landing(), voice),
+        landing(Verdict.PAID, Told(), Landing(), voice),
     ]
     assert {headers(answer)["Vary"] for answer in answers} == {"Accept-Language"}
     assert "Vary" not in headers(verdict_answer("complete", Verdict.PAID, ENGLISH))
@@ -277,20 +279,25 @@ def test_any_header_chooses_a_language(accepted: list[str]) -> None:
 TARGETS = Landing("/s?{status}&{merchant_uid}", "/f?{status}&{merchant_uid}&{reason}", "/p")
 
 
-def known(key: str, **fields: Any) -> Outcome:
+BOTH = Notice(I1, ORDER)
+
+
+def known(key: str, claim: Notice = BOTH, **fields: Any) -> Told:
+    """Give what may be told of a payment to who claimed this of it, where the shop knows the
+    order."""
     fields.setdefault("expected", order())
-    return outcome(Verdict(key), payment(**fields.pop("paid", {})), **fields)
+    paid = payment(**fields.pop("paid", {}))
+    return Told.of(outcome(Verdict(key), paid, **fields), claim)
 
 
 @pytest.mark.parametrize("key", KEYS)
 def test_a_redirect_goes_where_the_table_says(key: str) -> None:
     complete, word, _, _, lands = TABLE[key]
-    told = known(key) if key in tuple(Verdict) else None
-    number = ORDER if told else ""
+    told = known(key) if key in tuple(Verdict) else Told(ORDER)
     answer = landing(key, told, TARGETS, KOREAN)
     where = {
-        "success": f"/s?{word}&{number}",
-        "failure": f"/f?{word}&{number}&",
+        "success": f"/s?{word}&{ORDER}",
+        "failure": f"/f?{word}&{ORDER}&",
         "pending": "/p",
     }
     assert (answer.status, answer.body) == (303, b"")
@@ -312,24 +319,53 @@ def test_an_account_lands_as_success_and_says_so() -> None:
 def test_a_target_left_out_is_the_built_in_page(left_out: str) -> None:
     targets: dict[str, Any] = {"success": "/s", "failure": "/f", "pending": "/p"}
     for key in KEYS:
-        answer = landing(key, None, Landing(**{**targets, left_out: None}), KOREAN)
+        answer = landing(key, Told(), Landing(**{**targets, left_out: None}), KOREAN)
         assert (answer.status != 303) is (TABLE[key][4] == left_out)
 
 
 def test_an_order_that_is_not_known_is_not_named() -> None:
-    for told in (None, known("unknown_order", expected=None), known("paid", expected=None)):
-        answer = landing(Verdict.UNKNOWN_ORDER, told, TARGETS, KOREAN)
-        assert headers(answer)["Location"] == "/f?forgery&&"
+    for told in (Told.of(None, None), known("unknown_order", expected=None)):
+        assert told == Told()
+        answer = landing(Verdict.UNKNOWN_ORDER, told, Landing(failure="/f?{status}"), KOREAN)
+        assert headers(answer)["Location"] == "/f?forgery"
+
+
+@pytest.mark.parametrize(
+    ("claim", "told"),
+    [
+        (BOTH, Told(ORDER, "limit of card 1234")),
+        (Notice(I1), Told()),
+        (Notice(I1, "ORD-1002"), Told()),
+        (Notice(I1, "ORD-100"), Told()),
+        (Notice(None, ORDER), Told(ORDER)),
+        (None, Told()),
+    ],
+)
+def test_a_browser_is_told_only_what_it_knew_enough_to_ask_for(
+    claim: Notice | None, told: Told
+) -> None:
+    paid = payment("failed", fail_reason="limit of card 1234")
+    assert Told.of(outcome(Verdict.FAILED, paid), claim) == told
 
 
 def test_somebody_elses_payment_tells_nothing_of_its_order_or_its_failure() -> None:
     paid = payment(merchant_uid="ORD-OF-ANOTHER", fail_reason="limit of card 1234")
-    told = Outcome(Verdict.FORGERY, None, I1, "ORD-OF-ANOTHER", paid, None, "redirect")
-    location = headers(landing(Verdict.FORGERY, told, TARGETS, KOREAN))["Location"]
-    page = landing(Verdict.FORGERY, told, Landing(), KOREAN).body
-    for said in (location.encode(), page):
-        assert b"ANOTHER" not in said
-        assert b"1234" not in said
+    forged = outcome(Verdict.FORGERY, paid, Reason.ORDER, expected=None)
+    told = Told.of(forged, BOTH)
+    assert told == Told()
+    for targets in (TARGETS, Landing(), Landing(failure="/f?{reason}")):
+        answer = landing(Verdict.FORGERY, told, targets, KOREAN)
+        shown = answer.body + str(answer.headers).encode()
+        assert b"ANOTHER" not in shown
+        assert b"1234" not in shown
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_target_that_is_left_with_an_empty_number_is_the_built_in_page(key: str) -> None:
+    targets = Landing(*["/orders/{merchant_uid}?{status}"] * 3)
+    answer = landing(key, Told(reason="full"), targets, KOREAN)
+    assert answer == landing(key, Told(reason="full"), Landing(), KOREAN)
+    assert answer.status == TABLE[key][0]
 
 
 NASTY = [
@@ -341,7 +377,7 @@ NASTY = [
 
 @pytest.mark.parametrize("text", NASTY, ids=ascii)
 def test_what_is_filled_in_is_percent_encoded_and_fills_in_nothing_itself(text: str) -> None:
-    told = known("failed", paid={"merchant_uid": text, "fail_reason": text})
+    told = Told(text, text)
     targets = Landing(failure="/f/{merchant_uid}/{status}?r={reason}#{reason}")
     location = headers(landing(Verdict.FAILED, told, targets, KOREAN))["Location"]
     head, _, rest = location.partition("/failed?r=")
@@ -361,10 +397,9 @@ SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
 @pytest.mark.parametrize("text", ["", "evil.test", "//evil.test", "/", "\\evil.test", "..", "."])
 def test_nothing_filled_in_makes_an_address_of_another_host(target: str, text: str) -> None:
     for merchant_uid, reason in ((text, ""), ("", text), (text, text)):
-        told = known("failed", paid={"merchant_uid": merchant_uid, "fail_reason": reason})
-        location = headers(landing(Verdict.FAILED, told, Landing(failure=target), KOREAN))[
-            "Location"
-        ]
+        answer = landing(Verdict.FAILED, Told(merchant_uid, reason), Landing(failure=target), KOREAN)
+        location = headers(answer).get("Location", "/")
+        assert ("Location" in headers(answer)) is (bool(merchant_uid) or "uid" not in target)
         assert location.startswith("/")
         assert location[1:2] not in ("/", "\\")
 
@@ -380,7 +415,7 @@ def test_a_target_is_used_as_written_and_made_ascii() -> None:
 
 
 def test_text_of_the_gateway_that_is_no_unicode_breaks_no_landing() -> None:
-    told = known("failed", paid={"fail_reason": "\ud800", "merchant_uid": "\udcff"})
+    told = Told("\udcff", "\ud800")
     assert (
         headers(landing(Verdict.FAILED, told, TARGETS, KOREAN))["Location"] == "/f?failed&%3F&%3F"
     )
@@ -416,7 +451,7 @@ def style_hash(page: Response) -> str:
 @pytest.mark.parametrize("voice", [KOREAN, ENGLISH])
 @pytest.mark.parametrize("key", KEYS)
 def test_the_built_in_page_says_what_complete_says(key: str, voice: Voice) -> None:
-    page, said = landing(key, None, Landing(), voice), verdict_answer("complete", key, voice)
+    page, said = landing(key, Told(), Landing(), voice), verdict_answer("complete", key, voice)
     assert page.status == said.status
     message = FOR_A_BUYER.get((read(said)["status"], voice.language), read(said)["message"])
     assert f"<h1>{message}</h1>" in unescape(page.body.decode())
@@ -426,9 +461,10 @@ def test_the_built_in_page_says_what_complete_says(key: str, voice: Voice) -> No
         "Cache-Control": "no-store",
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
         "Content-Security-Policy": (
             f"default-src 'none'; style-src '{style_hash(page)}'; "
-            "base-uri 'none'; form-action 'none'"
+            "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
         ),
         **({"Retry-After": "10"} if page.status == 503 else {}),
     }
@@ -440,16 +476,17 @@ def test_the_built_in_page_shows_why_as_escaped_text(text: str) -> None:
     told = known("failed", paid={"fail_reason": text})
     page = landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()
     shown = page.partition("</h1>\n<p>")[2].partition("</p>\n")[0]
-    assert unescape(shown) == text or "\x00" in text or "\r" in text
+    readable = "".join(each if each.isprintable() else " " for each in text).strip()
+    assert unescape(shown) == readable
     assert not set(shown) & set("<>\"'")
-    assert page.count("<") == plain.count("<") + 2
+    assert page.count("<") == plain.count("<") + 2 * bool(readable)
     assert "<script" not in page
 
 
 @pytest.mark.parametrize("voice", [KOREAN, ENGLISH])
 @pytest.mark.parametrize("key", KEYS)
 def test_only_a_page_that_may_change_can_be_asked_for_again(key: str, voice: Voice) -> None:
-    page = landing(key, None, Landing(), voice).body.decode()
+    page = landing(key, Told(), Landing(), voice).body.decode()
     waits = TABLE[key][4] == "pending"
     again = {"ko": "다시 확인하기", "en": "Check again"}[voice.language]
     assert (f'<a href="">{again}</a>' in page) is waits
@@ -460,13 +497,21 @@ def test_only_a_page_that_may_change_can_be_asked_for_again(key: str, voice: Voi
         assert found not in page.lower()
 
 
+@pytest.mark.parametrize("mark", "\u202e \u2066 \u200f \u061c \x07 \x1b \x85 \u2028 \ufeff".split(" "))
+def test_c24_no_character_that_turns_the_text_or_is_not_seen_reaches_the_page(mark: str) -> None:
+    told = known("failed", paid={"fail_reason": f"{mark}한도{mark}초과{mark}"})
+    page = landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()
+    assert "<p>한도 초과</p>" in page
+    assert mark not in page
+
+
 def test_a_theme_changes_the_style_and_the_policy_with_it() -> None:
     theme = {"accent": "light-dark(#0a6b4f, #9be)", "radius": "0", "font": "Georgia, serif"}
-    page = landing(Verdict.PAID, None, Landing(theme=theme), KOREAN)
+    page = landing(Verdict.PAID, Told(), Landing(theme=theme), KOREAN)
     own = ":root{--accent:light-dark(#0a6b4f, #9be);--radius:0;--font:Georgia, serif;}"
     assert own in page.body.decode()
     assert style_hash(page) in headers(page)["Content-Security-Policy"]
-    plain = landing(Verdict.PAID, None, Landing(), KOREAN)
+    plain = landing(Verdict.PAID, Told(), Landing(), KOREAN)
     assert headers(plain)["Content-Security-Policy"] != headers(page)["Content-Security-Policy"]
 
 

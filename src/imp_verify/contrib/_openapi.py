@@ -63,7 +63,8 @@ def _made(endpoint: str, returns: bool, language: str) -> Iterator[Response]:
     keys = (*Verdict, _answers.TROUBLE, _answers.INVALID)
     if returns:
         for targets in (Landing("/success", "/failure", "/pending"), Landing()):
-            yield from (_answers.landing(key, None, targets, voice) for key in keys)
+            told = (_answers.Told(), _answers.Told("ORD-1"))  # an order that may be named, or not
+            yield from (_answers.landing(k, each, targets, voice) for k in keys for each in told)
         return
     if endpoint == "confirm":
         yield _answers.approved(voice)
