@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
+from ._addresses import in_ascii
 from ._page import policy, render
 from .messages import Response
 from .models import Notice, Outcome, Verdict
@@ -245,6 +246,8 @@ def landing(key: str, told: Told, targets: Landing, voice: Voice) -> Response:
     )
     if target.startswith("/"):  # "/{reason}/x" with an empty reason would be another host's
         location = "/" + location.lstrip("/")
+    else:
+        location = in_ascii("Landing", location)
     headers = (
         ("Location", _encode(location, safe=_ASCII)),
         ("Cache-Control", "no-store"),

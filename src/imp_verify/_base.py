@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakSet
 
 from ._answers import Voice, reason_words
-from ._configuration import Settings, VerifierArguments
+from ._configuration import Settings
 from ._endpoints import serve
 from ._flow import Flow
 from ._gateway import fetch_payment, find_payments
@@ -29,14 +29,15 @@ __all__ = ["Base"]
 class Base(ABC):
     """Settings and flows; a subclass has the driver of one colour."""
 
-    def __init__(
-        self, store: Any, transport: Any, arguments: VerifierArguments, *, plain: bool
-    ) -> None:
-        self._settings = settings = Settings.read(**arguments)
+    def __init__(self, store: Any, transport: Any, settings: Settings, *, plain: bool) -> None:
+        self._settings = settings
         self._desk = settings.desk
         self._rules = settings.desk.rules
         if transport is not None and is_async_callable(transport) is plain:
-            raise ConfigurationError("the transport has the other colour than the verifier")
+            raise ConfigurationError(
+                "Verifier needs a plain transport, such as RequestsTransport or Urllib3Transport; "
+                "AsyncVerifier an async one, such as HttpxTransport or AiohttpTransport"
+            )
         if getattr(store, "for_tests_only", False) and not settings.test_mode:
             warnings.warn(
                 "a store in memory forgets what was paid: use it in test mode only",

@@ -12,14 +12,14 @@ from functools import partial
 from typing import TypedDict
 
 from ._accounts import Accounts
-from ._addresses import check_address
+from ._addresses import check_address, check_public_url
 from ._endpoints import Desk
 from ._gateway import Account
 from ._senders import Senders
 from ._verification import Rules
 from .errors import ConfigurationError
 from .messages import is_merchant_uid
-from .settings import Checkout, Credentials, Landing
+from .settings import Checkout, Credentials, Landing, check_credential
 
 __all__ = ["Settings", "VerifierArguments"]
 
@@ -43,6 +43,7 @@ class VerifierArguments(TypedDict, total=False):
     public_url: str | None
     language: str
     confirm_lookup: bool
+    confirm_timeout: float
     webhook_sources: Iterable[str] | None
     trusted_proxies: Iterable[str] | None
 
@@ -61,7 +62,6 @@ class Settings:
     @classmethod
     def read(
         cls,
-        *,
         credentials: Credentials | None = None,
         accounts: Mapping[str, Credentials] | None = None,
         base_url: str | None = None,
@@ -73,6 +73,7 @@ class Settings:
         public_url: str | None = None,
         language: str = "ko",
         confirm_lookup: bool = True,
+        confirm_timeout: float = 4.0,
         webhook_sources: Iterable[str] | None = None,
         trusted_proxies: Iterable[str] | None = None,
     ) -> Settings:
@@ -84,16 +85,16 @@ class Settings:
         test_mode = _truth("IMP_TEST_MODE") if test_mode is None else test_mode
         landing = landing or Landing()
         _check_kinds(test_mode, confirm_lookup, landing, language)
-        own = _check_public_url(public_url)
-        address, clock = _check_base_url(base_url), time.monotonic
-        make = partial(Account, base_url=address, test_mode=test_mode, clock=clock)
+        url, clock = _check_base_url(base_url), time.monotonic
+        make = partial(Account, base_url=url, test_mode=test_mode, clock=clock)
         known = _read_accounts(credentials, accounts, make)
-        checkout = _read_checkout(checkout, known)
+        told = _read_checkout(checkout, known), _check_public_url(public_url)
         if test_mode:
             _log.warning("test mode is on: payments of test channels count as money")
-        rules = Rules(known, _check_timeout(timeout), test_mode, confirm_lookup, clock)
+        bounds = _seconds("timeout", timeout), _seconds("confirm_timeout", confirm_timeout)
+        rules = Rules(known, bounds[0], test_mode, confirm_lookup, bounds[1], clock)
         desk = Desk(rules, landing, language, Senders(webhook_sources, trusted_proxies))
-        return cls(desk, _check_max_lookups(max_lookups), test_mode, checkout, own)
+        return cls(desk, _check_max_lookups(max_lookups), test_mode, *told)
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:
@@ -115,7 +116,7 @@ def _read_accounts(
         raise ConfigurationError("credentials and accounts are both given: it must be one of them")
     _check_kind("accounts", accounts, Mapping)
     if not accounts:
-        raise ConfigurationError("accounts is empty")
+        raise ConfigurationError('accounts is empty: name each account, {"kr": Credentials(...)}')
     for name, each in accounts.items():
         if not is_merchant_uid(name):  # a column of the same length holds both
             raise ConfigurationError(
@@ -150,30 +151,42 @@ def _check_kinds(
 
 
 def _credentials_from_environment() -> Credentials:
-    environment = os.environ
-    tier = environment.get("IMP_TIER") or None
-    return Credentials(environment.get("IMP_KEY", ""), environment.get("IMP_SECRET", ""), tier)
+    given: list[str | None] = []
+    for name in ("key", "secret", "tier"):
+        variable = f"IMP_{name.upper()}"
+        value = os.environ.get(variable) or None
+        if value is None and name != "tier":
+            raise ConfigurationError(
+                f"{variable} is missing or blank: set it, or give credentials=Credentials(...)"
+            )
+        if value is not None:
+            check_credential(value, variable, name)
+        given.append(value)
+    key, secret, tier = given
+    return Credentials(str(key), str(secret), tier)
 
 
 def _truth(variable: str) -> bool:
     text = os.environ.get(variable, "").strip().lower()
     if text not in _TRUTH:
-        raise ConfigurationError(f"{variable} must be 1, true, 0, false or empty")
+        raise ConfigurationError(f"{variable} must be 1, true, 0, false or empty, not {text!r:.40}")
     return _TRUTH[text]
 
 
-def _check_timeout(timeout: float) -> float:
-    number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
-    if not number or not 0 < timeout <= _LONGEST_TIMEOUT:  # NaN compares false
+def _seconds(name: str, given: float) -> float:
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    if not number or not 0 < given <= _LONGEST_TIMEOUT:  # NaN compares false
         raise ConfigurationError(
-            f"timeout must be seconds, above 0 and at most {_LONGEST_TIMEOUT:.0f}"
+            f"{name} must be seconds, above 0 and at most {_LONGEST_TIMEOUT:.0f}, not {given!r:.40}"
         )
-    return float(timeout)
+    return float(given)
 
 
 def _check_max_lookups(number: int) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-        raise ConfigurationError("max_lookups must be a whole number, 1 or more")
+        raise ConfigurationError(
+            f"max_lookups must be a whole number, 1 or more, not {number!r:.40}"
+        )
     return number
 
 
@@ -186,4 +199,4 @@ def _check_base_url(given: str | None) -> str:
 def _check_public_url(given: str | None) -> str | None:
     """Give the shop's own address without a slash at its end; None where nobody says it."""
     url = given or os.environ.get("IMP_PUBLIC_URL") or None
-    return None if url is None else check_address("public_url (IMP_PUBLIC_URL)", url)
+    return None if url is None else check_public_url("public_url (IMP_PUBLIC_URL)", url)

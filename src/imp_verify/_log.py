@@ -73,9 +73,9 @@ def _hint(outcome: Outcome, claimed: str | None, test_mode: bool) -> str:
     if outcome.verdict is Verdict.UNKNOWN_ORDER and outcome.money:
         return "; it is paid, and the shop knows no such order"
     fetched = outcome.merchant_uid
-    if outcome.reason is Reason.ORDER and fetched and claimed:
-        if fetched.startswith(claimed) or claimed.startswith(fetched):
-            return "; it looks cut: one number begins the other, and some PGs keep 40 characters"
+    other = outcome.reason is Reason.ORDER and fetched and claimed
+    if other and (str(fetched).startswith(str(claimed)) or str(claimed).startswith(str(fetched))):
+        return "; it looks cut: one number begins the other, and some PGs keep 40 characters"
     return ""
 
 

@@ -21,8 +21,8 @@ def within(
     """Run a flow in a daemon thread with a copy of the caller's context; None where it is not done
     in time.
 
-    A hold of the shop's that hangs must not keep the answer: the gateway takes silence for ten
-    seconds as no. Where the store can be used from the caller's thread only, it runs there.
+    A hold of the shop's that hangs must not keep the answer: the gateway takes silence as no.
+    Where the store can be used from the caller's thread only, it runs there.
     """
     box: list[Response | BaseException] = []
     around = own_thread(store)

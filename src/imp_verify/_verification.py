@@ -29,24 +29,28 @@ from .models import (
     outcome_with,
 )
 
-__all__ = ["CONFIRM_ANSWERS", "Refusal", "Rules", "approve", "find_imp_uid", "verify"]
+__all__ = ["Refusal", "Rules", "approve", "find_imp_uid", "verify"]
 
 _REFETCHES = 3
-_CONFIRM_LOOKUP = 3.0
-_HOLD_BEGINS = 6.0
-CONFIRM_ANSWERS = 8.0
-"""Seconds after a confirm came in by which its answer must leave: the gateway waits for ten."""
+_LOOKUP_ENDS = 0.5
+_HOLD_BEGINS = 0.75
+"""Of `confirm_timeout`: what is done later leaves nothing for what comes next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What a verifier's flows need to know: its accounts, its limits and its clock
-    (`time.monotonic`, seconds)."""
+    (`time.monotonic`, seconds).
+
+    Attributes:
+        confirm_timeout: Seconds after a confirm came in by which its answer must leave.
+    """
 
     accounts: Accounts
     timeout: float
     test_mode: bool
     confirm_lookup: bool
+    confirm_timeout: float
     clock: Callable[[], float]
 
     def deadline(self) -> float:
@@ -79,7 +83,10 @@ def verify(
         settled = yield from _hand_over(outcome)
         if settled is not Settled.STALE:
             return _conclude(outcome, settled)
-    raise StoreError(f"the store calls every answer for {notice.imp_uid} stale")
+    raise StoreError(
+        f"the store calls every answer for {notice.imp_uid} stale: it must compare the order with "
+        "outcome.expected, which is what its own `expected` said"
+    )
 
 
 def _look(rules: Rules, notice: Notice, endpoint: str, deadline: float) -> Flow[Outcome]:
@@ -224,7 +231,8 @@ def approve(rules: Rules, notice: Notice, began: float) -> Flow[Refusal | None]:
         return Refusal("unknown_order")
     payment = None
     if rules.confirm_lookup:
-        deadline = min(began + _CONFIRM_LOOKUP, rules.clock() + rules.timeout)
+        ends = began + _LOOKUP_ENDS * rules.confirm_timeout
+        deadline = min(ends, rules.deadline())
         payment = yield from fetch_payment(asked.account, imp_uid, deadline)
         if payment is None:
             return Refusal("unknown_payment")
@@ -238,9 +246,10 @@ def approve(rules: Rules, notice: Notice, began: float) -> Flow[Refusal | None]:
         return Refusal("mismatch")
     if not expected.open:
         return Refusal("closed")
-    if rules.clock() >= began + _HOLD_BEGINS:
+    begin_by = began + _HOLD_BEGINS * rules.confirm_timeout
+    until = began + rules.confirm_timeout
+    if rules.clock() >= begin_by:
         raise GatewayUnavailable("the look-up took too long to ask the shop for an approval")
-    until, begin_by = began + CONFIRM_ANSWERS, began + _HOLD_BEGINS
     answer = yield from Hold(expected, imp_uid, until, begin_by)
     return None if answer is None else _refusal(answer)
 

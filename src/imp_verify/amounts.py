@@ -17,6 +17,8 @@ _WHOLE = 18
 _ABOVE = 10**_WHOLE
 _FRACTION = 8
 _PLAIN = re.compile(r"[0-9]{1,18}(\.[0-9]{1,8})?")
+_LIKE_A_NUMBER = re.compile(r"[^\d@]{0,5}\d[\d.,_' eE+]{0,14}[^\d@]{0,3}")
+"""Text that means to be an amount, and is no address, telephone or card number."""
 _MESSAGE = "an expected amount must be an int, a Decimal or plain decimal text above zero"
 
 
@@ -45,8 +47,8 @@ def read_price(value: object) -> Decimal:
 
     Raises:
         StoreError: It is a float, a bool, NaN, zero, negative, out of range or of another type.
-            The text names
-            the type, and the value of a number; of anything else it might be a buyer's data.
+            The text names the type, and the value of a number or of text that looks like one;
+            of anything else it might be a buyer's data.
     """
     if type(value) is int and 0 < value < _ABOVE:
         return Decimal(value)  # nearly all are like this
@@ -56,6 +58,8 @@ def read_price(value: object) -> Decimal:
             isinstance(value, int) and abs(value) < _ABOVE  # Python writes no huge int as text
         )
         shown = f" {value}" if number else ""
+        if isinstance(value, str) and (not value or _LIKE_A_NUMBER.fullmatch(value)):
+            shown = f" {value!r}"
         raise StoreError(f"{_MESSAGE}, not {type(value).__name__}{shown:.40}")
     return amount
 

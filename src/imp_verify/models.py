@@ -103,8 +103,9 @@ class ExpectedPayment:
             cancelled or has expired; a payment that comes then is LATE, and pays nothing. True
             while a virtual account waits for its deposit.
         pay_methods, pg_providers: Where given, the only ones that the order allows, as the gateway
-            writes them. A wallet that was opened as a card may be reported as `point`: settle the
-            methods by the channel in the console where you can.
+            writes them. Another one is a forgery *after* the money has moved, so choose in the
+            console's channels what a buyer may use, and not here. A wallet that was asked for as
+            "card" may be reported as "point": allow that too, or leave pay_methods out.
         metadata: Anything of the shop's own, handed on to its hooks.
 
     Raises:
@@ -133,13 +134,13 @@ class ExpectedPayment:
         metadata: object = None,
     ) -> None:
         if not isinstance(merchant_uid, str):
-            _refuse("merchant_uid", merchant_uid)
+            _refuse("merchant_uid", "text", merchant_uid)
         if currency != "KRW":
             _check_currency(currency)
         if account is not None and not isinstance(account, str):
-            _refuse("account", account)
+            _refuse("account", "text or None", account)
         if not isinstance(open, int):
-            _refuse("open", open)
+            _refuse("open", "True or False", open)
         self.__dict__.update(  # frozen: nothing can be set by its name
             merchant_uid=merchant_uid,
             amount=read_price(amount),
@@ -160,25 +161,27 @@ class ExpectedPayment:
 
 def _check_currency(currency: object) -> None:
     """A column's padding, for one, would make a forgery of every payment."""
+    what = "three letters, as ISO 4217 has them"
     if not isinstance(currency, str):
-        _refuse("currency", currency)
+        _refuse("currency", what, currency)
     code = str(currency)
     if len(code) != 3 or not code.isascii() or not code.isalpha():
-        raise StoreError("ExpectedPayment.currency must be three letters, as ISO 4217 has them")
+        raise StoreError(f"ExpectedPayment.currency must be {what}, not {code[:10]!r}")
 
 
-def _refuse(name: str, value: object) -> NoReturn:
-    blank = "blank text" if value == "" else type(value).__name__
-    raise StoreError(f"ExpectedPayment.{name} may not be {blank}")
+def _refuse(name: str, what: str, value: object) -> NoReturn:
+    raise StoreError(f"ExpectedPayment.{name} must be {what}, not {type(value).__name__}")
 
 
 def _names(name: str, given: Collection[str]) -> frozenset[str]:
-    # A set of one name forgotten: "card" is not c, a, r, d.
+    what = "a set or list of names"
+    # One name's brackets forgotten: "card" is not c, a, r, d.
     if not isinstance(given, Collection) or isinstance(given, str | bytes):
-        _refuse(name, given)
+        _refuse(name, what, given)
     names = frozenset(given)
-    if not all(isinstance(each, str) for each in names):
-        _refuse(name, given)
+    for each in names:
+        if not isinstance(each, str):
+            _refuse(name, f"{what}, all text", each)
     if any(each != each.strip() or not each for each in names):
         raise StoreError(f"ExpectedPayment.{name} must be names without white space at an end")
     return names

@@ -55,7 +55,10 @@ def check_order_number(number: str, pg: str | None) -> None:
     """
     provider = (pg or "").partition(".")[0]
     if len(number) > _LONGEST:  # one PG cuts it to 40, and the payment then matches no order
-        raise InvalidRequest(f"order {number!r}: the gateway takes at most {_LONGEST} characters")
+        raise InvalidRequest(
+            f"order {number!r:.100}: the gateway takes at most {_LONGEST} characters: some PGs cut "
+            "a longer number, and the payment matches no order; order_number() makes shorter ones"
+        )
     if provider in _PLAIN_ONLY and not _PLAIN.fullmatch(number):
         raise InvalidRequest(f"order {number!r}: {provider} takes ASCII letters and digits only")
     if provider in _FOUR_AT_LEAST and len(number) < 4:

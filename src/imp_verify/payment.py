@@ -3,6 +3,7 @@ asked for."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,13 +75,17 @@ class _Any:
         return payment.raw.get(self._name)
 
 
+_DIGITS = re.compile("[0-9]{1,12}")
 _LAST_DAY = 253402214400
 """9999-12-31T00:00Z."""
 
 
 def read_time(value: object) -> datetime | None:
-    """Turn Unix seconds into an aware UTC datetime; 0, absent and anything that is no moment give
-    None, and so does the last day that a datetime knows: it has no hour in Seoul."""
+    """Turn Unix seconds, a number or its digits, into an aware UTC datetime; 0, absent and anything
+    that is no moment give None, and so does the last day that a datetime knows: it has no hour in
+    Seoul."""
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return None
     if not 0 < value < _LAST_DAY:

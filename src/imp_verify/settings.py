@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ._addresses import check_address
+from ._addresses import check_address, in_ascii
 from .errors import ConfigurationError
 
 __all__ = ["Checkout", "Credentials", "Landing", "check_credential"]
@@ -27,23 +27,29 @@ class Credentials:
     tier: str | None = None
 
     def __post_init__(self) -> None:
-        check_credential(self.key, "IMP_KEY")
-        check_credential(self.secret, "IMP_SECRET")
-        if self.tier is not None:
-            check_credential(self.tier, "IMP_TIER")
-            if not self.tier.isascii():
-                raise ConfigurationError("IMP_TIER holds a character that no header can carry")
+        for name in ("key", "secret", "tier"):
+            value = getattr(self, name)
+            if value is not None or name != "tier":
+                variable = f"IMP_{name.upper()}"  # what is read where no Credentials are given
+                check_credential(value, f"Credentials.{name} (else {variable})", name)
 
 
-def check_credential(value: object, variable: str) -> None:
-    """Raise a `ConfigurationError` that names the variable, never the value, unless it is usable
-    text."""
+def check_credential(value: object, what: str, name: str) -> None:
+    """Raise a `ConfigurationError` that says what is wrong, never the value, unless it is usable
+    text.
+
+    Args:
+        what: The argument or the variable, for the error to name.
+        name: key, secret or tier.
+    """
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"{variable} is missing or blank")
+        raise ConfigurationError(f"{what} is missing or blank")
     if value != value.strip():
-        raise ConfigurationError(f"{variable} has white space at an end")
+        raise ConfigurationError(f"{what} has white space at an end")
     if not value.isprintable():
-        raise ConfigurationError(f"{variable} holds a control character")
+        raise ConfigurationError(f"{what} holds a control character")
+    if name == "tier" and not value.isascii():
+        raise ConfigurationError(f"{what} holds a character that no header can carry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +122,8 @@ def _check_target(name: str, target: object) -> None:
     if "{" in rest or "}" in rest:
         known = ", ".join(_PLACEHOLDERS)
         raise ConfigurationError(f"Landing.{name} may hold {known} and no other braces")
+    if absolute:
+        _ = in_ascii(f"Landing.{name}", target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +136,8 @@ class Checkout:
         pg: The older selector, "provider" or "provider.mid". With neither the console's default
             is meant.
         tier: A sub-store's code; the window is then opened by `IMP.agency`.
-        notice_urls: Where webhooks of these payments go *instead of* the console's address.
+        notice_urls: Where webhooks of these payments go *instead of* the console's address: one,
+            or several, the shop's own `{prefix}/webhook` among them. Empty ones are left out.
         confirm: Whether the gateway asks `{prefix}/confirm` before it approves. The vendor must
             have enabled this for the account.
 
@@ -141,7 +150,7 @@ class Checkout:
     channel_key: str | None = None
     pg: str | None = None
     tier: str | None = None
-    notice_urls: Iterable[str] = ()
+    notice_urls: Iterable[str] | str = ()
     confirm: bool = False
 
     def __post_init__(self) -> None:
@@ -155,10 +164,23 @@ class Checkout:
             )
         if not isinstance(self.confirm, bool):
             raise ConfigurationError("Checkout.confirm must be True or False")
-        if isinstance(self.notice_urls, str) or not isinstance(self.notice_urls, Iterable):
-            raise ConfigurationError("Checkout.notice_urls must be a list of addresses")
-        urls = [check_address("Checkout.notice_urls", url, query=True) for url in self.notice_urls]
-        object.__setattr__(self, "notice_urls", tuple(urls))
+        object.__setattr__(self, "notice_urls", _notice_urls(self.notice_urls))
+
+
+def _notice_urls(given: object) -> tuple[str, ...]:
+    if isinstance(given, str) or given is None:
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise ConfigurationError("Checkout.notice_urls must be an address or a list of them")
+    named = (each for each in given if each is not None and each != "")
+    return tuple([check_address(_entry(each), each, query=True) for each in named])
+
+
+def _entry(url: object) -> str:
+    """Name an entry by its host and path: what else an address holds may be a secret."""
+    parts = url.partition("?")[0].partition("#")[0] if isinstance(url, str) else type(url).__name__
+    shown = f" {parts!r:.100}" if "@" not in parts else ""
+    return f"Checkout.notice_urls{shown}"
 
 
 def _is_word(value: object) -> bool:

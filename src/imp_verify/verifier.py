@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib.util import find_spec
-from typing import Any, Unpack
+from typing import Any
 
 from ._base import Base
-from ._configuration import VerifierArguments
+from ._configuration import Settings
 from ._endpoints import too_late
 from ._flow import (
     Alone,
@@ -25,10 +26,10 @@ from ._flow import (
     run_async,
 )
 from ._threads import within
-from ._verification import CONFIRM_ANSWERS
 from .errors import ConfigurationError, GatewayUnavailable
 from .messages import Request, Response
 from .models import Outcome, Payment
+from .settings import Checkout, Credentials, Landing
 from .stores import AsyncOrderStore, OrderStore, as_async, holding, store_is_async
 from .transports import AsyncTransport, GatewayRequest, GatewayResponse, Transport
 
@@ -42,20 +43,22 @@ class Verifier(Base):
 
     Args:
         store: Where orders and receipts are: a ready-made store, or a subclass of `OrderStore`.
-        transport: What sends the calls, `RequestsTransport(session)` for one; requests where
-            left out.
         credentials: The account; from IMP_KEY, IMP_SECRET and IMP_TIER where left out.
         accounts: Several by name instead; each order names its own (`ExpectedPayment.account`).
         base_url: The gateway's address, https, or http to this machine; else IMP_API_URL.
         test_mode: Whether payments of test channels count as money; else IMP_TEST_MODE.
         timeout: Seconds for all gateway calls of one verification together, 5 where left out.
         max_lookups: How many gateway calls may run at once in this process, 64 where left out.
+        transport: What sends the calls, `RequestsTransport(session)` for one; requests where
+            left out.
         landing: Where a redirect sends the buyer; the built-in page where left out.
         checkout: What the payment window is told, by the button; or one for each of `accounts`.
         public_url: The address under which buyers reach this application; else IMP_PUBLIC_URL.
         language: "ko" (where left out), "en", or "auto" for what the browser prefers of the two.
         confirm_lookup: Whether confirm looks the payment up before it asks the shop; True where
             left out.
+        confirm_timeout: Seconds within which confirm answers, 4 where left out: the gateway waits
+            for 5 or for 10, as its own pages say. The look-up gets half of them.
         webhook_sources: The only networks that may send webhooks; everybody where left out.
         trusted_proxies: The networks whose X-Forwarded-For is believed about who sent a webhook;
             "unix" is a peer without an address (a Unix socket). Under WSGI X_Forwarded_For cannot
@@ -72,12 +75,28 @@ class Verifier(Base):
         self,
         store: OrderStore,
         *,
+        credentials: Credentials | None = None,
+        accounts: Mapping[str, Credentials] | None = None,
+        base_url: str | None = None,
+        test_mode: bool | None = None,
+        timeout: float = 5.0,
+        max_lookups: int = 64,
         transport: Transport | None = None,
-        **arguments: Unpack[VerifierArguments],
+        landing: Landing | None = None,
+        checkout: Checkout | Mapping[str, Checkout] | None = None,
+        public_url: str | None = None,
+        language: str = "ko",
+        confirm_lookup: bool = True,
+        confirm_timeout: float = 4.0,
+        webhook_sources: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str] | None = None,
     ) -> None:
         if store_is_async(store):
             raise ConfigurationError("Verifier needs a plain store; AsyncVerifier takes both")
-        super().__init__(store, transport, arguments, plain=True)
+        first = (credentials, accounts, base_url, test_mode, timeout, max_lookups, landing)
+        more = (checkout, public_url, language, confirm_lookup, confirm_timeout)
+        settings = Settings.read(*first, *more, webhook_sources, trusted_proxies)
+        super().__init__(store, transport, settings, plain=True)
 
     def _begin_process(self) -> None:
         super()._begin_process()
@@ -119,7 +138,8 @@ class Verifier(Base):
         flow = self._answer(endpoint, request, began)
         if endpoint != "confirm" or request.method != "POST":
             return run(flow, self._perform)
-        answer = within(began + CONFIRM_ANSWERS, flow, self._perform, self._store)
+        until = began + self._rules.confirm_timeout
+        answer = within(until, flow, self._perform, self._store)
         return answer or too_late(self._desk, request)
 
     def close(self) -> None:
@@ -184,15 +204,31 @@ class AsyncVerifier(Base):
         self,
         store: AsyncOrderStore | OrderStore,
         *,
+        credentials: Credentials | None = None,
+        accounts: Mapping[str, Credentials] | None = None,
+        base_url: str | None = None,
+        test_mode: bool | None = None,
+        timeout: float = 5.0,
+        max_lookups: int = 64,
         transport: AsyncTransport | None = None,
-        **arguments: Unpack[VerifierArguments],
+        landing: Landing | None = None,
+        checkout: Checkout | Mapping[str, Checkout] | None = None,
+        public_url: str | None = None,
+        language: str = "ko",
+        confirm_lookup: bool = True,
+        confirm_timeout: float = 4.0,
+        webhook_sources: Iterable[str] | None = None,
+        trusted_proxies: Iterable[str] | None = None,
     ) -> None:
         if transport is None and not any(map(find_spec, ("httpx2", "httpx"))):
             raise ConfigurationError(
                 'AsyncVerifier needs an async client: pip install "imp-verify[async]", '
                 "or give it a transport"
             )
-        super().__init__(as_async(store), transport, arguments, plain=False)
+        first = (credentials, accounts, base_url, test_mode, timeout, max_lookups, landing)
+        more = (checkout, public_url, language, confirm_lookup, confirm_timeout)
+        settings = Settings.read(*first, *more, webhook_sources, trusted_proxies)
+        super().__init__(as_async(store), transport, settings, plain=False)
 
     def _begin_process(self) -> None:
         from ._loops import Loops  # here, because of asyncio, which a plain shop need not pay for
@@ -227,7 +263,7 @@ class AsyncVerifier(Base):
         answering = run_async(self._answer(endpoint, request, began), self._perform)
         if endpoint != "confirm":
             return await answering
-        answer = await self._loops.within(began + CONFIRM_ANSWERS, answering)
+        answer = await self._loops.within(began + self._rules.confirm_timeout, answering)
         return answer or too_late(self._desk, request)
 
     async def close(self) -> None:

@@ -563,7 +563,7 @@ def test_the_account_of_an_order_is_asked(
         ({"STORE": STORE, "LANDING": {"OK": "/"}}, 'IMP_VERIFY["LANDING"]: '),
         ({"STORE": STORE, "LANDING": {"SUCCESS": "thanks"}}, "Landing.success must begin"),
         ({"STORE": STORE, "CREDENTIALS": {"KEY": "k"}}, 'IMP_VERIFY["CREDENTIALS"]: '),
-        ({"STORE": STORE, "CREDENTIALS": {"KEY": "", "SECRET": "s"}}, "IMP_KEY is missing"),
+        ({"STORE": STORE, "CREDENTIALS": {"KEY": "", "SECRET": "s"}}, "IMP_KEY) is missing"),
     ],
 )
 def test_a_setting_that_is_wrong_is_named(given: object, text: str, setting: Any) -> None:

@@ -36,7 +36,7 @@ NAMES = ("kr", "us")
 
 def rules(*, confirm_lookup: bool = True) -> Rules:
     named = {name: account(name=name) for name in NAMES}
-    return Rules(Accounts(named=named), 5.0, False, confirm_lookup, never)
+    return Rules(Accounts(named=named), 5.0, False, confirm_lookup, 4.0, never)
 
 
 def asks(name: str | None = "kr", amount: int = 39000, **more: Any) -> ExpectedPayment:
@@ -265,9 +265,9 @@ def asking(*, confirm_lookup: bool = True) -> Flow[Refusal | None]:
 def test_an_approval_asks_the_orders_account_and_the_order_again() -> None:
     flow = asking()
     assert next(flow) == Expect(ORDER)
-    assert flow.send(asks("us")) == looks("us", deadline=3.0)
+    assert flow.send(asks("us")) == looks("us", deadline=2.0)
     assert flow.send(paid(status="ready")) == Expect(ORDER)
-    assert flow.send(asks("us")) == Hold(asks("us"), I1, 8.0)
+    assert flow.send(asks("us")) == Hold(asks("us"), I1, 4.0)
     assert end(flow, None) is None
 
 
@@ -296,7 +296,7 @@ def test_an_approval_without_a_look_up_asks_no_account() -> None:
     flow = asking(confirm_lookup=False)
     assert next(flow) == Expect(ORDER)
     assert flow.send(asks()) == Expect(ORDER)
-    assert flow.send(asks()) == Hold(asks(), I1, 8.0)
+    assert flow.send(asks()) == Hold(asks(), I1, 4.0)
     flow.close()
 
 

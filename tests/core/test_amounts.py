@@ -158,9 +158,16 @@ def test_an_expected_amount_is_an_int_a_decimal_or_plain_text(value: object, exa
         (10**400, "int"),
         (10**5000, "int"),
         (-(10**5000), "int"),
-        ("0", "str"),
-        ("39,000", "str"),
-        ("", "str"),
+        ("0", "str '0'"),
+        ("39,000", "str '39,000'"),
+        ("1,000", "str '1,000'"),
+        ("39000원", "str '39000원'"),
+        ("₩39,000", "str '₩39,000'"),
+        ("KRW 39 000.00", "str 'KRW 39 000.00'"),
+        ("-1", "str '-1'"),
+        ("1e3", "str '1e3'"),
+        (" 39000\n", "str ' 39000\\n'"),
+        ("", "str ''"),
         (b"39000", "bytes"),
         ([39000], "list"),
         ((39000,), "tuple"),
@@ -176,7 +183,11 @@ def test_any_other_expected_amount_is_a_store_error_that_names_its_type(
     assert str(caught.value).endswith(f"above zero, not {names}")
 
 
-def test_text_that_is_no_amount_is_not_repeated_for_it_may_be_a_buyers() -> None:
+@pytest.mark.parametrize(
+    "text",
+    ["kim@example.com", "1@a.kr", "홍길동", "010-1234-5678", "1234 5678 9012 3456", "9" * 99],
+)
+def test_text_that_is_no_amount_is_not_repeated_for_it_may_be_a_buyers(text: str) -> None:
     with pytest.raises(StoreError) as caught:
-        read_price("kim@example.com")
-    assert "kim" not in str(caught.value)
+        read_price(text)
+    assert str(caught.value).endswith("above zero, not str")

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imp_verify import ConfigurationError, Landing, Outcome, Reason, Request, Response, Verdict
+from imp_verify import ConfigurationError, Landing, Reason, Request, Response, Verdict
 from imp_verify._answers import (
     FORBIDDEN,
     INVALID,
@@ -397,7 +397,9 @@ SAFE = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%"
 @pytest.mark.parametrize("text", ["", "evil.test", "//evil.test", "/", "\\evil.test", "..", "."])
 def test_nothing_filled_in_makes_an_address_of_another_host(target: str, text: str) -> None:
     for merchant_uid, reason in ((text, ""), ("", text), (text, text)):
-        answer = landing(Verdict.FAILED, Told(merchant_uid, reason), Landing(failure=target), KOREAN)
+        answer = landing(
+            Verdict.FAILED, Told(merchant_uid, reason), Landing(failure=target), KOREAN
+        )
         location = headers(answer).get("Location", "/")
         assert ("Location" in headers(answer)) is (bool(merchant_uid) or "uid" not in target)
         assert location.startswith("/")
@@ -408,6 +410,7 @@ def test_a_target_is_used_as_written_and_made_ascii() -> None:
     for target, location in (
         ("/주문/{status}", "/%EC%A3%BC%EB%AC%B8/success"),
         ("/a%20b?c=%EA%B0%80#d", "/a%20b?c=%EA%B0%80#d"),
+        ("https://가게.test/가?{status}", "https://xn--o39akk.test/%EA%B0%80?success"),
         ("https://shop.test/a//b?x=[1]", "https://shop.test/a//b?x=[1]"),
     ):
         answer = landing(Verdict.PAID, known("paid"), Landing(success=target), KOREAN)
@@ -497,7 +500,9 @@ def test_only_a_page_that_may_change_can_be_asked_for_again(key: str, voice: Voi
         assert found not in page.lower()
 
 
-@pytest.mark.parametrize("mark", "\u202e \u2066 \u200f \u061c \x07 \x1b \x85 \u2028 \ufeff".split(" "))
+@pytest.mark.parametrize(
+    "mark", ["\u202e", "\u2066", "\u200f", "\u061c", "\x07", "\x1b", "\x85", "\u2028", "\ufeff"]
+)
 def test_c24_no_character_that_turns_the_text_or_is_not_seen_reaches_the_page(mark: str) -> None:
     told = known("failed", paid={"fail_reason": f"{mark}한도{mark}초과{mark}"})
     page = landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()

@@ -38,7 +38,7 @@ def rules(
     *, clock: Callable[[], float] = never, test_mode: bool = False, confirm_lookup: bool = True
 ) -> Rules:
     only = Accounts.of_one(account(clock, test_mode=test_mode))
-    return Rules(only, 5.0, test_mode, confirm_lookup, clock)
+    return Rules(only, 5.0, test_mode, confirm_lookup, 4.0, clock)
 
 
 def notice(imp_uid: str = I1, merchant_uid: str | None = ORDER) -> Notice:
@@ -370,14 +370,14 @@ def asking(amount: int | None = 39000, *, confirm_lookup: bool = True) -> Flow[R
     return approve(rules(confirm_lookup=confirm_lookup), claim, 0.0)
 
 
-CONFIRM = Send(lookup(f"/payments/{I1}", deadline=3.0))
+CONFIRM = Send(lookup(f"/payments/{I1}", deadline=2.0))
 
 
 def test_an_approval_looks_compares_and_holds() -> None:
     flow = asking()
     assert next(flow) == CONFIRM
     assert flow.send(paid(status="ready")) == Expect(ORDER)
-    assert flow.send(39000) == Hold(ASKED, I1, 8.0)
+    assert flow.send(39000) == Hold(ASKED, I1, 4.0)
     assert end(flow, None) is None
 
 
@@ -445,18 +445,20 @@ def test_the_amount_in_the_body_must_be_the_orders_too(amount: int | None) -> No
 def test_the_look_up_can_be_left_out() -> None:
     flow = asking(confirm_lookup=False)
     assert next(flow) == Expect(ORDER)
-    assert flow.send(39000) == Hold(ASKED, I1, 8.0)
+    assert flow.send(39000) == Hold(ASKED, I1, 4.0)
     flow.close()
 
 
-@pytest.mark.parametrize(("now", "held"), [(5.9, True), (6.0, False)])
-def test_a_hold_is_begun_within_six_seconds_or_not_at_all(now: float, held: bool) -> None:
+@pytest.mark.parametrize(("now", "held"), [(2.9, True), (3.0, False)])
+def test_a_hold_is_begun_within_three_quarters_of_the_time_or_not_at_all(
+    now: float, held: bool
+) -> None:
     clock = [0.0]
     flow = approve(rules(clock=lambda: clock[0]), Notice(I1, ORDER, amount=Decimal(39000)), 0.0)
     _, _ = next(flow), flow.send(paid())
     clock[0] = now
     if held:
-        assert flow.send(39000) == Hold(ASKED, I1, 8.0)
+        assert flow.send(39000) == Hold(ASKED, I1, 4.0)
         flow.close()
     else:
         with pytest.raises(GatewayUnavailable):
@@ -611,7 +613,7 @@ def test_a_confirm_is_approved_or_refused_with_a_reason() -> None:
         flow = request("confirm", body=CONFIRM_BODY)
         assert next(flow) == CONFIRM
         _, step = flow.send(paid()), flow.send(39000)
-        assert step == Hold(ASKED, I1, 8.0)
+        assert step == Hold(ASKED, I1, 4.0)
         answer = end(flow, reason)
         assert answer.status == status  # type: ignore[attr-defined]
         assert (reason or "approved").encode() in answer.body  # type: ignore[attr-defined]

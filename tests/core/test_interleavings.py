@@ -36,7 +36,7 @@ class Shop:
         self.names: list[str] = []
         self.outcomes: list[Outcome] = []
         self.store = make(self)
-        self.rules = Rules(Accounts.of_one(account()), 5.0, False, True, never)
+        self.rules = Rules(Accounts.of_one(account()), 5.0, False, True, 4.0, never)
         self.account: str | None = None
         """What an order names when it is opened; the only account that knows the payments."""
         self._round = 0
@@ -305,7 +305,7 @@ def test_an_order_that_moves_to_another_account_is_paid_before_or_not_at_all(
     seen = set()
     shop.account = "kr"
     named = {name: account(name=name) for name in ("kr", "us")}
-    shop.rules = Rules(Accounts(named=named), 5.0, False, True, never)
+    shop.rules = Rules(Accounts(named=named), 5.0, False, True, 4.0, never)
 
     def check() -> None:
         verdicts = {outcome.verdict for outcome in shop.outcomes}

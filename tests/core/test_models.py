@@ -3,6 +3,7 @@ fields become."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, datetime
@@ -49,6 +50,10 @@ def test_an_order_asks_for_won_of_anybody_and_is_open_unless_it_says_else() -> N
     assert (asked.pay_methods, asked.pg_providers, asked.metadata) == (None, None, None)
 
 
+LETTERS = "three letters, as ISO 4217 has them"
+NAMES = "a set or list of names"
+
+
 def test_a_currency_is_upper_cased_and_names_become_a_set() -> None:
     asked = ExpectedPayment(ORDER, "10.99", "usd", pay_methods=["card", "card"], open=0)  # type: ignore[arg-type]
     assert (asked.currency, asked.pay_methods, asked.open) == ("USD", frozenset({"card"}), False)
@@ -57,18 +62,25 @@ def test_a_currency_is_upper_cased_and_names_become_a_set() -> None:
 @pytest.mark.parametrize(
     ("fields", "complaint"),
     [
-        ({"merchant_uid": None}, "ExpectedPayment.merchant_uid may not be NoneType"),
-        ({"merchant_uid": 1001}, "ExpectedPayment.merchant_uid may not be int"),
-        ({"currency": None}, "ExpectedPayment.currency may not be NoneType"),
-        ({"currency": 410}, "ExpectedPayment.currency may not be int"),
-        ({"account": 1}, "ExpectedPayment.account may not be int"),
-        ({"open": None}, "ExpectedPayment.open may not be NoneType"),
-        ({"open": "no"}, "ExpectedPayment.open may not be str"),
-        ({"pay_methods": "card"}, "ExpectedPayment.pay_methods may not be str"),
-        ({"pay_methods": b"card"}, "ExpectedPayment.pay_methods may not be bytes"),
-        ({"pay_methods": 1}, "ExpectedPayment.pay_methods may not be int"),
-        ({"pay_methods": ["card", 1]}, "ExpectedPayment.pay_methods may not be list"),
-        ({"pg_providers": iter(["kcp"])}, "ExpectedPayment.pg_providers may not be list_iterator"),
+        ({"merchant_uid": None}, "ExpectedPayment.merchant_uid must be text, not NoneType"),
+        ({"merchant_uid": 1001}, "ExpectedPayment.merchant_uid must be text, not int"),
+        ({"currency": None}, f"ExpectedPayment.currency must be {LETTERS}, not NoneType"),
+        ({"currency": 410}, f"ExpectedPayment.currency must be {LETTERS}, not int"),
+        ({"currency": "KRW "}, f"ExpectedPayment.currency must be {LETTERS}, not 'KRW '"),
+        ({"account": 1}, "ExpectedPayment.account must be text or None, not int"),
+        ({"open": None}, "ExpectedPayment.open must be True or False, not NoneType"),
+        ({"open": "no"}, "ExpectedPayment.open must be True or False, not str"),
+        ({"pay_methods": "card"}, f"ExpectedPayment.pay_methods must be {NAMES}, not str"),
+        ({"pay_methods": b"card"}, f"ExpectedPayment.pay_methods must be {NAMES}, not bytes"),
+        ({"pay_methods": 1}, f"ExpectedPayment.pay_methods must be {NAMES}, not int"),
+        (
+            {"pay_methods": ["card", 1]},
+            f"ExpectedPayment.pay_methods must be {NAMES}, all text, not int",
+        ),
+        (
+            {"pg_providers": iter(["kcp"])},
+            f"ExpectedPayment.pg_providers must be {NAMES}, not list_iterator",
+        ),
     ],
 )
 def test_what_an_order_may_not_be_is_named_by_its_type(
@@ -290,7 +302,11 @@ def test_a_moment_is_an_aware_time_in_utc_or_none(name: str) -> None:
         0,
         -1,
         None,
-        "1735700000",
+        "1735700000.5",
+        "-1",
+        "1e9",
+        "",
+        "9" * 13,
         True,
         [],
         {},
@@ -312,6 +328,25 @@ def test_a_field_without_a_rule_is_handed_on_as_it_came(name: str) -> None:
 
 def test_a_fraction_of_a_second_is_a_moment_too() -> None:
     assert read_time(Decimal("1735700000.5")) == datetime(2025, 1, 1, 2, 53, 20, 500000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Seoul", "UTC"])
+def test_s14_a_moment_is_the_same_whatever_the_server_s_zone_and_however_it_is_written(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        for given in (1735700000, "1735700000", Decimal(1735700000)):
+            moment = payment(paid_at=given).paid_at
+            assert moment == datetime(2025, 1, 1, 2, 53, 20, tzinfo=UTC)
+            assert moment is not None
+            assert moment.isoformat() == "2025-01-01T02:53:20+00:00"
+        for nothing in (0, "0", None, ""):
+            assert payment(paid_at=nothing).paid_at is None
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("value", [253402214400, 253402300799, 2**40, Decimal("1e20"), -1, 0, True])

@@ -36,6 +36,8 @@ from imp_verify.contrib.browser import (
     find_order,
     to_json,
 )
+from imp_verify.contrib.browser._button import _warn_of_addresses
+from imp_verify.order_numbers import _warn
 from imp_verify.stores.memory import MemoryStore
 
 CODE = "imp00000000"
@@ -486,6 +488,80 @@ def test_F04_D02_addresses_are_made_of_one_setting_and_the_mount_point(
     assert page.data["complete"] == f"{path}/complete"
     assert page.params["m_redirect_url"] == f"{origin[0]}{path}/redirect"
     assert page.elements[-1][1]["src"] == f"{path}/{address()}"
+
+
+def warnings_of(caplog: pytest.LogCaptureFixture, *verifiers: Verifier) -> list[str]:
+    """Give what the log says of these shops' addresses, each page shown twice."""
+    _warn_of_addresses.cache_clear()
+    caplog.clear()
+    for each in verifiers * 2:
+        _ = shown("ORD-1001", each)
+    return [each for each in caplog.messages if "address" in each]
+
+
+def test_d03_what_the_pg_gets_has_no_fragment_and_the_query_of_the_shops_address() -> None:
+    base = "https://shop.test/" + "a" * 62
+    whole = shop(public_url=f"{base}?a=1#/done", checkout=Checkout(CODE, confirm=True))
+    params = config(whole, "ORD-1001")["params"]
+    assert params["m_redirect_url"] == f"{base}/payments/redirect?a=1"
+    assert params["confirm_url"] == f"{base}/payments/confirm?a=1"
+    assert "ORD-1001" not in params["m_redirect_url"]
+
+
+def test_d03_an_address_that_a_pg_may_cut_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    fits, long = "https://shop.test/" + "a" * 219, "https://shop.test/" + "a" * 220
+    assert warnings_of(caplog, shop(public_url=fits)) == []
+    [warning] = warnings_of(caplog, shop(public_url=long))
+    assert warning.startswith("the address that the buyer comes back to has 256 characters")
+
+
+OWN = "https://shop.test/payments/webhook"
+
+
+@pytest.mark.parametrize(
+    ("urls", "warned"),
+    [
+        ((), False),
+        (OWN, False),
+        ([f"{OWN}/?key=1", "https://b.test/hook"], False),
+        ("https://shop.test/hook", True),
+        (["https://b.test/payments/webhook", "https://shop.test/webhook"], True),
+    ],
+)
+def test_o03_notice_urls_without_the_shops_own_webhook_are_warned_of_once(
+    urls: Any, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    said = warnings_of(caplog, shop(checkout=Checkout(CODE, notice_urls=urls)))
+    assert len(said) == warned
+    assert all(OWN in each for each in said)
+
+
+@pytest.mark.parametrize("order", ["A" * 41, {"merchant_uid": "A" * 41, "amount": 1}])
+def test_e17_no_payment_is_begun_for_a_number_that_a_pg_cuts(order: Any) -> None:
+    verifier = Verifier(
+        MemoryStore(expected=lambda number, _: 39000),
+        credentials=Credentials("key", "secret"),
+        test_mode=True,
+        checkout=Checkout(CODE),
+        public_url="https://shop.test",
+    )
+    with pytest.raises(InvalidRequest, match="takes at most 40 characters: some PGs cut"):
+        button(verifier, order)
+    with pytest.raises(InvalidRequest, match=r"order_number\(\) makes shorter ones"):
+        config(verifier, order)
+
+
+def test_e17_a_number_with_signs_is_warned_of_and_refused_where_the_pg_is_known(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    _warn.cache_clear()
+    odd = {"merchant_uid": "a/b#c", "amount": 1}
+    _ = button(shop(), odd)
+    assert len([each for each in caplog.messages if "some PGs reject" in each]) == 1
+    with pytest.raises(InvalidRequest, match="smartro_v2 takes ASCII letters and digits only"):
+        button(shop(checkout=Checkout(CODE, pg="smartro_v2")), odd)
 
 
 @pytest.mark.parametrize(

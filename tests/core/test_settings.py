@@ -3,16 +3,26 @@ else."""
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from dataclasses import FrozenInstanceError
 from typing import Any
 
 import pytest
 
-from imp_verify import Checkout, ConfigurationError, Credentials, Landing, Verifier
-from imp_verify._configuration import Settings
+from imp_verify import (
+    AsyncVerifier,
+    Checkout,
+    ConfigurationError,
+    Credentials,
+    Landing,
+    Request,
+    Verifier,
+)
+from imp_verify._configuration import Settings, VerifierArguments
 from imp_verify.settings import check_credential
 from imp_verify.stores.memory import MemoryStore
+from imp_verify.transports import GatewayRequest, GatewayResponse
 
 SECRET = "s3cr3t-of-the-shop"
 
@@ -50,7 +60,7 @@ def test_credentials_are_frozen_values() -> None:
         ("sec\r\nX: ret", "holds a control character"),
     ],
 )
-def test_a_credential_that_cannot_be_is_refused_by_the_name_of_its_variable(
+def test_a_credential_that_cannot_be_is_refused_by_the_name_of_its_argument(
     value: Any, complaint: str
 ) -> None:
     fields: list[tuple[str, dict[str, Any]]] = [
@@ -62,12 +72,90 @@ def test_a_credential_that_cannot_be_is_refused_by_the_name_of_its_variable(
     for variable, given in fields:
         with pytest.raises(ConfigurationError) as caught:
             Credentials(**given)
-        assert str(caught.value) == f"{variable} {complaint}"
+        argument = variable.removeprefix("IMP_").lower()
+        assert str(caught.value) == f"Credentials.{argument} (else {variable}) {complaint}"
         assert SECRET not in str(caught.value)
 
 
 def test_a_credential_may_hold_any_printable_text() -> None:
-    check_credential("a b+/=가", "IMP_KEY")
+    check_credential("a b+/=가", "IMP_KEY", "key")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "complaint"),
+    [
+        ("IMP_KEY", "", "is missing or blank: set it, or give credentials="),
+        ("IMP_SECRET", None, "is missing or blank: set it, or give credentials="),
+        ("IMP_KEY", " ", "is missing or blank"),
+        ("IMP_SECRET", "secret\n", "has white space at an end"),
+        ("IMP_TIER", " ABC", "has white space at an end"),
+        ("IMP_TIER", "가맹점", "holds a character that no header can carry"),
+    ],
+)
+def test_a5_a_variable_that_cannot_be_is_named_and_no_argument_is_blamed(
+    variable: str, value: str | None, complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("IMP_KEY", "IMP_SECRET", "IMP_TIER"):
+        monkeypatch.setenv(name, SECRET)
+    if value is None:
+        monkeypatch.delenv(variable)
+    else:
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.read()
+    assert str(caught.value).startswith(f"{variable} {complaint}")
+
+
+@pytest.mark.parametrize("kind", [Verifier, AsyncVerifier])
+def test_a5_an_unknown_argument_is_pythons_own_error_and_the_signature_is_written_out(
+    kind: Any,
+) -> None:
+    with pytest.raises(TypeError, match=rf"^{kind.__name__}\.__init__\(\) got an unexpected"):
+        kind(MemoryStore(expected=lambda order, _: 39000), credential=None)
+    names = list(inspect.signature(kind).parameters)
+    assert set(names) == {"store", "transport", *VerifierArguments.__annotations__}
+    assert {each.kind for each in list(inspect.signature(kind).parameters.values())[1:]} == {
+        inspect.Parameter.KEYWORD_ONLY
+    }
+
+
+def test_every_argument_arrives_where_it_belongs() -> None:
+    given: dict[str, Any] = {
+        "credentials": Credentials("key", SECRET),
+        "base_url": "https://gateway.test",
+        "test_mode": True,
+        "timeout": 7,
+        "max_lookups": 3,
+        "landing": Landing("/s"),
+        "checkout": Checkout("imp1"),
+        "public_url": "https://shop.test",
+        "language": "en",
+        "confirm_lookup": False,
+        "confirm_timeout": 2,
+        "webhook_sources": ["192.0.2.0/24"],
+        "trusted_proxies": ["10.0.0.0/8"],
+    }
+    store = MemoryStore(expected=lambda order, _: 39000)
+    kinds: list[tuple[Any, Any]] = [(Verifier, send), (AsyncVerifier, send_later)]
+    for kind, transport in kinds:
+        made = kind(store, transport=transport, **given)
+        settings, rules, desk = made._settings, made._rules, made._desk
+        account = rules.accounts.select(None)
+        assert (account.base_url, account.test_mode) == ("https://gateway.test", True)
+        assert (rules.timeout, rules.confirm_lookup, rules.confirm_timeout) == (7.0, False, 2.0)
+        assert (settings.max_lookups, settings.checkout) == (3, given["checkout"])
+        assert (settings.public_url, settings.test_mode) == ("https://shop.test", True)
+        assert (desk.landing, desk.language) == (given["landing"], "en")
+        assert desk.senders.allow(Request("POST", client="192.0.2.1"))
+        assert not desk.senders.allow(Request("POST", client="10.0.0.1"))
+
+
+def send(request: GatewayRequest) -> GatewayResponse:
+    raise AssertionError(request)
+
+
+async def send_later(request: GatewayRequest) -> GatewayResponse:
+    raise AssertionError(request)
 
 
 # --- landings ------------------------------------------------------------------------------------
@@ -179,11 +267,39 @@ def test_a_checkout_chooses_the_pg_in_one_way_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "urls", ["https://shop.test/hook", ["/hook"], ["http://shop.test/"], [5], None, 5, ["https://"]]
+    ("urls", "named"),
+    [
+        (["/hook"], "'/hook'"),
+        ("http://shop.test/", "'http://shop.test/'"),
+        (["https://a.test", "http://shop.test/hook?key=secret#secret"], "'http://shop.test/hook'"),
+        (["https://secret@shop.test/"], ""),
+        ([5], "'int'"),
+        (5, ""),
+        (["https://"], "'https://'"),
+    ],
 )
-def test_a_checkouts_notice_urls_are_absolute(urls: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"^Checkout\.notice_urls "):
+def test_o03_a_notice_url_that_is_no_address_is_named(urls: Any, named: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^Checkout\.notice_urls ") as caught:
         Checkout("imp00000000", notice_urls=urls)
+    assert str(caught.value).startswith(f"Checkout.notice_urls {named}".rstrip())
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("urls", "kept"),
+    [
+        ("https://shop.test/hook", ("https://shop.test/hook",)),
+        (["https://a.test/x", "https://b.test/y"], ("https://a.test/x", "https://b.test/y")),
+        (("https://a.test/x", "", None), ("https://a.test/x",)),
+        ("", ()),
+        (None, ()),
+        ([], ()),
+    ],
+)
+def test_o03_notice_urls_are_one_or_several_and_what_is_empty_is_left_out(
+    urls: Any, kept: tuple[str, ...]
+) -> None:
+    assert Checkout("imp00000000", notice_urls=urls).notice_urls == kept
 
 
 @pytest.mark.parametrize("confirm", [None, 1, "yes"])
@@ -210,6 +326,13 @@ def verifier(**arguments: Any) -> Verifier:
         ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
         ("http://localhost", "http://localhost"),
         ("http://[::1]:80", "http://[::1]:80"),
+        ("https://shop.test#", "https://shop.test"),
+        ("https://shop.test/a/#/done?x=1", "https://shop.test/a"),
+        ("https://shop.test?", "https://shop.test"),
+        ("https://shop.test/a/?a=1#x", "https://shop.test/a?a=1"),
+        ("https://한글가게.한국", "https://xn--o39akk80bs97g.xn--3e0b707e"),
+        ("https://xn--o39akk80bs97g.xn--3e0b707e", "https://xn--o39akk80bs97g.xn--3e0b707e"),
+        ("https://가게.test:8443/a/", "https://xn--o39akk.test:8443/a"),
     ],
 )
 def test_the_public_url_is_kept_without_a_slash(
@@ -227,13 +350,13 @@ def test_the_public_url_is_kept_without_a_slash(
     "given",
     [
         *("shop.test", "/payments", "//shop.test", "http://shop.test", "ftp://shop.test"),
-        *("https://", "https:///x", "https://shop.test?", "https://shop.test/?a=1"),
-        *("https://shop.test#", "https://u:p@shop.test", "https://shop.test:99999"),
+        *("https://", "https:///x", "https://u:p@shop.test", "https://shop.test:99999"),
+        *("https://shop.test/a b", "https://shop.test/가", 'https://shop.test/"x'),
         *(
-            "https://shop.test/a b",
-            "https://가게.test",
-            'https://shop.test/"x',
             "https://shop.test\n",
+            f"https://{'가' * 64}.test",
+            "https://가..test",
+            "https://가 게.kr",
         ),
         *("https://[::1", "http://127.0.0.1.evil.test", "javascript:alert(1)", 5),
     ],
@@ -242,6 +365,24 @@ def test_a_public_url_that_is_no_address_is_refused_by_its_name(given: Any) -> N
     with pytest.raises(ConfigurationError, match=r"^public_url \(IMP_PUBLIC_URL\) ") as caught:
         verifier(public_url=given)
     assert str(given) not in str(caught.value)
+
+
+def test_n15_a_host_in_its_own_script_is_written_as_the_dns_knows_it_wherever_one_is_given() -> (
+    None
+):
+    known = "https://xn--o39akk.test/x"
+    assert Checkout("imp1", notice_urls="https://가게.test/x").notice_urls == (known,)
+    for host in ("가..test", "가" * 64, "[가"):
+        with pytest.raises(ConfigurationError, match=r"^Landing\.success has a host that"):
+            Landing(f"https://{host}/")
+
+
+def test_d03_a_public_url_that_a_pg_may_cut_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    _ = verifier(public_url="https://shop.test/" + "a" * 237)
+    assert [each for each in caplog.messages if "characters" in each] == []
+    _ = verifier(public_url="https://shop.test/" + "a" * 238)
+    [warning] = [each for each in caplog.messages if "characters" in each]
+    assert warning.startswith("public_url (IMP_PUBLIC_URL) has 256 characters: some PGs cut")
 
 
 def test_a_checkout_of_another_kind_is_refused() -> None:
@@ -255,7 +396,13 @@ def test_a_checkout_of_another_kind_is_refused() -> None:
         ({"language": "fr"}, 'language must be "ko", "en" or "auto"'),
         ({"max_lookups": 0}, "max_lookups must be a whole number"),
         ({"max_lookups": True}, "max_lookups must be a whole number"),
-        ({"max_lookups": "64"}, "max_lookups must be a whole number"),
+        ({"max_lookups": "64"}, "max_lookups must be a whole number, 1 or more, not '64'"),
+        ({"timeout": "5"}, "timeout must be seconds, above 0 and at most 3600, not '5'"),
+        ({"confirm_timeout": 0}, "^confirm_timeout must be seconds, above 0"),
+        ({"confirm_timeout": True}, "^confirm_timeout must be seconds"),
+        ({"confirm_timeout": float("nan")}, "^confirm_timeout must be seconds"),
+        ({"confirm_timeout": None}, "^confirm_timeout must be seconds"),
+        ({"confirm_timeout": 3601}, "^confirm_timeout must be seconds"),
     ],
 )
 def test_a_setting_that_is_none_is_named(setting: dict[str, Any], complaint: str) -> None:
@@ -273,5 +420,5 @@ def test_a_test_mode_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch, v
 
 
 def test_a_tier_that_no_header_can_carry_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="IMP_TIER holds a character"):
+    with pytest.raises(ConfigurationError, match=r"\(else IMP_TIER\) holds a character"):
         Credentials("key", "secret", "가맹점")

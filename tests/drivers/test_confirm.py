@@ -24,10 +24,8 @@ REQUEST = Request("POST", body=BODY)
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let an answer be due after a moment instead of eight seconds."""
-    monkeypatch.setattr("imp_verify.verifier.CONFIRM_ANSWERS", 0.1)
-    monkeypatch.setattr("imp_verify._verification.CONFIRM_ANSWERS", 0.1)
+def late() -> Iterator[None]:
+    """Wait for what still runs when its answer has long been given."""
     yield
     for thread in threading.enumerate():
         if thread.name == "imp_verify-confirm":
@@ -39,11 +37,11 @@ def serve(driver: Driver, verifier: object) -> Response:
     return answer
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("late")
 def test_k02_a_hold_that_hangs_is_answered_503_in_time(driver: Driver) -> None:
     gate = Gate()
     driver.stage.do = lambda name: gate if name == "hold" else None
-    verifier = driver.verifier(max_lookups=1)
+    verifier = driver.verifier(max_lookups=1, confirm_timeout=1.0)
     answer = serve(driver, verifier)
     assert answer.status == 503
     assert b'"status":"unavailable"' in answer.body
@@ -53,16 +51,16 @@ def test_k02_a_hold_that_hangs_is_answered_503_in_time(driver: Driver) -> None:
     assert driver.verify(verifier, I1).paid
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("late")
 @pytest.mark.parametrize("effect", ["token", "lookup", "expected"])
 def test_whatever_hangs_the_answer_is_in_time(driver: Driver, effect: str) -> None:
     gate = Gate()
     driver.stage.do = lambda name: gate if name == effect else None
-    assert serve(driver, driver.verifier(timeout=30)).status == 503
+    assert serve(driver, driver.verifier(timeout=30, confirm_timeout=0.1)).status == 503
     gate.open()
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("late")
 def test_what_a_late_hold_did_is_rolled_back(driver: Driver, tmp_path: Path) -> None:
     gate, done = Gate(), threading.Event()
 
@@ -72,7 +70,7 @@ def test_what_a_late_hold_did_is_rolled_back(driver: Driver, tmp_path: Path) -> 
         done.set()
 
     store = SqliteStore(tmp_path / "shop.db", expected=lambda order, db: 39000, hold=hold)
-    assert serve(driver, driver.verifier(store)).status == 503
+    assert serve(driver, driver.verifier(store, confirm_timeout=2.0)).status == 503
     gate.open()
     assert done.wait(30)
     with store._connections.borrow() as db:
@@ -80,6 +78,17 @@ def test_what_a_late_hold_did_is_rolled_back(driver: Driver, tmp_path: Path) -> 
         names = db.execute("SELECT name FROM sqlite_master WHERE name = 'held'").fetchall()
     assert names == []
     store.close()
+
+
+@pytest.mark.usefixtures("late")
+@pytest.mark.parametrize("effect", ["lookup", "hold"])
+def test_d28_the_answer_leaves_in_the_time_that_the_shop_set(driver: Driver, effect: str) -> None:
+    gate = Gate()
+    driver.stage.do = lambda name: gate if name == effect else None
+    began = time.monotonic()
+    assert serve(driver, driver.verifier(timeout=30, confirm_timeout=0.5)).status == 503
+    assert time.monotonic() - began < 3.0  # what a default of four would not do
+    gate.open()
 
 
 def test_an_approval_and_a_refusal_come_with_their_words(driver: Driver) -> None:
@@ -226,7 +235,7 @@ def test_a_store_says_what_is_around_the_thread_made_for_it_or_that_there_may_be
     assert seen == ([] if tied else ["imp_verify-confirm"])
 
 
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("late")
 def test_in_the_callers_thread_what_comes_too_late_is_still_503() -> None:
     store = Threaded(None)
     verifier = Verifier(
@@ -235,7 +244,7 @@ def test_in_the_callers_thread_what_comes_too_late_is_still_503() -> None:
         test_mode=True,
         transport=cast(Any, Gateway().answer),
     )
-    late = replace(REQUEST, began=time.monotonic() - 1)
+    late = replace(REQUEST, began=time.monotonic() - 5)
     assert verifier.serve("confirm", late).status == 503
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import escape
 from typing import Any, Unpack
 from urllib.parse import quote, urlsplit
@@ -16,6 +18,7 @@ from ... import (
     InvalidRequest,
     Verifier,
 )
+from ..._addresses import warn_if_long
 from ..._answers import Voice, reason_words
 from ..._module import address
 from ...order_numbers import check_order_number
@@ -24,6 +27,7 @@ from ._orders import Named, PaymentOptions, find_order, look_up, read_order
 
 __all__ = ["ButtonOptions", "Place", "async_button", "button", "config"]
 
+_log = logging.getLogger("imp_verify")
 _LONGEST_NAME = 40
 _PATH = "/:@!$&'()*+,;=~%"
 """What stays as it is in a path; a `%` belongs to what is encoded already."""
@@ -200,7 +204,7 @@ def _config(
     params = {
         "language": language if language != "ko" else None,  # Korean is the window's own
         **_chosen(fields, options, expected),
-        **_fixed(checkout, expected, whole),
+        **_fixed(checkout, expected, whole, urlsplit(public_url).query),
     }
     settings = {
         "userCode": checkout.user_code,
@@ -228,17 +232,36 @@ def _shop(verifier: Verifier | AsyncVerifier, expected: ExpectedPayment) -> tupl
     return checkout, public_url
 
 
-def _fixed(checkout: Checkout, expected: ExpectedPayment, prefix: str) -> dict[str, object]:
+def _fixed(
+    checkout: Checkout, expected: ExpectedPayment, prefix: str, query: str
+) -> dict[str, object]:
+    """Give what settings and order decide, with the query of the shop's own address, which the
+    window joins its own to."""
+    behind = f"?{query}" if query else ""
+    notices = tuple(checkout.notice_urls)
+    _warn_of_addresses(f"{prefix}/redirect{behind}", f"{prefix}/webhook", notices)
     return {
         "channelKey": checkout.channel_key,
         "pg": checkout.pg,
         "merchant_uid": expected.merchant_uid,
         "amount": expected.amount,
         "currency": expected.currency,
-        "m_redirect_url": f"{prefix}/redirect",
-        "notice_url": _one_or_more(tuple(checkout.notice_urls)),
-        "confirm_url": f"{prefix}/confirm" if checkout.confirm else None,
+        "m_redirect_url": f"{prefix}/redirect{behind}",
+        "notice_url": _one_or_more(notices),
+        "confirm_url": f"{prefix}/confirm{behind}" if checkout.confirm else None,
     }
+
+
+@lru_cache
+def _warn_of_addresses(returns_to: str, webhook: str, notices: tuple[str, ...]) -> None:
+    """Say once in the log what keeps a buyer or a webhook from coming."""
+    warn_if_long("the address that the buyer comes back to", returns_to)
+    if notices and webhook not in (each.partition("?")[0].rstrip("/") for each in notices):
+        _log.warning(
+            "Checkout.notice_urls is without %s: no webhook of these payments comes here, for they "
+            "go there in place of the console's address",
+            webhook,
+        )
 
 
 def _given(values: Mapping[str, object]) -> dict[str, object]:

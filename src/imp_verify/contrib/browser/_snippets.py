@@ -8,7 +8,7 @@ from importlib.resources import files
 from urllib.parse import quote
 
 from ... import Checkout, ConfigurationError
-from ..._addresses import check_address
+from ..._addresses import check_public_url
 from ._button import Place
 from ._inert import to_json
 
@@ -61,7 +61,7 @@ def snippet(
     if flavor not in FLAVORS or language not in _LANGUAGES:
         raise ConfigurationError(f"there are {', '.join(FLAVORS)} in {', '.join(_LANGUAGES)}")
     Checkout(user_code, channel_key, pg)
-    given = check_address("public_url", public_url)
+    given = check_public_url("public_url", public_url)
     path, whole = Place(quote(prefix, safe="/-._~%")).addresses(given)
     values = {name: words[_LANGUAGES.index(language)] for name, words in _WORDS.items()}
     values |= {
