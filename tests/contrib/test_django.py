@@ -140,7 +140,7 @@ def test_F01_F02_no_csrf_check_and_no_slash_is_in_the_way_of_a_payment(
         assert shop.post(f"/webhook{slash}", CLAIM).told == (200, "success")
         answer = shop.post(f"/confirm{slash}", {**CLAIM, "amount": PRICE})
         assert answer.told == (200, "approved")
-        query = f"/redirect{slash}?imp_uid={I1}"
+        query = f"/redirect{slash}?imp_uid={I1}&merchant_uid={ORDER}"
         assert shop.get(query).lands == f"/thanks?o={ORDER}&s=success"
     assert shop.hooks == ["on_paid"]
     own = shop.driver.start("POST", "/own", "", [("Host", "shop.test")], b"").result(30)
@@ -541,7 +541,7 @@ def test_the_account_of_an_order_is_asked(
         (None, "the setting IMP_VERIFY must be a dictionary"),
         ({"STORE": STORE, "ACCOUNTS": ACCOUNTS}, "credentials and accounts are both given"),
         ({"STORE": STORE, "ACCOUNTS": {"kr": {"KEY": "k"}}}, "IMP_VERIFY[\"ACCOUNTS\"]['kr']: "),
-        ({"STORE": STORE, "ACCOUNTS": {"kr": {**KR, "TIER": ""}}}, "['kr']: IMP_TIER is missing"),
+        ({"STORE": STORE, "ACCOUNTS": {"kr": {**KR, "TIER": ""}}}, "['kr']: Credentials.tier "),
         (
             {"STORE": STORE, "CHECKOUT": {"kr": {"USER_CODE": ""}}},
             "IMP_VERIFY[\"CHECKOUT\"]['kr']: Checkout.user_code",
