@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
 
-__all__ = ["check_address", "check_public_url", "in_ascii", "warn_if_long"]
+__all__ = ["check_address", "check_public_url", "in_ascii", "is_loopback", "warn_if_long"]
 
 _log = logging.getLogger("imp_verify")
 _LONGEST = 255
-_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def check_address(name: str, given: object, *, query: bool = False) -> str:
@@ -39,7 +39,7 @@ def check_address(name: str, given: object, *, query: bool = False) -> str:
         raise ConfigurationError(f"{name} must be without {'a' if query else 'query and'} fragment")
     if not given.isascii() or not given.isprintable() or set(given) & set(' "<>\\^`{|}'):
         raise ConfigurationError(f"{name} holds a character that no address has")
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host)):
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(host)):
         raise ConfigurationError(f"{name} must be https; http goes to this machine only")
     return given if query else given.rstrip("/")
 
@@ -85,8 +85,14 @@ def in_ascii(name: str, address: str) -> str:
     return address.replace(host, f"{known}{colon}{port}", 1)
 
 
-def _is_loopback(host: str) -> bool:
-    if host in _LOOPBACK:
+def is_loopback(host: str) -> bool:
+    """Whether a host, as `urlsplit` gives it, is this very machine."""
+    host = host.rstrip(".")
+    if host == "localhost":
         return True
-    octets = host.split(".")
-    return len(octets) == 4 and octets[0] == "127" and all(each.isdigit() for each in octets)
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -19,7 +19,7 @@ from ._senders import Senders
 from ._verification import Rules
 from .errors import ConfigurationError
 from .messages import is_merchant_uid
-from .settings import Checkout, Credentials, Landing, check_credential
+from .settings import Checkout, Credentials, Landing, credential_problem
 
 __all__ = ["Settings", "VerifierArguments"]
 
@@ -151,19 +151,19 @@ def _check_kinds(
 
 
 def _credentials_from_environment() -> Credentials:
-    given: list[str | None] = []
-    for name in ("key", "secret", "tier"):
-        variable = f"IMP_{name.upper()}"
-        value = os.environ.get(variable) or None
-        if value is None and name != "tier":
+    # Without names for any of it: error monitoring keeps a function's variables.
+    for name in ("IMP_KEY", "IMP_SECRET", "IMP_TIER"):
+        if os.environ.get(name):
+            problem = credential_problem(name, os.environ[name], header=name == "IMP_TIER")
+            if problem:
+                raise ConfigurationError(problem)
+        elif name != "IMP_TIER":
             raise ConfigurationError(
-                f"{variable} is missing or blank: set it, or give credentials=Credentials(...)"
+                f"{name} is missing or blank: set it, or give credentials=Credentials(...)"
             )
-        if value is not None:
-            check_credential(value, variable, name)
-        given.append(value)
-    key, secret, tier = given
-    return Credentials(str(key), str(secret), tier)
+    return Credentials(
+        os.environ["IMP_KEY"], os.environ["IMP_SECRET"], os.environ.get("IMP_TIER") or None
+    )
 
 
 def _truth(variable: str) -> bool:

@@ -5,17 +5,24 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from functools import partial
+from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
 from ._flow import Alone, Flow, Send
 from ._wire import Envelope, is_time, read_envelope, read_payment
-from .errors import GatewayProtocolError, GatewayRefused, GatewayReset, GatewayUnavailable
+from .errors import (
+    GatewayError,
+    GatewayProtocolError,
+    GatewayRefused,
+    GatewayReset,
+    GatewayUnavailable,
+)
 from .payment import Payment
 from .settings import Credentials
-from .transports import GatewayRequest, GatewayResponse
+from .transports import GatewayRequest, GatewayResponse, Headers
 
 __all__ = ["Account", "fetch_payment", "find_payment", "find_payments"]
 
@@ -26,7 +33,12 @@ _REFUSED_FOR = 10.0
 """Seconds for which credentials that the gateway refused are not tried again."""
 _RETRIED = (502, 503, 504)
 _TOKEN = re.compile(r"[!-~]{1,512}")
+_BEARER = "Bearer "
+_SHORTEST_SECRET = 8
+"""Characters below which a word of the gateway's may be a secret by chance."""
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "imp-verify"}
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +46,7 @@ class Token:
     """An access token as ready-made headers; compared by identity, so that only the very one
     refused is dropped."""
 
-    headers: Mapping[str, str] = field(repr=False)
+    headers: Headers = field(repr=False)
     renew_at: float
 
 
@@ -57,28 +69,44 @@ class Account:
         self.clock = clock
         self._credentials = credentials
         self._token: Token | None = None
-        self._refused_until = float("-inf")
+        self._refused: _Refusal | None = None
 
     def forget(self) -> None:
         """Drop what only this process may know: a forked child asks for a token of its own."""
         self._token = None
-        self._refused_until = float("-inf")
+        self._refused = None
 
     def get(self, path: str, deadline: float) -> Flow[GatewayResponse]:
         """Send one authorised GET; a token that is refused is replaced once."""
         token = self._token
         if token is None or self.clock() >= token.renew_at:
             token = yield from Alone(self, self._renewed(token, deadline), deadline)
-        response = yield from self._send("GET", path, token.headers, None, deadline)
+        response = yield from self._send(self._request(path, token, deadline))
         if response.status != 401:
             return response
         token = yield from Alone(self, self._renewed(token, deadline), deadline)
-        response = yield from self._send("GET", path, token.headers, None, deadline)
+        response = yield from self._send(self._request(path, token, deadline))
         if response.status == 401:
-            if self._token is token:
-                self._token = None
-            raise GatewayRefused("the gateway refuses a token it has just given", http_status=401)
+            try:
+                self.read(_refuse_token, response)
+            finally:
+                if self._token is token:
+                    self._token = None
         return response
+
+    def read(self, reader: Callable[[Envelope], T], response: GatewayResponse) -> T:
+        """Read an answer by a reader.
+
+        What is wrong with it is raised from here, without the reader's own frames: they hold buyers'
+        data or a token in their variables, and error monitoring sends those away.
+        """
+        try:
+            return reader(read_envelope(response, self._conceal))
+        except GatewayError as error:
+            failure = error.with_traceback(None)
+        if failure.http_status is None:  # the envelope was good, what is in it was not
+            failure.http_status, failure.code = response.status, 0
+        raise failure
 
     def _renewed(self, stale: Token | None, deadline: float) -> Flow[Token]:
         """Give a token other than the stale one; runs alone, and looks again first: another may
@@ -89,24 +117,23 @@ class Account:
         now = self.clock()
         if now >= deadline:
             raise GatewayUnavailable("no time was left to ask for a token")
-        if now < self._refused_until:
-            raise GatewayRefused(
-                f"the credentials{self._of()} were refused a moment ago", http_status=401
-            )
+        if self._refused is not None and now < self._refused.until:
+            raise self._refused.error(f"the credentials{self._of()} were refused a moment ago")
         self._token = None
-        body = {"imp_key": self._credentials.key, "imp_secret": self._credentials.secret}
-        headers = {**_HEADERS, "Content-Type": "application/json"}
-        response = yield from self._send(
-            "POST", "/users/getToken", headers, json.dumps(body).encode(), deadline
-        )
+        response = yield from self._send(self._login(deadline))
         if response.status == 401:
-            self._refused_until = self.clock() + _REFUSED_FOR
-            raise GatewayRefused(
-                f"the gateway refuses the credentials{self._of()}: check {self._variables()}",
-                http_status=401,
-            )
-        self._token = token = _read_token(read_envelope(response), now, self._credentials.tier)
+            self.read(self._refuse_credentials, response)
+        self._token = token = self.read(
+            partial(_read_token, asked_at=now, tier=self._credentials.tier), response
+        )
         return token
+
+    def _refuse_credentials(self, envelope: Envelope) -> NoReturn:
+        until = self.clock() + _REFUSED_FOR
+        self._refused = refused = _Refusal(until, envelope.code, envelope.message)
+        raise refused.error(
+            f"the gateway refuses the credentials{self._of()}: check {self._variables()}"
+        )
 
     def _of(self) -> str:
         return "" if self.name is None else f" of account {self.name!r}"
@@ -114,27 +141,60 @@ class Account:
     def _variables(self) -> str:
         return "IMP_KEY and IMP_SECRET" if self.name is None else "key and secret"
 
-    def _send(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        deadline: float,
-    ) -> Flow[GatewayResponse]:
+    def _conceal(self, message: str) -> str:
+        """Take this account's own secrets out of what the gateway says, should it repeat them."""
+        token = self._token.headers["Authorization"] if self._token is not None else ""
+        given = (self._credentials.key, self._credentials.secret, token.removeprefix(_BEARER))
+        for secret in given:
+            if len(secret) >= _SHORTEST_SECRET:
+                message = message.replace(secret, "...")
+        return message
+
+    def _request(self, path: str, token: Token, deadline: float) -> GatewayRequest:
+        return GatewayRequest("GET", self.base_url + path, token.headers, None, deadline)
+
+    def _login(self, deadline: float) -> GatewayRequest:
+        """Make the getToken request. The secret gets no name here or anywhere else on its way."""
+        return GatewayRequest(
+            "POST",
+            f"{self.base_url}/users/getToken",
+            Headers(_HEADERS, **{"Content-Type": "application/json"}),
+            json.dumps(
+                {"imp_key": self._credentials.key, "imp_secret": self._credentials.secret}
+            ).encode(),
+            deadline,
+        )
+
+    def _send(self, request: GatewayRequest) -> Flow[GatewayResponse]:
         """Send a call that changes nothing; a lost connection and a gateway's hiccup are tried
         once more at once."""
-        request = GatewayRequest(method, self.base_url + path, headers, body, deadline)
         try:
             response = yield from Send(request)
         except GatewayReset:
             return (yield from Send(request))
-        if response.status in _RETRIED and self.clock() < deadline:
+        if response.status in _RETRIED and self.clock() < request.deadline:
             return (yield from Send(request))
         return response
 
 
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """The gateway's no to an account's credentials, and until when they are not tried again."""
+
+    until: float
+    code: int | None
+    message: str | None
+
+    def error(self, text: str) -> GatewayRefused:
+        return GatewayRefused(text, http_status=401, code=self.code, message=self.message)
+
+
+def _refuse_token(envelope: Envelope) -> NoReturn:
+    envelope.fail("the gateway refuses a token it has just given", GatewayRefused)
+
+
 def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
+    envelope.check()
     content = envelope.response
     if envelope.http_status != 200 or envelope.code != 0 or not isinstance(content, dict):
         envelope.fail(f"getToken is answered HTTP {envelope.http_status}, code {envelope.code}")
@@ -143,7 +203,7 @@ def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
         envelope.fail("getToken is answered without a usable access_token")
     if not is_time(now) or not is_time(end):
         envelope.fail("getToken is answered without now and expired_at")
-    headers = {**_HEADERS, "Authorization": f"Bearer {text}"}
+    headers = Headers(_HEADERS, Authorization=_BEARER + text)
     if tier is not None:
         headers["Tier"] = tier
     # Both times are the server's, so the difference is right whatever this machine's clock says.
@@ -161,9 +221,13 @@ def fetch_payment(account: Account, imp_uid: str, deadline: float) -> Flow[Payme
     """
     query = "?include_sandbox=true" if account.test_mode else ""
     path = f"/payments/{quote(imp_uid, safe='')}{query}"
-    payment = _read_lookup((yield from account.get(path, deadline)))
+    payment = account.read(_read_lookup, (yield from account.get(path, deadline)))
     if payment is not None and payment.imp_uid != imp_uid:
-        raise GatewayProtocolError(f"asked for payment {imp_uid}, the gateway answers with another")
+        raise GatewayProtocolError(
+            f"asked for payment {imp_uid}, the gateway answers with another",
+            http_status=200,
+            code=0,
+        )
     return payment
 
 
@@ -175,7 +239,7 @@ def find_payment(
     An answer that names another order is no payment of this one.
     """
     path = f"/payments/find/{quote(merchant_uid, safe='')}/{status}"
-    payment = _read_lookup((yield from account.get(path, deadline)))
+    payment = account.read(_read_lookup, (yield from account.get(path, deadline)))
     return payment if payment is not None and payment.merchant_uid == merchant_uid else None
 
 
@@ -187,27 +251,32 @@ def find_payments(
     Source: V1 REST API, GET /payments/findAll/{merchant_uid} (page, limit; response: next, list).
     """
     found: list[Payment] = []
-    page: object = 1
-    while page:
+    page: int | None = 1
+    while page is not None:
         path = f"/payments/findAll/{quote(merchant_uid, safe='')}?page={page}&limit=200"
-        envelope = read_envelope((yield from account.get(path, deadline)))
-        content = envelope.response
-        if envelope.http_status == 404 and envelope.code != 0 and not isinstance(content, dict):
-            break
-        if envelope.http_status != 200 or envelope.code != 0 or not isinstance(content, dict):
-            envelope.fail(f"findAll is answered HTTP {envelope.http_status}, code {envelope.code}")
-        following, rows = content.get("next"), content.get("list")
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            envelope.fail("findAll is answered without a list of payments")
-        payments = (read_payment(row) for row in rows)
+        response = yield from account.get(path, deadline)
+        payments, page = account.read(partial(_read_page, page=page), response)
         found.extend(each for each in payments if each.merchant_uid == merchant_uid)
-        more = is_time(following) and following > cast(int, page)
-        page = following if more and rows else None
     return tuple(found)
 
 
-def _read_lookup(response: GatewayResponse) -> Payment | None:
-    envelope = read_envelope(response)
+def _read_page(envelope: Envelope, page: int) -> tuple[list[Payment], int | None]:
+    """Give the payments of this page, and the number of the next, None where this is the last."""
+    envelope.check()
+    content = envelope.response
+    if envelope.http_status == 404 and envelope.code != 0 and not isinstance(content, dict):
+        return [], None
+    if envelope.http_status != 200 or envelope.code != 0 or not isinstance(content, dict):
+        envelope.fail(f"findAll is answered HTTP {envelope.http_status}, code {envelope.code}")
+    following, rows = content.get("next"), content.get("list")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        envelope.fail("findAll is answered without a list of payments")
+    more = bool(rows) and is_time(following) and following > page
+    return [read_payment(row) for row in rows], following if more else None
+
+
+def _read_lookup(envelope: Envelope) -> Payment | None:
+    envelope.check()
     http_status, code, _, content = envelope
     if http_status == 200 and code == 0 and isinstance(content, dict):
         return read_payment(content)

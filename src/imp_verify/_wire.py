@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple, NoReturn, TypeGuard
 
+from ._json import json_reader
 from .amounts import read_amount
 from .errors import GatewayError, GatewayProtocolError, GatewayUnavailable
 from .payment import Payment
@@ -14,12 +14,15 @@ from .transports import GatewayResponse
 
 __all__ = ["Envelope", "is_time", "read_envelope", "read_payment"]
 
+_LARGEST_CODE = 2**31
+
 
 class Envelope(NamedTuple):
-    """What every answer of the gateway is wrapped in, with its HTTP status."""
+    """What every answer of the gateway is wrapped in, with its HTTP status. `code` is None where
+    the answer is no envelope; `response` is then whatever JSON it is."""
 
     http_status: int
-    code: int
+    code: int | None
     message: str | None
     response: object
 
@@ -27,40 +30,56 @@ class Envelope(NamedTuple):
         """Raise an error that carries the gateway's status, code and message."""
         raise kind(text, http_status=self.http_status, code=self.code, message=self.message)
 
+    def check(self) -> None:
+        """See that it is an answer at all, yes or no.
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+        Raises:
+            GatewayUnavailable: HTTP 429 or 5xx.
+            GatewayProtocolError: A redirect, HTML, broken or foreign JSON.
+        """
+        status = self.http_status
+        if status == 429 or status >= 500:
+            self.fail(f"the gateway answers HTTP {status}", GatewayUnavailable)
+        if self.code is None:
+            what = "JSON" if self.response is None else "an envelope"
+            self.fail(f"HTTP {status} without {what}")
 
 
-_JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=_no_constant)
+_read = json_reader()
 
 
 def _decode(body: bytes) -> object:
     """Read JSON, None where it is none: the reader's own error holds the body, so it ends here."""
     try:
-        return _JSON.decode(body.decode("utf-8-sig"))
+        return _read(body)
     except (ValueError, RecursionError, ArithmeticError):
         return None
 
 
-def read_envelope(response: GatewayResponse) -> Envelope:
-    """Read an answer's envelope, whatever it says.
+def read_envelope(
+    response: GatewayResponse, conceal: Callable[[str], str] | None = None
+) -> Envelope:
+    """Read an answer's envelope, whatever it says, and whether it is one or not.
 
-    Raises:
-        GatewayUnavailable: HTTP 429 or 5xx.
-        GatewayProtocolError: Another redirect, HTML, broken or foreign JSON.
+    Args:
+        conceal: Takes out of the gateway's message what nobody may see.
     """
-    status = response.status
-    if status == 429 or status >= 500:
-        raise GatewayUnavailable(f"the gateway answers HTTP {status}", http_status=status)
-    envelope = _decode(response.body)
-    code = envelope.get("code") if isinstance(envelope, dict) else None
-    if not isinstance(envelope, dict) or not isinstance(code, int) or isinstance(code, bool):
-        what = "JSON" if envelope is None else "an envelope"
-        raise GatewayProtocolError(f"HTTP {status} without {what}", http_status=status)
-    message = envelope.get("message")
-    text = message if isinstance(message, str) else None
-    return Envelope(status, code, text, envelope.get("response"))
+    content = _decode(response.body)
+    code = content.get("code") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not _is_code(code):
+        return Envelope(response.status, None, None, content)
+    message = content.get("message")
+    if not isinstance(message, str):
+        message = None
+    elif conceal is not None:
+        message = conceal(message)
+    return Envelope(response.status, code, message, content.get("response"))
+
+
+def _is_code(value: object) -> TypeGuard[int]:
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return -_LARGEST_CODE <= value < _LARGEST_CODE
 
 
 def is_time(value: object) -> TypeGuard[int]:

@@ -3,14 +3,12 @@ no rule."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import NoReturn
 from urllib.parse import parse_qsl
 
+from ._json import json_reader
 from .amounts import read_amount
 from .errors import InvalidRequest
 from .models import Notice
@@ -188,7 +186,7 @@ def _read_body(body: bytes, content_type: str, keys: frozenset[str]) -> Mapping[
         else:
             text = body.decode("utf-8-sig")
             if text.lstrip()[:1] in ("{", "["):
-                pairs = _read_json(text)
+                pairs = _read_json(body)
             else:
                 pairs = _read_form(text.strip())
         return _once(pairs, keys)
@@ -204,15 +202,11 @@ class _Pairs(list[tuple[str, object]]):
     """A JSON object as pairs, so that a key given twice is seen."""
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+_read = json_reader(_Pairs)
 
 
-_JSON = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=Decimal, parse_constant=_no_constant)
-
-
-def _read_json(text: str) -> Sequence[tuple[str, object]]:
-    value = _JSON.decode(text)
+def _read_json(body: bytes) -> Sequence[tuple[str, object]]:
+    value = _read(body)
     if not isinstance(value, _Pairs):
         raise InvalidRequest("the body is JSON, but no object")
     return value

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from ._addresses import check_address, in_ascii
 from .errors import ConfigurationError
 
-__all__ = ["Checkout", "Credentials", "Landing", "check_credential"]
+__all__ = ["Checkout", "Credentials", "Landing", "credential_problem"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Credentials:
     """One account's REST API key and secret; `tier` for a sub-store. The repr shows neither.
 
@@ -26,30 +26,38 @@ class Credentials:
     secret: str = field(repr=False)
     tier: str | None = None
 
-    def __post_init__(self) -> None:
-        for name in ("key", "secret", "tier"):
-            value = getattr(self, name)
-            if value is not None or name != "tier":
-                variable = f"IMP_{name.upper()}"  # what is read where no Credentials are given
-                check_credential(value, f"Credentials.{name} (else {variable})", name)
+    def __init__(self, key: str, secret: str, tier: str | None = None) -> None:
+        tier_variable = "Credentials.tier (else IMP_TIER)"
+        problem = (
+            credential_problem("Credentials.key (else IMP_KEY)", key)
+            or credential_problem("Credentials.secret (else IMP_SECRET)", secret)
+            or (None if tier is None else credential_problem(tier_variable, tier, header=True))
+        )
+        for name, value in (("key", key), ("secret", secret), ("tier", tier)):
+            object.__setattr__(self, name, value)
+        # Error monitoring keeps the variables of every function that an error leaves.
+        del key, secret, tier, value
+        if problem:
+            raise ConfigurationError(problem)
 
 
-def check_credential(value: object, what: str, name: str) -> None:
-    """Raise a `ConfigurationError` that says what is wrong, never the value, unless it is usable
-    text.
+def credential_problem(what: str, value: object, *, header: bool = False) -> str | None:
+    """Say what is wrong with a credential, never its value; None where it is usable text. It raises
+    nothing: the value would be among the variables of a function that the error leaves.
 
     Args:
-        what: The argument or the variable, for the error to name.
-        name: key, secret or tier.
+        what: The argument or the variable, for the sentence to name.
+        header: Whether a header must be able to carry it.
     """
     if not isinstance(value, str) or not value.strip():
-        raise ConfigurationError(f"{what} is missing or blank")
+        return f"{what} is missing or blank"
     if value != value.strip():
-        raise ConfigurationError(f"{what} has white space at an end")
+        return f"{what} has white space at an end"
     if not value.isprintable():
-        raise ConfigurationError(f"{what} holds a control character")
-    if name == "tier" and not value.isascii():
-        raise ConfigurationError(f"{what} holds a character that no header can carry")
+        return f"{what} holds a control character"
+    if header and not value.isascii():
+        return f"{what} holds a character that no header can carry"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from imp_verify import (
     Verifier,
 )
 from imp_verify._configuration import Settings, VerifierArguments
-from imp_verify.settings import check_credential
+from imp_verify.settings import credential_problem
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.transports import GatewayRequest, GatewayResponse
 
@@ -78,7 +78,7 @@ def test_a_credential_that_cannot_be_is_refused_by_the_name_of_its_argument(
 
 
 def test_a_credential_may_hold_any_printable_text() -> None:
-    check_credential("a b+/=가", "IMP_KEY", "key")
+    assert credential_problem("IMP_KEY", "a b+/=가") is None
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,8 @@ def test_every_argument_arrives_where_it_belongs() -> None:
         assert (settings.max_lookups, settings.checkout) == (3, given["checkout"])
         assert (settings.public_url, settings.test_mode) == ("https://shop.test", True)
         assert (desk.landing, desk.language) == (given["landing"], "en")
-        assert desk.senders.allow(Request("POST", client="192.0.2.1"))
-        assert not desk.senders.allow(Request("POST", client="10.0.0.1"))
+        assert desk.senders.refusal(Request("POST", client="192.0.2.1")) is None
+        assert desk.senders.refusal(Request("POST", client="10.0.0.1")) is not None
 
 
 def send(request: GatewayRequest) -> GatewayResponse:

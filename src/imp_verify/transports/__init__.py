@@ -7,19 +7,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-__all__ = ["MAX_ANSWER", "AsyncTransport", "GatewayRequest", "GatewayResponse", "Transport"]
+__all__ = [
+    "MAX_ANSWER",
+    "AsyncTransport",
+    "GatewayRequest",
+    "GatewayResponse",
+    "Headers",
+    "Transport",
+]
 
 MAX_ANSWER = 1 << 20
-"""Bytes of an answer's body that are read at most; a larger one is a `GatewayProtocolError`."""
+"""Bytes of an answer's body that are read at most, and that it may have once it is decoded; a
+larger one is a `GatewayProtocolError`."""
+
+
+class Headers(dict[str, str]):
+    """Headers of a call to the gateway: its repr has their names and not their values."""
+
+    def __repr__(self) -> str:
+        return f"<headers {', '.join(self)}>"
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayRequest:
     """One call to the gateway. Header and body hold the token or the secret, so its repr leaves
-    them out.
+    them out. Error monitoring keeps the local variables of every function that an error leaves:
+    a transport takes both out of the request inside the call to its client, without a name for
+    either.
 
     Attributes:
-        url: Absolute; every id in it is percent-encoded already, and it is sent as it stands.
+        url: Absolute; every id in it is percent-encoded already, and it is sent as it stands. A
+            loopback address must not be asked through a proxy.
         deadline: When the answer must be complete, in seconds of `time.monotonic()`.
     """
 
@@ -32,7 +50,7 @@ class GatewayRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """What came back: the final status and the whole body, at most `MAX_ANSWER` bytes."""
+    """What came back: the final status and the whole body, decoded, at most `MAX_ANSWER` bytes."""
 
     status: int
     body: bytes = field(repr=False)
@@ -48,8 +66,8 @@ class Transport(Protocol):
             complete.
         GatewayUnavailable: No connection, or `deadline` passed; raised within a tenth of a
             second of it.
-        GatewayProtocolError: The answer is no HTTP, is encoded though not asked for, or exceeds
-            `MAX_ANSWER`.
+        GatewayProtocolError: The answer is no HTTP, is encoded by anything but gzip and deflate,
+            or exceeds `MAX_ANSWER`.
     """
 
     def __call__(self, request: GatewayRequest, /) -> GatewayResponse: ...

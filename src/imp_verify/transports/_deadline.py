@@ -1,7 +1,7 @@
 """One deadline for a whole call through urllib3, which of itself only times each read.
 
 The deadline is a context variable. Classes put in front of those of a pool and its connections look
-at it before whatever can wait: a free connection, each address, the TLS handshake, each `send` and
+at it before whatever can wait: a free connection, each address, the TLS handshake, the sending and
 each `recv_into`. (Python itself bounds a handshake and a TLS read as a whole by the time-out of the
 socket.) A call for which none is set goes on as before, so the pools may be the shop's own.
 """
@@ -76,7 +76,10 @@ class _TimedPool(_Pool):
         long as an answer's Retry-After says."""
         if DEADLINE.get() is not None and "retries" in options:
             options["retries"] = NEVER
-        return super().urlopen(*arguments, **options)
+        try:
+            return super().urlopen(*arguments, **options)
+        finally:
+            del arguments, options  # the token is in them, and an error shows them to its readers
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         left = seconds_left()
@@ -135,9 +138,10 @@ class _TimedConnection(_Connection):
         super()._tunnel()
         self._time()
 
-    def send(self, data: Any) -> None:
+    def putrequest(self, *arguments: Any, **options: Any) -> None:
+        """Time what is sent from here on: a few hundred bytes, which wait for nobody twice."""
         self._time()
-        super().send(data)
+        super().putrequest(*arguments, **options)
 
     def _time(self) -> None:
         sock: socket.socket | None = self.sock

@@ -18,13 +18,14 @@ from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from imp_verify.errors import GatewayError
-from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, _calls
+from imp_verify.transports import GatewayRequest, GatewayResponse, _calls
 from imp_verify.transports._clients import PerLoop
 
 __all__ = ["AiohttpTransport"]
 
 _UNTIMED = aiohttp.ClientTimeout(total=None)
 _NO_TYPE = frozenset({"Content-Type"})  # else aiohttp makes one up for a body
+_NO_PROXY = ""  # None is the session's own, or the environment's
 _CUT = "Not enough data"  # what aiohttp says of a body that ends early
 _BROKEN = (aiohttp.ClientConnectionError, ConnectionError)
 _NOWHERE = (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError)  # some of the broken
@@ -47,7 +48,7 @@ class AiohttpTransport:
             connection broke, and what it gave up over TLS stays open until the gateway says goodbye
             or half a minute has passed. Without a session, connections are kept for each event loop
             and closed when it ends; proxies are those of the environment at first use (HTTPS_PROXY,
-            ALL_PROXY, NO_PROXY).
+            ALL_PROXY, NO_PROXY). No proxy, the session's neither, is asked for a loopback address.
     """
 
     def __init__(self, session: aiohttp.ClientSession | None = None) -> None:
@@ -61,11 +62,14 @@ class AiohttpTransport:
         try:
             async with asyncio.timeout(left):
                 return await self._call(request)
+        except GatewayError as error:
+            failure = error
         except TimeoutError as error:
-            raise _calls.late(request) from error
+            failure = _calls.late(request)
+            failure.__cause__ = error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translate(request, error)
-            raise failure from failure.__cause__
+        raise _calls.without_frames(failure)
 
     async def close(self) -> None:
         await self._clients.close()
@@ -81,7 +85,7 @@ class AiohttpTransport:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
-            proxy=client.proxy,
+            proxy=_NO_PROXY if _calls.is_local(request) else client.proxy,
             timeout=_UNTIMED,
         )
         try:
@@ -131,14 +135,11 @@ async def _close_client(client: _Client) -> None:
 
 
 async def _read(request: GatewayRequest, answer: aiohttp.ClientResponse) -> GatewayResponse:
-    encoding = answer.headers.get("Content-Encoding")
-    _calls.check_head(request, answer.status, encoding, answer.content_length)
-    body = b""
-    while part := await answer.content.readany():
-        body += part
-        if len(body) > MAX_ANSWER:
-            raise _calls.too_large(request)
-    return GatewayResponse(answer.status, body)
+    encodings = ",".join(answer.headers.getall("Content-Encoding", ()))
+    incoming = _calls.Incoming(request, answer.status, encodings, answer.content_length)
+    while incoming.add(await answer.content.readany()):
+        pass
+    return incoming.end()
 
 
 def _translate(request: GatewayRequest, error: Exception) -> GatewayError:

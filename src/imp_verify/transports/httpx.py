@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import sys
 import time
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ else:
             ) from None
 
 from imp_verify.errors import GatewayError
-from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, _calls
+from imp_verify.transports import GatewayRequest, GatewayResponse, _calls
 from imp_verify.transports._clients import PerLoop
 
 __all__ = ["HttpxTransport"]
@@ -43,6 +44,8 @@ class HttpxTransport:
             it stands, but for "." and ".." as whole segments, which are resolved (through a proxy
             too). Without one, connections are kept for each event loop and closed when it ends;
             proxies are those of the environment at first use (HTTPS_PROXY, ALL_PROXY, NO_PROXY).
+            No proxy, the client's neither, is asked for a loopback address; its `mounts` are left
+            out there.
     """
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
@@ -62,11 +65,14 @@ class HttpxTransport:
                     return await _read(request, answer)
                 finally:
                     await answer.aclose()
+        except GatewayError as error:
+            failure = error
         except TimeoutError as error:
-            raise _calls.late(request) from error
+            failure = _calls.late(request)
+            failure.__cause__ = error
         except self._failures as error:
             failure = _translate(request, error)
-            raise failure from failure.__cause__
+        raise _calls.without_frames(failure)
 
     async def close(self) -> None:
         await self._pools.close()
@@ -87,7 +93,8 @@ class HttpxTransport:
                 extensions=extensions,
             )
             return await pool.transport.handle_async_request(call)
-        call = self._client.build_request(
+        client = _without_proxies(self._client) if _calls.is_local(request) else self._client
+        call = client.build_request(
             request.method,
             request.url,
             headers=_calls.headers_of(request),
@@ -95,7 +102,7 @@ class HttpxTransport:
             extensions=extensions,
         )
         call.url = type(call.url)(request.url)
-        return await self._client.send(call, stream=True, auth=None, follow_redirects=False)
+        return await client.send(call, stream=True, auth=None, follow_redirects=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +135,33 @@ def _verification() -> Any:
     return httpx.create_ssl_context()
 
 
+def _without_proxies(client: httpx.AsyncClient) -> httpx.AsyncClient:
+    """Give the client, with all that is its own, but without the proxies it has mounted.
+
+    There is no public way to leave them out of a call, and what a proxy answers for this machine
+    would be believed.
+    """
+    if not client._mounts:
+        return client
+    direct = copy.copy(client)
+    direct._mounts = {}
+    return direct
+
+
 async def _read(request: GatewayRequest, answer: httpx.Response) -> GatewayResponse:
     head = answer.headers
     length = head.get("Content-Length", "")
-    _calls.check_head(
+    incoming = _calls.Incoming(
         request,
         answer.status_code,
         head.get("Content-Encoding"),
         int(length) if length.isdecimal() else None,
+        decoded=answer.is_stream_consumed,  # by one of the client's hooks
     )
-    body = b""
-    async for part in answer.aiter_raw():
-        body += part
-        if len(body) > MAX_ANSWER:
-            raise _calls.too_large(request)
-    return GatewayResponse(answer.status_code, body)
+    async for part in answer.aiter_bytes() if answer.is_stream_consumed else answer.aiter_raw():
+        incoming.add(part)
+        del part  # a name shows a buyer's data to whoever reads an error
+    return incoming.end()
 
 
 def _translate(request: GatewayRequest, error: BaseException) -> GatewayError:

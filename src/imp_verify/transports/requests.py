@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 try:
     import requests
@@ -13,7 +14,9 @@ except ImportError:
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, _calls
+from imp_verify._addresses import is_loopback
+from imp_verify.errors import GatewayError
+from imp_verify.transports import GatewayRequest, GatewayResponse, _calls
 from imp_verify.transports._clients import PerProcess
 from imp_verify.transports._deadline import keep_deadline, seconds_left
 from imp_verify.transports.urllib3 import call_pool, preloaded, read, within_deadline
@@ -31,7 +34,8 @@ class RequestsTransport:
             pools it uses are taught the deadline, which changes nothing for its other calls.
             Without one, pools are made by requests' rules on first use in each process; proxies and
             certificates are those of the environment at that time (HTTPS_PROXY, ALL_PROXY,
-            NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE).
+            NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE). No proxy, the session's neither, is
+            asked for a loopback address.
 
     Limits: the system resolves names, and no deadline interrupts it. What a SOCKS proxy says, and
     TLS to a proxy around TLS to the gateway, is timed for each read only; so is everything that
@@ -55,8 +59,7 @@ class RequestsTransport:
         if self._session is not None:
             return _call_session(request, self._session, left)
         origin, target = _calls.split(request.url)
-        headers = _calls.headers_of(request)
-        return call_pool(request, self._pools.get(origin), target, headers, left)
+        return call_pool(request, self._pools.get(origin), target, left)
 
 
 def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
@@ -66,7 +69,8 @@ def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
     with requests.Session() as session:
         found = session.merge_environment_settings(origin, {}, None, None, None)
     verify = found["verify"]
-    pool = adapter.get_connection_with_tls_context(prepared, verify, found["proxies"], None)
+    proxies = {} if is_loopback(urlsplit(origin).hostname or "") else found["proxies"]
+    pool = adapter.get_connection_with_tls_context(prepared, verify, proxies, None)
     if pool.scheme == "https":
         adapter.cert_verify(pool, origin, verify, None)
         pool.conn_kw["ssl_context"] = preloaded(pool.ca_certs, pool.ca_cert_dir)
@@ -89,6 +93,8 @@ def _call_session(
     prepared.hooks.setdefault("response", []).append(_stay)
     bundle = session.verify if isinstance(session.verify, str) else None  # before the environment's
     found = session.merge_environment_settings(request.url, {}, True, bundle, None)
+    if _calls.is_local(request):
+        found["proxies"] = {}
     adapter = session.get_adapter(request.url)
     if isinstance(adapter, HTTPAdapter):
         pool = adapter.get_connection_with_tls_context(
@@ -98,7 +104,7 @@ def _call_session(
     answer = session.send(prepared, timeout=left, allow_redirects=False, **found)
     if isinstance(answer.raw, urllib3.HTTPResponse) and not answer.raw.closed:
         return read(request, answer.raw)
-    return GatewayResponse(answer.status_code, _content(request, answer))
+    return _content(request, answer)
 
 
 def _unchanged(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
@@ -111,16 +117,20 @@ def _stay(answer: requests.Response, *args: object, **options: object) -> None:
     answer.headers.pop("Location", None)
 
 
-def _content(request: GatewayRequest, answer: requests.Response) -> bytes:
+def _content(request: GatewayRequest, answer: requests.Response) -> GatewayResponse:
     """Read what no urllib3 gave, or what one of the session's hooks has read already."""
-    length = int(answer.headers.get("Content-Length", 0))
-    encoding = answer.headers.get("Content-Encoding")
-    _calls.check_head(request, answer.status_code, encoding, length)
-    body = b""
-    for part in answer.iter_content(1 << 16):
-        body += part
-        seconds_left()
-        if len(body) > MAX_ANSWER:
-            answer.close()
-            raise _calls.too_large(request)
-    return body
+    incoming = _calls.Incoming(
+        request,
+        answer.status_code,
+        answer.headers.get("Content-Encoding"),
+        int(answer.headers.get("Content-Length", 0)),
+        decoded=isinstance(answer.raw, urllib3.HTTPResponse),
+    )
+    parts = answer.iter_content(1 << 16)
+    try:
+        while incoming.add(next(parts, b"")):
+            seconds_left()
+    except GatewayError:
+        answer.close()
+        raise
+    return incoming.end()

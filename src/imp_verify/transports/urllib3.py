@@ -19,7 +19,7 @@ from urllib3.util import make_headers, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from imp_verify.errors import GatewayError
-from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, _calls
+from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, Headers, _calls
 from imp_verify.transports._clients import PerProcess
 from imp_verify.transports._deadline import DEADLINE, NEVER, Overflow, keep_deadline
 
@@ -45,6 +45,7 @@ class Urllib3Transport:
             nothing for calls from elsewhere. Without one, pools are made on first use in each
             process; they take the proxy from the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY),
             which urllib3 of itself does not, and verify certificates against the system's store.
+            No proxy, the manager's neither, is asked for a loopback address.
 
     Limits: the system resolves names, and no deadline interrupts it; nor does it the reading of
     certificates, which a pool of the shop's may do for each connection. What a SOCKS proxy says,
@@ -53,7 +54,7 @@ class Urllib3Transport:
 
     def __init__(self, pool: urllib3.PoolManager | None = None) -> None:
         self._manager = pool
-        self._pools = PerProcess(_make_pool)
+        self._pools = PerProcess(self._make_pool)
 
     def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
         return within_deadline(request, self._call)
@@ -64,11 +65,26 @@ class Urllib3Transport:
 
     def _call(self, request: GatewayRequest, left: float) -> GatewayResponse:
         origin, target = _calls.split(request.url)
-        headers = _calls.headers_of(request)
-        if self._manager is None:
-            return call_pool(request, self._pools.get(origin), target, headers, left)
-        pool = keep_deadline(self._manager.connection_from_url(origin))
-        return call_pool(request, pool, target, {**self._manager.headers, **headers}, left)
+        if self._manager is None or (_is_proxied(self._manager) and _calls.is_local(request)):
+            pool = self._pools.get(origin)
+        else:
+            pool = keep_deadline(self._manager.connection_from_url(origin))
+        return call_pool(request, pool, target, left, self._manager)
+
+    def _make_pool(self, origin: str) -> urllib3.HTTPConnectionPool:
+        return _make_pool(origin) if self._manager is None else _make_direct(origin, self._manager)
+
+
+def _is_proxied(manager: urllib3.PoolManager) -> bool:
+    return manager.proxy is not None or hasattr(manager, "proxy_url")  # the latter is SOCKS
+
+
+def _make_direct(origin: str, manager: urllib3.PoolManager) -> urllib3.HTTPConnectionPool:
+    """Make a pool as the shop's manager would, but for the proxy, which is all that has names
+    with an underscore."""
+    options = manager.connection_pool_kw.items()
+    own = {name: value for name, value in options if not name.startswith("_")}
+    return keep_deadline(urllib3.PoolManager(**own).connection_from_url(origin))
 
 
 def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
@@ -99,8 +115,8 @@ def call_pool(
     request: GatewayRequest,
     pool: urllib3.HTTPConnectionPool,
     target: str,
-    headers: dict[str, str],
     left: float,
+    manager: urllib3.PoolManager | None = None,
 ) -> GatewayResponse:
     """Ask a pool itself: a manager or a session would do more, and write the address anew."""
     if pool.proxy is not None and pool.scheme == "http":
@@ -109,7 +125,7 @@ def call_pool(
         request.method,
         target,
         request.body,
-        headers,
+        _headers(request, manager),
         NEVER,
         redirect=False,
         assert_same_host=False,
@@ -120,39 +136,46 @@ def call_pool(
     return read(request, answer)
 
 
+def _headers(request: GatewayRequest, manager: urllib3.PoolManager | None) -> Headers:
+    headers = _calls.headers_of(request)
+    return headers if manager is None else Headers({**manager.headers, **headers})
+
+
 def within_deadline(
     request: GatewayRequest, call: Callable[[GatewayRequest, float], GatewayResponse]
 ) -> GatewayResponse:
-    """Run a call, which is told how many seconds it has, and make our own errors of urllib3's."""
+    """Run a call, which is told how many seconds it has, and make our own errors of urllib3's.
+
+    They leave without the frames of the call, whose variables hold the request and the answer.
+    """
     left = request.deadline - time.monotonic()
     if left <= 0:
         raise _calls.late(request)
     token = DEADLINE.set(request.deadline)
     try:
         return call(request, left)
+    except GatewayError as error:
+        failure = error
     except _FAILURES as error:
         failure = _translate(request, error)
-        raise failure from failure.__cause__
     finally:
         DEADLINE.reset(token)
+    raise _calls.without_frames(failure)
 
 
 def read(request: GatewayRequest, answer: urllib3.BaseHTTPResponse) -> GatewayResponse:
     """Read an answer to its end; where it is refused instead, its connection is dropped."""
     try:
-        length = answer.length_remaining
         encoding = answer.headers.get("Content-Encoding")
-        _calls.check_head(request, answer.status, encoding, length)
-        body = answer.read(MAX_ANSWER + 1)
-        if len(body) > MAX_ANSWER:
-            raise _calls.too_large(request)
+        incoming = _calls.Incoming(request, answer.status, encoding, answer.length_remaining)
+        incoming.add(answer.read(MAX_ANSWER + 1))
         if answer.length_remaining:
             raise _calls.lost(request)
     except BaseException:
         answer.close()
         answer.release_conn()  # a place in a blocking pool is given back, its connection closed
         raise
-    return GatewayResponse(answer.status, body)
+    return incoming.end()
 
 
 def _translate(request: GatewayRequest, error: Exception) -> GatewayError:
