@@ -311,24 +311,24 @@ def measure(
     client, session = runner.run(clients())
     aiohttp_transport = AiohttpTransport()
     good = [
-        compare("Flask, requests", plain(base, None), flask_with_requests(base), 1.0, turns, size),
+        compare("Flask, requests", plain(base, None), flask_with_requests(base), 0.6, turns, size),
         compare(
             "Flask, urllib3",
             plain(base, Urllib3Transport()),
             flask_with_urllib3(base),
-            *(1.2, turns, size),
+            *(0.9, turns, size),
         ),
         compare(
             "Starlette, httpx2",
             asynchronous(loop, base, None),
             starlette_with_httpx2(loop, base, client),
-            *(1.15, turns, size),
+            *(0.75, turns, size),
         ),
         compare(
             "Starlette, aiohttp",
             asynchronous(loop, base, aiohttp_transport),
             starlette_with_aiohttp(loop, base, session),
-            *(1.3, turns, size),
+            *(1.0, turns, size),
         ),
         compare(
             "import imp_verify",

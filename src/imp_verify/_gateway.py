@@ -97,8 +97,8 @@ class Account:
     def read(self, reader: Callable[[Envelope], T], response: GatewayResponse) -> T:
         """Read an answer by a reader.
 
-        What is wrong with it is raised from here, without the reader's own frames: they hold buyers'
-        data or a token in their variables, and error monitoring sends those away.
+        What is wrong with it is raised from here, without the reader's own frames: they hold a
+        buyer's data or a token in their variables, and error monitoring sends those away.
         """
         try:
             return reader(read_envelope(response, self._conceal))
@@ -168,12 +168,13 @@ class Account:
     def _send(self, request: GatewayRequest) -> Flow[GatewayResponse]:
         """Send a call that changes nothing; a lost connection and a gateway's hiccup are tried
         once more at once."""
+        response: GatewayResponse | None
         try:
             response = yield from Send(request)
         except GatewayReset:
-            return (yield from Send(request))
-        if response.status in _RETRIED and self.clock() < request.deadline:
-            return (yield from Send(request))
+            response = None
+        if response is None or (response.status in _RETRIED and self.clock() < request.deadline):
+            response = yield from Send(request)
         return response
 
 

@@ -4,18 +4,29 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import time
+import zlib
 from contextlib import closing
 from typing import Any
 
 import pytest
 
+from imp_verify import (
+    AsyncVerifier,
+    GatewayError,
+    GatewayProtocolError,
+    GatewayRefused,
+    GatewayUnavailable,
+)
+from imp_verify.errors import GatewayReset
 from tests.support.gateway import (
     I1,
     NOT_FOUND,
     ORDER,
+    PRICE,
     RESET,
     Reply,
     ScriptedGateway,
@@ -26,7 +37,7 @@ from tests.support.gateway import (
     silence,
     start,
 )
-from tests.support.markers import PROXY_PASSWORD
+from tests.support.markers import KEY, PROXY_PASSWORD, SECRET
 from tests.support.shop import MakeShop, Shop
 
 SUCCESS = (200, "success")
@@ -237,17 +248,152 @@ def test_G11_a_proxy_and_a_host_with_a_fixed_address_need_no_code(
     shop.assert_nothing_recorded()
 
 
-def test_G11_a_proxy_for_plain_addresses_passes_the_calls_on(
+def test_c20_a_gateway_on_this_machine_is_asked_through_no_proxy(
     make_shop: MakeShop, gateway: ScriptedGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("HTTP_PROXY", "http_proxy"):
-        monkeypatch.setenv(name, gateway.address)
-    for name in ("NO_PROXY", "no_proxy", "ALL_PROXY", "all_proxy"):
+    proxy, stop = start()
+    proxy.has(amount=PRICE + 1)
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, proxy.address)
+        monkeypatch.setenv(name.lower(), proxy.address)
+    for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     gateway.has()
-    shop = make_shop(base_url="http://localhost:1")
+    shop = make_shop(base_url=gateway.address.replace("127.0.0.1", "localhost"))
     assert shop.complete().told == SUCCESS
-    assert gateway.looked[0].startswith(f"http://localhost:1/payments/{I1}")
+    stop()
+    assert proxy.asked == []
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_n07_an_answer_that_comes_compressed_all_the_same_is_read(
+    shop: Shop, gateway: ScriptedGateway, coding: str
+) -> None:
+    pack = gzip.compress if coding == "gzip" else zlib.compress
+    headers = (("Content-Encoding", coding),)
+    gateway.payments[I1] = Reply(200, pack(json.dumps(envelope(payment())).encode()), headers)
+    assert shop.complete().told == SUCCESS
+    assert shop.webhook().told == SUCCESS
+    shop.assert_paid_once()
+    assert {asked.headers["Accept-Encoding"] for asked in gateway.asked} == {"identity"}
+
+
+def test_n07_an_encoding_that_nobody_knows_stays_trouble(
+    shop: Shop, gateway: ScriptedGateway
+) -> None:
+    gateway.payments[I1] = Reply(200, b"packed", (("Content-Encoding", "br"),))
+    assert shop.complete().told == TROUBLE
+    assert shop.webhook().told == TROUBLE
+    shop.assert_nothing_recorded()
+
+
+def ask(shop: Shop) -> object:
+    """Ask by the public client API, and give what it raises."""
+    verifier: Any = shop.driver.verifier
+    driver: Any = shop.driver
+
+    def call(name: str, *arguments: str) -> None:
+        answer = getattr(verifier, name)(*arguments)
+        if isinstance(verifier, AsyncVerifier):
+            driver.run(answer).result(20)
+
+    errors = []
+    for arguments in (("verify", I1, ORDER), ("payment", I1)):
+        with pytest.raises(GatewayError) as raised:
+            call(*arguments)
+        error = raised.value
+        errors.append((type(error), error.http_status, error.code, error.message))
+        assert str(error)
+    assert errors[0] == errors[1]
+    return errors[0]
+
+
+WORDS = "점검 중입니다"
+FAILURES: dict[str, tuple[list[Reply], list[Reply], object]] = {
+    # G01
+    "silence": ([], [act(silence)], (GatewayUnavailable, None, None, None)),
+    "reset": ([], [RESET] * 2, (GatewayReset, None, None, None)),
+    "reset in the body": ([], [act(reset_in_body)] * 2, (GatewayReset, None, None, None)),
+    "getToken reset": ([RESET] * 2, [], (GatewayReset, None, None, None)),
+    # G02
+    "502": ([], [Reply(502, b"<html>")] * 2, (GatewayUnavailable, 502, None, None)),
+    "html": ([], [Reply(200, b"<html>")], (GatewayProtocolError, 200, None, None)),
+    "cut": ([], [Reply(200, b'{"code":0,"resp')], (GatewayProtocolError, 200, None, None)),
+    "204": ([], [Reply(204)], (GatewayProtocolError, 204, None, None)),
+    "a number": ([], [Reply(404, b"7")], (GatewayProtocolError, 404, None, None)),
+    # G04
+    "code -1": (
+        [],
+        [Reply(200, envelope(None, -1, WORDS))],
+        (GatewayProtocolError, 200, -1, WORDS),
+    ),
+    "code 1": ([], [Reply(200, envelope(payment(), 1))], (GatewayProtocolError, 200, 1, None)),
+    "nothing": ([], [Reply(200, envelope(None))], (GatewayProtocolError, 200, 0, None)),
+    "no payment": (
+        [],
+        [Reply(200, envelope(payment(amount="x")))],
+        (GatewayProtocolError, 200, 0, None),
+    ),
+    "another's": (
+        [],
+        [Reply(200, envelope(payment(imp_uid="imp_2")))],
+        (GatewayProtocolError, 200, 0, None),
+    ),
+    "403": ([], [Reply(403, envelope(None, -2, WORDS))], (GatewayRefused, 403, -2, WORDS)),
+    "429": ([], [Reply(429, envelope(None, -3, WORDS))], (GatewayUnavailable, 429, -3, WORDS)),
+    "500": ([], [Reply(500, envelope(None, -4, WORDS))], (GatewayUnavailable, 500, -4, WORDS)),
+    "503": ([], [Reply(503, envelope(None, -5, WORDS))] * 2, (GatewayUnavailable, 503, -5, WORDS)),
+    # T06
+    "getToken 401": (
+        [Reply(401, envelope(None, -1, WORDS))],
+        [],
+        (GatewayRefused, 401, -1, WORDS),
+    ),
+    "getToken 401 html": ([Reply(401, b"<html>")], [], (GatewayRefused, 401, None, None)),
+    "getToken 429": (
+        [Reply(429, envelope(None, -1, WORDS))],
+        [],
+        (GatewayUnavailable, 429, -1, WORDS),
+    ),
+    "getToken 500": (
+        [Reply(500, envelope(None, -1, WORDS))],
+        [],
+        (GatewayUnavailable, 500, -1, WORDS),
+    ),
+    "getToken no": (
+        [Reply(200, envelope(None, -1, WORDS))],
+        [],
+        (GatewayProtocolError, 200, -1, WORDS),
+    ),
+    "token refused": (
+        [],
+        [Reply(401, envelope(None, -1, WORDS))] * 2,
+        (GatewayRefused, 401, -1, WORDS),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", FAILURES)
+def test_g03_every_failure_is_a_typed_error_with_the_gateways_words(
+    make_shop: MakeShop, gateway: ScriptedGateway, kind: str, what: str
+) -> None:
+    shop = make_shop(timeout=0.5)
+    tokens, lookups, told = FAILURES[what]
+    gateway.has()
+    gateway.tokens.extend(tokens * 2)
+    gateway.lookups.extend(lookups * 2)
+    assert ask(shop) == told
+    shop.assert_nothing_recorded()
+
+
+def test_g03_what_the_gateway_says_is_clipped_and_shows_no_secret(
+    shop: Shop, gateway: ScriptedGateway
+) -> None:
+    said = f"{KEY} and {SECRET} are wrong" + "x" * 900
+    gateway.tokens.append(Reply(401, envelope(None, -1, said)))
+    concealed = ("... and ... are wrong" + "x" * 900)[:500]
+    assert ask(shop) == (GatewayRefused, 401, -1, concealed)  # the second time without a call
+    assert gateway.token_calls == 1
 
 
 @pytest.mark.parametrize("data", [None, '{"a":1}', "{broken", {"a": 1}])

@@ -1,6 +1,7 @@
 """The wire: token life on an injected clock, what is sent, read, and tried again."""
 
 import json
+import traceback
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from imp_verify.errors import (
     GatewayReset,
     GatewayUnavailable,
 )
-from imp_verify.transports import GatewayRequest, GatewayResponse
+from imp_verify.transports import GatewayRequest, GatewayResponse, Headers
 from tests.drivers.wire import (
     CREDENTIALS,
     I1,
@@ -39,6 +40,12 @@ from tests.drivers.wire import (
 )
 
 FOREVER = float("inf")
+
+
+def said(status: int, message: str, code: int = -7) -> GatewayResponse:
+    """The gateway's no, with words of its own."""
+    body = {"code": code, "message": message, "response": None}
+    return GatewayResponse(status, json.dumps(body).encode())
 
 
 class Clock:
@@ -426,6 +433,78 @@ def test_trouble_carries_the_gateways_status_code_and_message() -> None:
     assert "mmm" not in str(error)
 
 
+@pytest.mark.parametrize("status", [401, 429, 500, 503])
+def test_g03_trouble_with_a_status_of_its_own_carries_the_gateways_words_too(status: int) -> None:
+    no = said(status, "m")
+    for made, wire in (
+        (account(), Wire(no, tokens=[token("token-2")])),
+        (account(Clock(), warm=False), Wire(paid(), tokens=[no, no])),
+    ):
+        with pytest.raises(GatewayError) as caught:
+            _ = fetch(made, wire)
+        error = caught.value
+        assert (error.http_status, error.code, error.message) == (status, -7, "m")
+
+
+def test_g03_a_refusal_that_is_remembered_carries_the_gateways_words() -> None:
+    wire = Wire(paid(), tokens=[said(401, "no such key")])
+    made = account(Clock(), warm=False)
+    for _ in range(2):
+        with pytest.raises(GatewayRefused) as caught:
+            _ = fetch(made, wire)
+        error = caught.value
+        assert (error.http_status, error.code, error.message) == (401, -7, "no such key")
+    assert len(wire.asked) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"code":null}', b'{"code":2147483648}'])
+@pytest.mark.parametrize("status", [401, 429, 500])
+def test_trouble_without_an_envelope_carries_the_status_alone(status: int, body: bytes) -> None:
+    with pytest.raises(GatewayError) as caught:
+        _ = fetch(account(), Wire(GatewayResponse(status, body), tokens=[token("t-2")]))
+    error = caught.value
+    assert (error.http_status, error.code, error.message) == (status, None, None)
+
+
+def test_g03_what_is_wrong_inside_a_good_envelope_carries_its_status_and_code() -> None:
+    for answer in (paid("imp_of_another"), paid(amount="x"), paid(status=None)):
+        with pytest.raises(GatewayProtocolError) as caught:
+            _ = fetch(account(), Wire(answer))
+        assert (caught.value.http_status, caught.value.code) == (200, 0)
+
+
+def test_n06_secrets_that_the_gateway_repeats_are_taken_out_of_its_message() -> None:
+    given = Credentials("key-of-the-shop", "secret-of-the-shop")
+    words = "key-of-the-shop, secret-of-the-shop, a-token-of-16: " + "x" * 470
+    no = said(400, words + "secret-of-the-shop")
+    wire = Wire(no, tokens=[token("a-token-of-16")])
+    with pytest.raises(GatewayRefused) as caught:
+        _ = fetch(account(credentials=given, warm=False), wire)
+    assert caught.value.message == ("..., ..., ...: " + "x" * 470 + "...")[:500]
+
+
+def test_a_short_key_does_not_blot_out_the_gateways_words() -> None:
+    answer = said(400, "the key is no key")
+    with pytest.raises(GatewayRefused) as caught:
+        _ = fetch(account(credentials=Credentials("key", "secret"), warm=False), Wire(answer))
+    assert caught.value.message == "the key is no key"
+
+
+def test_n06_readers_of_an_answer_leave_no_frame_in_an_error() -> None:
+    """A payment's frame holds its buyer."""
+    with pytest.raises(GatewayProtocolError) as caught:
+        _ = fetch(account(), Wire(paid(amount="x")))
+    names = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
+    assert names[-1] == "read"
+    assert caught.value.__context__ is None
+
+
+def test_headers_show_their_names_and_not_their_values() -> None:
+    headers = Headers(Authorization="Bearer token-1")
+    assert repr(headers) == f"{headers}" == "<headers Authorization>"
+    assert headers == {"Authorization": "Bearer token-1"}
+
+
 @pytest.mark.parametrize("answer", [UNKNOWN, paid(merchant_uid="ORD-2")])
 def test_a_payment_of_another_order_is_not_found(answer: GatewayResponse) -> None:
     assert run(find_payment(account(), ORDER, "paid", 5.0), answering(Wire(answer))) is None
@@ -535,7 +614,7 @@ def test_a_payment_with_more_cancelled_than_paid_is_trouble() -> None:
 )
 def test_whatever_json_comes_is_a_payment_or_our_error(value: object) -> None:
     readers: list[Callable[[], object]] = [
-        lambda: read_envelope(GatewayResponse(200, json.dumps(value).encode())),
+        lambda: read_envelope(GatewayResponse(200, json.dumps(value).encode())).check(),
         lambda: fetch(account(), Wire(envelope(value))),
         lambda: fetch(account(), Wire(envelope({**fields(), "cancel_amount": value}))),
     ]
@@ -549,6 +628,6 @@ def test_whatever_json_comes_is_a_payment_or_our_error(value: object) -> None:
 @given(st.binary())
 def test_whatever_bytes_come_are_an_envelope_or_our_error(body: bytes) -> None:
     try:
-        _ = read_envelope(GatewayResponse(200, body))
+        read_envelope(GatewayResponse(200, body)).check()
     except GatewayError:
         return

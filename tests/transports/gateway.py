@@ -99,6 +99,8 @@ class Gateway:
         self._threads = [threading.Thread(target=self._accept)]
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.url = ("https://" if tls else "http://") + self.address
+        self.far = self.url.replace("127.0.0.1", "gateway.test")
+        """The address of a machine elsewhere: only a proxy knows where."""
 
     @property
     def asked(self) -> list[bytes]:
