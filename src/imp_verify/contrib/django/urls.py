@@ -18,12 +18,14 @@ __all__ = ["app_name", "urlpatterns"]
 
 
 class _Route(URLPattern):
-    """A route whose view has the colour of the verifier, which is not known before a request."""
+    """A route whose view gets the verifier and has its colour: it is not known before a request."""
 
     def resolve(self, path: str) -> ResolverMatch | None:
         match = super().resolve(path)
-        if match is not None and isinstance(get_verifier(), AsyncVerifier):
-            match.func = serve_async
+        if match is not None:
+            match.kwargs["verifier"] = verifier = get_verifier()
+            if isinstance(verifier, AsyncVerifier):
+                match.func = serve_async
         return match
 
 

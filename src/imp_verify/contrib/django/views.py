@@ -10,11 +10,10 @@ from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 
-from ... import MAX_BODY, Request, Response
+from ... import MAX_BODY, AsyncVerifier, Request, Response, Verifier
 from .._asgi import header_pairs
 from .._forms import form_body
 from .._wsgi import BROKEN, read_body
-from .conf import get_verifier
 
 __all__ = ["serve", "serve_async"]
 
@@ -32,16 +31,14 @@ def _exempt(view: Any) -> Any:
 
 
 @_exempt
-def serve(request: HttpRequest, endpoint: str) -> HttpResponse:
+def serve(request: HttpRequest, endpoint: str, verifier: Verifier) -> HttpResponse:
     """Answer by a `Verifier`."""
-    verifier: Any = get_verifier()
     return _response(request, verifier.serve(endpoint, _request(request)))
 
 
 @_exempt
-async def serve_async(request: HttpRequest, endpoint: str) -> HttpResponse:
+async def serve_async(request: HttpRequest, endpoint: str, verifier: AsyncVerifier) -> HttpResponse:
     """Answer by an `AsyncVerifier`."""
-    verifier: Any = get_verifier()
     return _response(request, await verifier.serve(endpoint, _request(request)))
 
 
