@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import pytest
 
-from imp_verify import ExpectedPayment
-from tests.support.gateway import I1, ORDER, Reply, ScriptedGateway, payment
+from imp_verify import ExpectedPayment, Reason
+from tests.support.gateway import I1, ORDER, PRICE, Reply, ScriptedGateway, payment
 from tests.support.shop import Shop
 
 SUCCESS = (200, "success")
@@ -171,3 +171,17 @@ def test_A12_there_is_no_tolerance(shop: Shop, gateway: ScriptedGateway) -> None
     gateway.payments[I1] = literal("1000.00000001")
     assert shop.complete().told == FORGERY
     shop.assert_not_paid()
+
+
+def test_n12_a_wallet_that_is_reported_as_point_is_forgery_unless_the_order_allows_it(
+    shop: Shop, gateway: ScriptedGateway
+) -> None:
+    gateway.has(pay_method="point", pg_provider="kakaopay")
+    shop.expecting = lambda number: ExpectedPayment(number, PRICE, pay_methods={"card"})
+    assert shop.complete().told == (400, "forgery")
+    assert shop.webhook().told == (400, "forgery")
+    [(name, outcome)] = shop.told
+    assert (name, outcome.reason, outcome.money) == ("on_forgery", Reason.METHOD, True)
+    shop.expecting = lambda number: ExpectedPayment(number, PRICE, pay_methods={"card", "point"})
+    assert shop.complete().told == (200, "success")
+    shop.assert_paid_once()
