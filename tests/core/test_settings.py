@@ -89,7 +89,7 @@ def test_a_credential_may_hold_any_printable_text() -> None:
         ("IMP_KEY", " ", "is missing or blank"),
         ("IMP_SECRET", "secret\n", "has white space at an end"),
         ("IMP_TIER", " ABC", "has white space at an end"),
-        ("IMP_TIER", "가맹점", "holds a character that no header can carry"),
+        ("IMP_TIER", "가맹점", "holds a character no header can carry"),
     ],
 )
 def test_a5_a_variable_that_cannot_be_is_named_and_no_argument_is_blamed(
