@@ -56,7 +56,7 @@ def credential_problem(what: str, value: object, *, header: bool = False) -> str
     if not value.isprintable():
         return f"{what} holds a control character"
     if header and not value.isascii():
-        return f"{what} holds a character that no header can carry"
+        return f"{what} holds a character no header can carry"
     return None
 
 

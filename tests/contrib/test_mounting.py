@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.test import override_settings
 
 from imp_verify import AsyncVerifier, ConfigurationError, Credentials, ExpectedPayment, Verifier
 from imp_verify.contrib import asgi, fastapi, flask, quart, starlette, wsgi
 from imp_verify.contrib.browser import async_button, button, config, find_order
 from imp_verify.contrib.django._setting import make_verifier
 from imp_verify.stores.memory import MemoryStore
+from tests.support import django_site  # noqa: F401  # it configures Django
 
 KEYS: Any = {"credentials": Credentials("key", "secret"), "test_mode": True}
 STORE = MemoryStore(expected=lambda *_: 1)
@@ -25,6 +27,11 @@ async def shop(*_: object) -> None: ...
 
 def run(make: Callable[[Any], Any]) -> Mount:
     return lambda given: asyncio.run(make(given))
+
+
+def django_verifier(given: object) -> object:
+    with override_settings(IMP_VERIFY={"VERIFIER": given}):
+        return make_verifier()
 
 
 PLAIN: dict[str, Mount] = {
@@ -43,7 +50,7 @@ ASYNC: dict[str, Mount] = {
 EITHER: dict[str, Mount] = {
     "button": lambda given: button(given, ORDER),
     "config": lambda given: config(given, "ORD-1"),
-    "django": lambda given: make_verifier({"VERIFIER": given}),
+    "django": django_verifier,
 }
 VERIFIERS = {"Verifier": Verifier(STORE, **KEYS), "AsyncVerifier": AsyncVerifier(STORE, **KEYS)}
 NONE = {"MemoryStore": STORE, "function": shop, "NoneType": None, "str": "shop.payments"}
