@@ -180,7 +180,10 @@ def test_n02_a_connection_that_ends_after_a_hook_has_run_is_trouble_and_no_fault
     assert shop.kept() == (1, 1, 1, 1)
 
 
-def test_a_hook_that_fails_is_the_news_also_where_its_connection_was_lost(make: Make) -> None:
+@pytest.mark.parametrize("variant", ON_MYSQL, ids=str)
+def test_a_hook_that_fails_is_the_news_also_where_no_limit_can_be_lifted(
+    make: Make, variant: Variant
+) -> None:
     async def hook(outcome: Outcome, transaction: Any) -> None:
         end_sessions(shop)
         raise LookupError

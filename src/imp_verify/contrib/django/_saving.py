@@ -47,6 +47,12 @@ def _save(using: str, step: Save) -> None:
                 row = _rows(models.Receipt, using, imp_uid=receipt.imp_uid)
                 row.update(updated_at=now, **values)
             _save_order(using, step, receipt)
+    _save_changes(using, step, now)
+    if not step.seen:
+        _forget_order(using, step.outcome.merchant_uid)
+
+
+def _save_changes(using: str, step: Save, now: datetime) -> None:
     amounts = handed_on(step.change.hooks)
     told = [
         models.Change(
@@ -63,8 +69,6 @@ def _save(using: str, step: Save) -> None:
     ]
     if told:
         _rows(models.Change, using).bulk_create(told)
-    if not step.seen:
-        _forget_order(using, step.outcome.merchant_uid)
 
 
 def _forget_order(using: str, merchant_uid: str | None) -> None:

@@ -343,6 +343,22 @@ def _begin_child() -> None:
 getattr(os, "register_at_fork", lambda **_: None)(before=_before_fork, after_in_child=_begin_child)
 
 
+def _check_engine(engine: Engine) -> None:
+    name, driver = engine.dialect.name, engine.dialect.driver
+    if name not in _KINDS:
+        raise ConfigurationError(f"the store knows {', '.join(_KINDS)}, not {name}")
+    tried = _DRIVERS[name]
+    if driver not in tried:
+        raise ConfigurationError(
+            f"on {name} the store was tried with the drivers {', '.join(tried)}, not with {driver}"
+        )
+    if isinstance(engine.pool, StaticPool | SingletonThreadPool):
+        raise ConfigurationError(
+            f"the store needs connections of its own, which {type(engine.pool).__name__} has not: "
+            "use a SQLite file, or MemoryStore"
+        )
+
+
 def prepare(engine: object) -> None:
     """Check that a store can use this engine, and leave a parent process's connections alone.
 
@@ -356,20 +372,7 @@ def prepare(engine: object) -> None:
         raise ConfigurationError(
             f"the sessions of the store must be bound to an engine, not {type(engine).__name__}"
         )
-    if engine.dialect.name not in _KINDS:
-        known = ", ".join(_KINDS)
-        raise ConfigurationError(f"the store knows {known}, not {engine.dialect.name}")
-    tried = _DRIVERS[engine.dialect.name]
-    if engine.dialect.driver not in tried:
-        raise ConfigurationError(
-            f"on {engine.dialect.name} the store was tried with the drivers {', '.join(tried)}, "
-            f"not with {engine.dialect.driver}"
-        )
-    if isinstance(engine.pool, StaticPool | SingletonThreadPool):
-        raise ConfigurationError(
-            f"the store needs connections of its own, which {type(engine.pool).__name__} has not: "
-            "use a SQLite file, or MemoryStore"
-        )
+    _check_engine(engine)
     with _lock:
         pool = engine.pool
         if _pools.setdefault(pool, os.getpid()) != os.getpid():

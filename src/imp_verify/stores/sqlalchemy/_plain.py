@@ -75,6 +75,9 @@ class SqlAlchemyStore(ReadyStore):
             is of another kind, for another database, or without connections of its own.
     """
 
+    _engine: Engine | None = None
+    _of_a_request = False
+
     @overload
     def __init__(
         self,
@@ -109,8 +112,6 @@ class SqlAlchemyStore(ReadyStore):
         self._functions: Functions[Any] = Functions(expected, hold, hooks)
         self._lock_timeout = check_lock_timeout(lock_timeout)
         self._lend: Callable[[], AbstractContextManager[Any]]
-        self._engine: Engine | None = None
-        self._of_a_request = False
         self._steps: Steps = {
             **{Load: Transaction.load, Save: Transaction.save},
             **{Ask: self._ask, Tell: self._tell},
@@ -122,15 +123,18 @@ class SqlAlchemyStore(ReadyStore):
             check_sessions(source.kw)
             self._lend = source
         elif isinstance(source, scoped_session):
-            check_sessions(getattr(source.session_factory, "kw", {}))
-            watch(source)
-            self._lend = partial(lend, source)
-            self._of_a_request = not is_of_a_thread(source)
+            self._share(source)
         else:
             raise ConfigurationError(
                 "SqlAlchemyStore takes an Engine, a sessionmaker or a scoped_session, "
                 f"not {type(source).__name__}{_hint(source)}"
             )
+
+    def _share(self, source: scoped_session[Any]) -> None:
+        check_sessions(getattr(source.session_factory, "kw", {}))
+        watch(source)
+        self._lend = partial(lend, source)
+        self._of_a_request = not is_of_a_thread(source)
 
     def own_thread(self) -> AbstractContextManager[object] | None:
         """See `imp_verify.stores.own_thread`: a session that belongs to a request, and not to its
