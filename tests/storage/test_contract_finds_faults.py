@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -326,9 +326,11 @@ class KeepsDuplicatesUnderThePayer(HandStore):
 
     def keep(self, db: Database, outcome: Outcome, settled: Settled) -> Settled:
         if settled is Settled.DUPLICATE:
-            (payer,) = self.payer(db, outcome)  # type: ignore[misc]
-            values = (f"again_{payer}", outcome.merchant_uid, "duplicate")
-            db.execute("INSERT OR REPLACE INTO payments VALUES (?, ?, ?)", values)
+            db.execute(
+                "INSERT OR REPLACE INTO payments SELECT imp_uid || '_again', number, 'duplicate'"
+                " FROM payments WHERE number = ? AND state = 'paying'",
+                (outcome.merchant_uid,),
+            )
             return settled
         return super().keep(db, outcome, settled)
 
@@ -400,7 +402,7 @@ class PromotesDuplicates(HoldsWell):
         return of, None if state == "duplicate" else state
 
     def payer(self, db: Database, outcome: Outcome) -> object:
-        known, _ = super().kept(db, outcome)
+        known, _ = HandStore.kept(self, db, outcome)
         return HandStore.payer(self, db, outcome) if known else super().payer(db, outcome)
 
 
@@ -818,8 +820,8 @@ class AwaitsItsRead(AsyncOrderStore):
 
 def test_an_async_store_that_reads_before_it_locks_is_found(tmp_path: Path) -> None:
     def make(path: Path) -> TrialShop:
-        shop: Any = HandShop(path, alone=True)
-        shop.store = AwaitsItsRead(shop.store)
+        shop = HandShop(path, alone=True)
+        shop.store = cast(Any, AwaitsItsRead(shop.store))
         return shop
 
     words = MOMENTS | {ITSELF: "ended with IntegrityError"}

@@ -19,10 +19,9 @@ from ._sqlite_guard import (
     FORKED,
     Connection,
     FileGone,
-    Identity,
     any_gone,
     forsake,
-    identity,
+    identities,
     inherited,
 )
 
@@ -77,16 +76,21 @@ class Connections:
         return _Loan(self)
 
     def take(self) -> Connection:
-        """Give an idle connection without an open transaction, or a new one."""
+        """Give an idle connection without an open transaction, or a new one. It may be that its
+        file is gone: `begin` says so."""
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
                     forsake()
                     self._start_afresh()
         try:
-            connection = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
             return self._open()
+
+    def take_good(self) -> Connection:
+        """The same, but for one whose file is gone, which is thrown away."""
+        connection = self.take()
         if not connection.is_gone():
             return connection
         _log.warning(_THROWN_AWAY, self._path)
@@ -151,7 +155,7 @@ class Connections:
             StoreError: That takes too long; or the file is gone, and a new one, empty, would be in
                 the way of whoever puts it back.
         """
-        if self._was_there and identity(self._path) is None:
+        if self._was_there and not os.path.exists(self._path):
             raise StoreError(f"the database file is gone: {self._path}")
         end = time.monotonic() + self.busy_timeout
         while any_gone(self._path):
@@ -168,14 +172,14 @@ class Connections:
         Raises:
             StoreError: It has others than those at the path.
         """
-        real = os.path.realpath(self._path)  # SQLite puts the log beside what a link leads to
-        connection.path, connection.log = self._path, f"{real}-wal"
-        found = identity(self._path), identity(connection.log)
-        files = {*found, identity(f"{real}-shm")} if mode == "wal" else {found[0]}
-        if not _has_open(files):
-            connection.identities = (None, None)  # it is not to write anything when it is closed
-            raise StoreError(_STILL_OPEN.format(self._path))
-        connection.identities = found
+        path = self._path
+        real = os.path.realpath(path)  # SQLite puts the log beside what a link leads to
+        log, index = (f"{real}-wal", f"{real}-shm") if mode == "wal" else (path, path)
+        found = identities(path, log)
+        connection.path, connection.log, connection.identities = path, log, found
+        if not _has_open(found, identities(path, index)):
+            connection.identities = ()  # so that it writes nothing when it is closed
+            raise StoreError(_STILL_OPEN.format(path))
 
     def _prepare(self, connection: Connection) -> str:
         """Switch to WAL, which does not itself wait for the busy time-out, and make the tables. It
@@ -201,18 +205,18 @@ class Connections:
         return str(mode)
 
 
-def _has_open(files: set[Identity]) -> bool:
+def _has_open(*files: tuple[int, ...]) -> bool:
     """Whether this process has these files open; True where the platform does not tell."""
     try:
         numbers = os.listdir("/dev/fd")
     except OSError:
         return True
-    opened: set[Identity] = set()
+    opened: set[tuple[int, int]] = set()
     for number in numbers:
         with suppress(OSError):  # closed meanwhile
             found = os.fstat(int(number))
             opened.add((found.st_dev, found.st_ino))
-    return files <= opened
+    return all(each and {each[:2], each[2:]} <= opened for each in files)
 
 
 class _Loan:
@@ -224,7 +228,7 @@ class _Loan:
         self._connections = connections
 
     def __enter__(self) -> Connection:
-        self._connection = self._connections.take()
+        self._connection = self._connections.take_good()
         return self._connection
 
     def __exit__(self, *_: object) -> None:

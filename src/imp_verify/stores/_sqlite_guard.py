@@ -8,7 +8,7 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, cast
 from weakref import WeakValueDictionary
 
 from ..errors import StoreError
@@ -18,10 +18,9 @@ __all__ = [
     "FORKED",
     "Connection",
     "FileGone",
-    "Identity",
     "any_gone",
     "forsake",
-    "identity",
+    "identities",
     "inherited",
 ]
 
@@ -56,17 +55,14 @@ def forsake() -> None:
         connection.__class__ = _Inherited
 
 
-Identity: TypeAlias = tuple[int, int] | None
-"""Device and number of a file, None where there is none."""
-
-
-def identity(path: str) -> Identity:
-    """Give what a file is, whatever its name."""
+def identities(path: str, log: str) -> tuple[int, ...]:
+    """Give what a file and its log are, whatever their names: device and number of each; nothing
+    where one of them is not there. It is asked twice in each payment."""
     try:
-        found = os.stat(path)
+        file, beside = os.stat(path), os.stat(log)
     except OSError:
-        return None
-    return found.st_dev, found.st_ino
+        return ()
+    return file.st_dev, file.st_ino, beside.st_dev, beside.st_ino
 
 
 def any_gone(path: str) -> bool:
@@ -173,9 +169,9 @@ class Connection(sqlite3.Connection):
     """
 
     path = log = ""
-    """The database's file, and its write-ahead log beside it."""
-    identities: tuple[Identity, Identity] | None = None
-    """What they were when the connection was opened; None before it is ready for use."""
+    """The database's file and its write-ahead log; where there is no log, the file again."""
+    identities: tuple[int, ...] | None = None
+    """Device and number of both as they were opened; None before the connection is ready."""
     run = sqlite3.Connection.execute
     """For the store's own statements, which need no leave and no time for asking."""
 
@@ -251,7 +247,7 @@ class Connection(sqlite3.Connection):
         would be in nobody's file. (Whoever opens and closes a database's file takes all locks of
         his process away with it, and then another process deletes the log: POSIX has it so.)"""
         known = self.identities
-        return known is not None and known != (identity(self.path), identity(self.log))
+        return known is not None and known != identities(self.path, self.log)
 
     def wait_for_others(self, seconds: float) -> None:
         """Wait so long for another writer from now on."""
@@ -264,7 +260,11 @@ class Connection(sqlite3.Connection):
         Raises:
             FileGone: It is to be begun on another connection.
         """
-        self.run("BEGIN IMMEDIATE")
+        try:
+            self.run("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            if not self.is_gone():
+                raise
         if self.is_gone():
             raise FileGone(_GONE.format("nothing was recorded"))
 
@@ -272,13 +272,12 @@ class Connection(sqlite3.Connection):
         """Commit by a statement that stays prepared; no hook writes it like this.
 
         Raises:
-            StoreError: File or log went while the transaction was open, or while it was committed.
+            StoreError: File or log went before all was committed. To look before that too would say
+                the same a moment earlier, and what is written then is in no file all the same.
         """
-        if self.is_gone():
-            raise StoreError(_GONE.format("nothing was recorded"))
         self.run(_COMMIT)
         if self.is_gone():
-            raise StoreError(_GONE.format("what was recorded may be lost"))
+            raise StoreError(_GONE.format("what was just recorded may be lost"))
 
     def commit(self) -> None:
         """Commit; refused inside a hook."""

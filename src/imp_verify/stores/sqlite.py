@@ -201,12 +201,11 @@ class SqliteStore(ReadyStore):
 
     def _record(self, outcome: Outcome) -> Settled | None:
         try:
-            return self._record_once(outcome)
+            return self._record_on(self._connections.take(), outcome)
         except FileGone:
-            return self._record_once(outcome)
+            return self._record_on(self._connections.take_good(), outcome)
 
-    def _record_once(self, outcome: Outcome) -> Settled | None:
-        db = self._connections.take()
+    def _record_on(self, db: Connection, outcome: Outcome) -> Settled | None:
         try:
             with transaction_is_open():
                 db.begin()

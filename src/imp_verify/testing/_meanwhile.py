@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -55,8 +56,8 @@ class _Orders(ABC):
     def search(self) -> None:
         """See `_moments.search`."""
         __tracebackhide__ = True
-        for _ in range(2):  # the first one also does what is done once
-            calm = Interrupted(self.trial, self.next()[0], 0)
+        # The first one also does what is done once.
+        _, calm = (Interrupted(self.trial, self.next()[0], 0) for _ in range(2))
         search(self.sees, calm.moments)
 
     @abstractmethod
@@ -89,7 +90,7 @@ class _Change(_Orders):
         (first, second), shop = self.next(), self.trial.shop
         number = first.merchant_uid or ""
         changed = partial(shop.put, ExpectedPayment(number, **self._change))
-        others = [changed, lambda: list(shop.shipped(number))]
+        others: list[Callable[[], object]] = [changed, lambda: list(shop.shipped(number))]
         if another:
             others.append(partial(self.trial.ask, "settle", second))
         found = Interrupted(self.trial, first, moment, *others, patience=patience)
