@@ -142,6 +142,26 @@ def test_a_log_that_is_deleted_once_the_connection_is_taken_costs_no_notice(
     assert pay(shop) is Settled.REPEATED
 
 
+@pytest.mark.parametrize("first", ["settle", "expected", "hold"])
+def test_a_connection_that_was_closed_in_the_pool_costs_no_notice(
+    tmp_path: Path, first: str
+) -> None:
+    """A hook of the shop's has kept it, and closes it when it is another one's."""
+    kept: list[sqlite3.Connection] = []
+    shop = SqliteShop(tmp_path / "shop.db", on_paid=lambda outcome, db: kept.append(db))
+    for order in (ASKED, SECOND_ASKED):
+        shop.put(order)
+    assert pay(shop) is Settled.NEW
+    kept[0].close()
+    if first == "expected":
+        assert shop.sqlite.expected(OTHER) == SECOND_ASKED
+    if first == "hold":
+        assert shop.sqlite.hold(SECOND_ASKED, SECOND) is None
+    assert pay(shop, SECOND, SECOND_ASKED) is Settled.NEW
+    assert elsewhere(shop.path) == [FIRST, SECOND]
+    shop.close()
+
+
 def test_a_log_that_is_deleted_in_a_hook_is_trouble_and_the_next_delivery_pays(
     tmp_path: Path,
 ) -> None:

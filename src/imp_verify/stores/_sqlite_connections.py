@@ -17,6 +17,7 @@ from weakref import WeakValueDictionary
 from ..errors import ConfigurationError, StoreError
 from ._sqlite_guard import (
     FORKED,
+    NOWHERE,
     Connection,
     FileGone,
     any_gone,
@@ -30,7 +31,7 @@ __all__ = ["Connection", "Connections", "FileGone"]
 _IDLE = 8
 _THROWN_AWAY = (
     "the database's file %s, or its log, is no longer the one that was open here; it is opened "
-    "again. Was the file copied in this process, or replaced?"
+    "again. Was the file copied in this process, or replaced, or a store's connection closed?"
 )
 _STILL_OPEN = (
     "something else in this process has {} open from before its file or its log was replaced, so "
@@ -178,7 +179,7 @@ class Connections:
         found = identities(path, log)
         connection.path, connection.log, connection.identities = path, log, found
         if not _has_open(found, identities(path, index)):
-            connection.identities = ()  # so that it writes nothing when it is closed
+            connection.identities = NOWHERE
             raise StoreError(_STILL_OPEN.format(path))
 
     def _prepare(self, connection: Connection) -> str:

@@ -16,6 +16,7 @@ from ._endings import refusal
 
 __all__ = [
     "FORKED",
+    "NOWHERE",
     "Connection",
     "FileGone",
     "any_gone",
@@ -37,6 +38,8 @@ _GONE = (
 )
 _NO_CHECKPOINT_ON_CLOSE = 1006  # SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, known to Python from 3.12 on
 _configure = getattr(sqlite3.Connection, "setconfig", lambda *_: None)
+NOWHERE = (0,)
+"""The identities of what a connection has open that is closed, or that has no file at its path."""
 _opened: WeakValueDictionary[tuple[int, int], Connection] = WeakValueDictionary()
 """By the process that opened it; closed ones are not in it."""
 inherited: list[Connection] = []
@@ -293,11 +296,11 @@ class Connection(sqlite3.Connection):
         """Close; refused inside a hook."""
         self._refuse("close()")
         self.close_cursors()
-        if self.is_gone():
+        if self._key in _opened and self.is_gone():
             # Or SQLite would write what it has in its log over a file that others have written to,
             # and delete their log.
             _configure(self, _NO_CHECKPOINT_ON_CLOSE, True)
-        self.identities = None
+        self.identities = NOWHERE
         super().close()
         _ = _opened.pop(self._key, None)
 
