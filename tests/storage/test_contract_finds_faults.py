@@ -20,6 +20,8 @@ import pytest
 from imp_verify import AsyncOrderStore, ExpectedPayment, Outcome, Settled, Verdict
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing import OrderStoreContract, TrialFailure, TrialShop
+from imp_verify.testing._moments import Interrupted
+from imp_verify.testing._trial import FIRST, ORDER, PRICE, Trial, paid_outcome
 from tests.storage.by_hand import HandShop, HandStore
 from tests.storage.shops import MemoryShop, SqliteShop
 
@@ -955,6 +957,19 @@ def test_what_goes_wrong_elsewhere_is_told(tmp_path: Path) -> None:
 
     words = {DIES: "ConnectionError: no such database", PROCESSES: "no such database"}
     check(failures(make, tmp_path, [DIES, PROCESSES]), words)
+
+
+def test_what_others_cannot_do_meanwhile_is_no_fault_of_the_store(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise TrialFailure
+
+    shop, asked = HandShop(tmp_path / "shop.db", alone=True), ExpectedPayment(ORDER, PRICE)
+    shop.put(asked)
+    with Trial(shop) as trial:
+        found = Interrupted(trial, paid_outcome(FIRST, asked), 1, fail, fail)
+    assert found.settled is Settled.NEW
+    [error] = found.before
+    assert isinstance(error, TrialFailure)
 
 
 LEFT_OUT = """
