@@ -76,6 +76,7 @@ class AiohttpTransport:
 
     async def _call(self, request: GatewayRequest) -> GatewayResponse:
         client = self._given or await self._clients.get(_calls.split(request.url)[0])
+        direct = self._given is not None and _calls.is_local(request)
         answer = await client.session.request(
             request.method,
             URL(request.url, encoded=True),
@@ -85,7 +86,7 @@ class AiohttpTransport:
             allow_redirects=False,
             raise_for_status=False,
             auto_decompress=False,
-            proxy=_NO_PROXY if _calls.is_local(request) else client.proxy,
+            proxy=_NO_PROXY if direct else client.proxy,
             timeout=_UNTIMED,
         )
         try:
