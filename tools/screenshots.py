@@ -3,6 +3,7 @@ Chromium. `python tools/screenshots.py docs/images`, or `make screenshots`."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -15,7 +16,7 @@ from imp_verify.demo import Demo
 from imp_verify.sandbox import Account, Sandbox, SandboxServer
 from imp_verify.stores.memory import MemoryStore
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = shutil.which("chromium")
 PRICE = 64900
 
 

@@ -22,8 +22,8 @@ from playwright.sync_api import (
 
 from imp_verify.demo import Demo
 from imp_verify.sandbox import Attempt, Delivery, Gateway
+from tests.support.needs import CHROMIUM, need
 
-CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,6 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
+    need("chromium")
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield running

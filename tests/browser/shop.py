@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 import threading
 from collections.abc import Callable
@@ -23,14 +22,7 @@ from imp_verify.sandbox import Account, SandboxServer
 from imp_verify.stores.memory import MemoryStore
 
 NODE_MODULES = Path(__file__).parents[1] / "js" / "node_modules"
-MISSING = (
-    "node is not installed (Debian: apt install nodejs npm)"
-    if shutil.which("node") is None
-    else None
-    if (NODE_MODULES / ".package-lock.json").exists()
-    else "its packages are not installed: make js"
-)
-needs_node = pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+needs_node = pytest.mark.needs("node")
 
 NUMBER, OTHER, PRICE = "ORD1001", "ORD1002", 39000
 SDK = re.compile(r"https://cdn\.iamport\.kr/(v1/iamport\.js|js/iamport\.payment-[0-9.]+\.js)")

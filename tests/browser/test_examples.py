@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from imp_verify.sandbox import Attempt, Fault
 from imp_verify.sandbox.settings import Settings
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, Visit
+from tests.browser.conftest import ARGUMENTS, Visit
 from tests.browser.examples import PRICE, Example, start
 from tests.browser.shop import stand_in
+from tests.support.needs import CHROMIUM
 
 ANDROID = {
     "user_agent": "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) "

@@ -11,14 +11,12 @@ from pathlib import Path
 import pytest
 
 from tests.browser.examples import PRICE, start
-from tests.browser.shop import NODE_MODULES, needs_node
+from tests.browser.shop import NODE_MODULES
 
-FIREFOX = shutil.which("firefox-esr")
 SCRIPT = NODE_MODULES.parent / "firefox.mjs"
 
 
-@needs_node
-@pytest.mark.skipif(FIREFOX is None, reason="no Firefox (Debian: apt install firefox-esr)")
+@pytest.mark.needs("node", "firefox")
 def test_an_example_sells_in_firefox(tmp_path: Path) -> None:
     node = shutil.which("node")
     with ExitStack() as ends:
@@ -26,7 +24,7 @@ def test_an_example_sells_in_firefox(tmp_path: Path) -> None:
         number = shop.order()
         address = f"{shop.url}/orders/{number}/pay"
         run = subprocess.run(
-            [str(node), str(SCRIPT), str(FIREFOX), address, shop.gateway.url],
+            [str(node), str(SCRIPT), str(shutil.which("firefox-esr")), address, shop.gateway.url],
             capture_output=True,
             encoding="utf-8",
             check=False,

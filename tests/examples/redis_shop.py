@@ -15,9 +15,9 @@ import redis
 from imp_verify import ExpectedPayment
 from imp_verify.testing import TrialFailure, TrialShop
 from imp_verify.testing._shop import CRASHED
+from tests.support.needs import REDIS_URL, need
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "redis_store.py"
-URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379")
 
 
 @cache
@@ -34,8 +34,9 @@ class RedisShop(TrialShop):
     works_from_record = True
 
     def __init__(self, prefix: str, **options: Any) -> None:
+        need("redis")
         self.prefix = prefix
-        self.client: Any = redis.Redis.from_url(URL, **options)
+        self.client: Any = redis.Redis.from_url(REDIS_URL, **options)
         self.store: Any = example().RedisStore(self.client, self.ship, prefix)
         self.reopen = partial(type(self), prefix)
 

@@ -18,13 +18,6 @@ from imp_verify.models import Verdict
 HERE = Path(__file__).parent
 SUITES = sorted(path.name for path in HERE.glob("*.test.mjs"))
 NODE = shutil.which("node")
-MISSING = (
-    "node is not installed (Debian: apt install nodejs npm)"
-    if NODE is None
-    else None
-    if (HERE / "node_modules" / ".package-lock.json").exists()
-    else "its packages are not installed: make js"
-)
 TEST = re.compile(r"^\s*test\(", re.MULTILINE)
 
 
@@ -36,7 +29,7 @@ def answers() -> list[tuple[int, str]]:
 
 
 @pytest.mark.xdist_group("node")
-@pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+@pytest.mark.needs("node")
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_browser_module_passes_its_own_suite(suite: str) -> None:
     with as_file(files("imp_verify") / "contrib" / "browser") as directory:

@@ -37,7 +37,8 @@ from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.testing import TrialShop
 from tests.storage.shops import HOOKS
-from tests.support.databases import ALL, Address
+from tests.support.databases import ALL, MYSQL_DRIVER, Address
+from tests.support.needs import need
 
 metadata = MetaData()
 _NUMBER = String(64).with_variant(String(64, collation="utf8mb4_bin"), "mysql", "mariadb")
@@ -109,7 +110,7 @@ def variants(**wanted: object) -> list[Variant]:
         Variant("aiosqlite", "engine"),
         Variant("psycopg", "engine"),
         Variant("asyncpg", "session"),
-        Variant("mysqldb", "session"),
+        Variant(MYSQL_DRIVER, "session"),
     ]
     if ALL:
         product_ = product(KINDS, ("engine", "session"), (False, True))
@@ -122,6 +123,8 @@ Place = Address | Path
 
 
 def url(place: Place, driver: str) -> str:
+    if driver == "mysqldb":
+        need("mysqlclient")
     name = f"{KINDS[driver]}+{driver}"
     return f"{name}:///{place}" if isinstance(place, Path) else place.url(name)
 

@@ -7,10 +7,10 @@ import pytest
 
 from imp_verify.testing import OrderStoreContract, TrialShop
 from tests.storage.sqlalchemy_shops import POOLED, Variant, making, variants
-from tests.support.databases import ALL
+from tests.support.databases import ALL, MYSQL_DRIVER
 
 FEW = [Variant("aiosqlite"), Variant("psycopg"), Variant("psycopg", threaded=True)]
-FEW.append(Variant("mysqldb", "session"))
+FEW.append(Variant(MYSQL_DRIVER, "session"))
 EVERY = variants() if ALL else FEW
 DIES_ANYWHERE = [Variant("psycopg"), Variant("aiosqlite")]
 """Where a process is killed at one line after another, unless all databases are asked for: that

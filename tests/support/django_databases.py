@@ -6,10 +6,12 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from .databases import SERVERS as ADDRESSES
+from .needs import missing, need
 
 _directory = tempfile.TemporaryDirectory()
 _NAME = "IMP_VERIFY_DJANGO_NAME"
@@ -39,12 +41,26 @@ SQLITE: dict[str, Any] = {
 SERVERS = {"postgresql": POSTGRESQL, "mariadb": MARIADB}
 ALIASES = ("default", *SERVERS)
 """default is SQLite."""
+_NEEDS = {"postgresql": ("postgresql",), "mariadb": ("mysql", "mysqlclient")}
+
+
+def need_alias(alias: str) -> None:
+    """Skip the test that is running where this alias has no server."""
+    need(*_NEEDS.get(alias, ()))
+
+
+@cache
+def there() -> dict[str, dict[str, Any]]:
+    """Give those of SERVERS that tests can have a database on."""
+    return {
+        alias: setting for alias, setting in SERVERS.items() if not any(map(missing, _NEEDS[alias]))
+    }
 
 
 def configured() -> dict[str, dict[str, Any]]:
     """Give the setting DATABASES. The servers are in it only where their databases have been made:
     Django's checks ask every database there is."""
-    return {"default": SQLITE, **(SERVERS if _NAME in os.environ else {})}
+    return {"default": SQLITE, **(there() if _NAME in os.environ else {})}
 
 
 def _run(alias: str, statement: str) -> list[Any]:
@@ -82,14 +98,14 @@ def made() -> Iterator[None]:
         "postgresql": f"DROP DATABASE IF EXISTS {NAME} WITH (FORCE)",
         "mariadb": f"DROP DATABASE IF EXISTS {NAME}",
     }
-    for alias, statement in drop.items():
-        _run(alias, statement)
+    for alias in there():
+        _run(alias, drop[alias])
         _run(alias, f"CREATE DATABASE {NAME}")
     try:
         yield
     finally:
-        for alias, statement in drop.items():
-            _run(alias, statement)
+        for alias in there():
+            _run(alias, drop[alias])
 
 
 @contextmanager
@@ -104,7 +120,7 @@ def installed() -> Iterator[None]:
     finally:
         connections.close_all()
         del os.environ[_NAME], os.environ[_FILE]
-        for alias in SERVERS:
+        for alias in there():
             if hasattr(connections._connections, alias):
                 del connections[alias]
             del connections.settings[alias]

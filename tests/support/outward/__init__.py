@@ -1,0 +1,1 @@
+"""Keeps tests, and every Python that they start, on this machine; see `sitecustomize`."""
