@@ -1,4 +1,4 @@
-"""What every test shares: each stays on this machine and runs in any order, what is missing skips it
+"""What every test shares: it stays on this machine and runs in any order, what is missing skips it
 in one line, nothing may be skipped where that is asked for, and random tests say their seed."""
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import needs
+from tests.support.needs import need
 from tests.support.outward import sitecustomize
 
 settings.register_profile("house", deadline=None, print_blob=True, derandomize=False)
@@ -19,6 +19,7 @@ settings.load_profile("house")
 
 pytest_plugins = ["tests.support.django_fixtures", "tests.support.secrets"]
 
+HERE = str(Path(__file__).parent)
 NO_SKIPS = os.environ.get("IMP_VERIFY_NO_SKIPS") == "1"
 SEED = os.environ.setdefault("IMP_VERIFY_SEED", str(random.randrange(1, 2**31)))
 """Of the tests' order; the same in each test process."""
@@ -54,7 +55,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
-        needs.need(*mark.args)
+        need(*mark.args)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -62,8 +63,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Give those that are skipped for the same thing one line; let a test fail that tried to leave
     this machine, whoever caught what that raised, and one that is skipped where nothing may be."""
     report: pytest.TestReport = yield  # type: ignore[assignment]
-    if call.excinfo is not None and isinstance(call.excinfo.value, needs.Missing):
-        report.longrepr = (needs.__file__, None, f"Skipped: {call.excinfo.value}")  # type: ignore[assignment]
+    if report.skipped and isinstance(report.longrepr, tuple):
+        report.longrepr = (HERE, None, report.longrepr[2])  # type: ignore[assignment]
     if left := OUTWARD.read_text(encoding="utf-8"):
         OUTWARD.write_text("", encoding="utf-8")
         report.outcome = "failed"

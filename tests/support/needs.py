@@ -1,8 +1,8 @@
 """What not every machine has: servers, browsers, node, a driver that is built from source.
 
-A test that needs one of them is skipped where it is missing. `tests/conftest.py` gives all that are
-skipped for one reason the same place, so that pytest's summary has one line for them: how many they
-are, and how to get what is missing.
+A test that needs one of them is skipped where it is missing. `tests/conftest.py` takes
+the place out of what is skipped, so that pytest's summary has one line for each reason: how many
+tests, and how to get what is missing.
 """
 
 from __future__ import annotations
@@ -19,10 +19,6 @@ import pytest
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379"
 NODE_PACKAGES = Path(__file__).parents[1] / "js" / "node_modules" / ".package-lock.json"
-
-
-class Missing(pytest.skip.Exception):
-    """Skips a test for something that this machine does not have."""
 
 
 def _database(kind: str, name: str, package: str, variables: str) -> str | None:
@@ -89,4 +85,4 @@ def missing(name: str) -> str | None:
 def need(*names: str) -> None:
     """Skip the test that is running where one of these is missing."""
     for reason in filter(None, map(missing, names)):
-        raise Missing(reason)
+        pytest.skip(reason)

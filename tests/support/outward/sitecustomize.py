@@ -4,7 +4,7 @@ The tests' own process imports this. A Python that a test starts runs it by itse
 is on PYTHONPATH. Each attempt is a line in the file that IMP_VERIFY_OUTWARD names, because what is
 raised may be caught by the code under test, in a thread, or in another process.
 
-Only Python's own sockets are seen; browsers, node and drivers written in C have guards of their own.
+Only Python's own sockets are seen, not those of browsers, node and drivers written in C.
 """
 
 from __future__ import annotations
