@@ -10,6 +10,7 @@ Only Python's own sockets are seen, not those of browsers, node and drivers writ
 from __future__ import annotations
 
 import os
+import re
 import sys
 
 EVENTS = ("socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo")
@@ -20,10 +21,19 @@ class Outward(BaseException):
     """A test tried to leave this machine. No `except Exception` hides it."""
 
 
+def as_text(host: object) -> object:
+    return host.decode("ascii", "replace") if isinstance(host, bytes) else host
+
+
+def has_no_address(host: object) -> bool:
+    """Tell whether nobody can have this name: RFC 6761 keeps `.invalid` free, the rest is none."""
+    label = r"[A-Za-z0-9_-]{1,63}"
+    name = isinstance(host, str) and re.fullmatch(rf"{label}(\.{label})*", host)
+    return isinstance(host, str) and ":" not in host and (not name or host.endswith(".invalid"))
+
+
 def leaves(host: object) -> bool:
     """Tell whether this host is another machine; what is no text is a path, or no address."""
-    if isinstance(host, bytes):
-        host = host.decode("ascii", "replace")
     if not isinstance(host, str) or host in ("", "localhost"):
         return False
     from ipaddress import ip_address  # here, so that a process without a connection stays as it was
@@ -47,11 +57,16 @@ def refuse(event: str, arguments: tuple[object, ...]) -> None:
     """Be called at each event: note an attempt to leave, and stop it."""
     if event not in EVENTS and event not in BY_NAME:
         return
-    host = host_of(event, arguments)
-    if leaves(host):
-        with open(os.environ["IMP_VERIFY_OUTWARD"], "a", encoding="utf-8") as file:
-            file.write(f"{event} {host!r}\n")
-        raise Outward(f"{event} {host!r}")
+    host = as_text(host_of(event, arguments))
+    if not leaves(host):
+        return
+    if has_no_address(host):  # as a resolver answers, which is not asked
+        import socket
+
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    with open(os.environ["IMP_VERIFY_OUTWARD"], "a", encoding="utf-8") as file:
+        file.write(f"{event} {host!r}\n")
+    raise Outward(f"{event} {host!r}")
 
 
 if __name__ == "sitecustomize" and "IMP_VERIFY_OUTWARD" in os.environ:
