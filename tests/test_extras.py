@@ -1,6 +1,7 @@
 """What is said where a library is missing; run with and without the extras."""
 
 import sys
+from types import ModuleType
 
 import pytest
 
@@ -50,3 +51,48 @@ def test_a_store_without_its_library_names_the_extra(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(sys.modules, "sqlalchemy", None)
     with pytest.raises(ImportError, match=r"imp-verify\[sqlalchemy\]"):
         __import__("imp_verify.stores.sqlalchemy")
+
+
+def forgotten(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """Let these be imported anew, and come back after the test."""
+    for part in list(sys.modules):
+        if any(part == name or part.startswith(f"{name}.") for name in names):
+            monkeypatch.delitem(sys.modules, part)
+
+
+@pytest.mark.parametrize("found", ["1.4.54", "2.0.8", "2.0.8+shop"])
+def test_an_older_sqlalchemy_than_promised_is_refused_at_import(
+    found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten(monkeypatch, "sqlalchemy", "imp_verify.stores.sqlalchemy")
+    older = ModuleType("sqlalchemy")
+    older.__version__ = found  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sqlalchemy", older)
+    with pytest.raises(ImportError, match=r"needs SQLAlchemy 2\.0\.9 or newer, not ") as caught:
+        __import__("imp_verify.stores.sqlalchemy")
+    assert found in str(caught.value)
+    assert 'pip install "imp-verify[sqlalchemy]"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "said"),
+    [
+        (
+            "imp_verify.sandbox",
+            "starlette",
+            r"needs Starlette and uvicorn: .*imp-verify\[sandbox\]",
+        ),
+        ("imp_verify.sandbox", "uvicorn", r"needs Starlette and uvicorn: .*imp-verify\[sandbox\]"),
+        ("imp_verify.demo", "flask", r"needs Flask and imp_verify.sandbox: .*imp-verify\[demo\]"),
+        ("imp_verify.transports.urllib3", "urllib3", r"needs urllib3: .*imp-verify\[urllib3\]"),
+        ("imp_verify.transports.aiohttp", "aiohttp", r"needs aiohttp: .*imp-verify\[aiohttp\]"),
+        ("imp_verify.transports.requests", "requests", r'needs requests: .*"imp-verify"'),
+    ],
+)
+def test_what_else_is_missing_is_named_with_its_extra(
+    module: str, missing: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten(monkeypatch, module, missing)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=said):
+        __import__(module)

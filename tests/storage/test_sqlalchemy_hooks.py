@@ -16,7 +16,6 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.schema import CreateTable
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
-from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, Trial, paid_outcome
 from tests.storage.sqlalchemy_shops import (
     Make,
@@ -517,6 +516,8 @@ def test_a_record_that_cannot_be_written_names_no_values(make: Make) -> None:
 
 
 def test_an_await_that_was_forgotten_is_found_and_nothing_is_recorded(tmp_path: Path) -> None:
+    from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore  # an older SQLAlchemy refuses it
+
     async def later() -> None:
         raise AssertionError("nobody awaits it")
 

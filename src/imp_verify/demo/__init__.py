@@ -8,7 +8,9 @@ from __future__ import annotations
 try:
     import flask  # noqa: F401
 except ImportError as error:
-    raise ImportError('imp_verify.demo needs: pip install "imp-verify[demo]"') from error
+    raise ImportError(
+        'imp_verify.demo needs Flask and imp_verify.sandbox: pip install "imp-verify[demo]"'
+    ) from error
 
 from imp_verify.demo.server import Demo
 

@@ -9,7 +9,9 @@ try:
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
 except ImportError as error:
-    raise ImportError('imp_verify.sandbox needs: pip install "imp-verify[sandbox]"') from error
+    raise ImportError(
+        'imp_verify.sandbox needs Starlette and uvicorn: pip install "imp-verify[sandbox]"'
+    ) from error
 
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt, Cancellation, VirtualAccount

@@ -5,12 +5,19 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._release import OLDEST, OLDEST_ASYNC, too_old
+
 try:
-    import sqlalchemy  # noqa: F401
+    from sqlalchemy import __version__ as _found
 except ImportError as error:
     raise ImportError(
         'imp_verify.stores.sqlalchemy needs SQLAlchemy: pip install "imp-verify[sqlalchemy]"'
     ) from error
+if too_old(_found, OLDEST):
+    raise ImportError(
+        f"imp_verify.stores.sqlalchemy needs SQLAlchemy {OLDEST} or newer, not {_found}: "
+        'pip install "imp-verify[sqlalchemy]"'
+    )
 
 from ._migrations import render_item
 from ._plain import SqlAlchemyStore
@@ -26,6 +33,11 @@ def __getattr__(name: str) -> Any:
     """Load the async store only where it is asked for: a plain shop has no greenlet."""
     if name != "AsyncSqlAlchemyStore":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if too_old(_found, OLDEST_ASYNC):
+        raise ImportError(
+            f"{name} needs SQLAlchemy {OLDEST_ASYNC} or newer, not {_found}: "
+            'pip install "imp-verify[sqlalchemy-async]"'
+        )
     try:
         import_module("greenlet")  # SQLAlchemy 2.0 would miss it much later
     except ImportError as error:

@@ -129,8 +129,15 @@ def create_all(connection: Connection) -> None:
 
 def _refuse_autocommit(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
-    if connection.dialect.detect_autocommit_setting(driver):
+    detect = getattr(connection.dialect, "detect_autocommit_setting", _is_autocommit)
+    if detect(driver):
         raise StoreError(_NO_TRANSACTION)
+
+
+def _is_autocommit(driver: Any) -> bool:
+    """Tell what SQLAlchemy before 2.0.43 does not: the drivers for MySQL have a method for it."""
+    asked = getattr(driver, "get_autocommit", None)
+    return bool(asked() if asked else driver.autocommit)
 
 
 class _PostgreSql:
@@ -236,7 +243,7 @@ class _Sqlite:
         driver: Any = connection.connection.driver_connection
         if getattr(getattr(driver, "_conn", driver), "autocommit", None) is True:
             raise StoreError(_NO_TRANSACTION)  # the driver's commit() does nothing then
-        if connection.dialect.skip_autocommit_rollback:
+        if getattr(connection.dialect, "skip_autocommit_rollback", False):  # not before 2.0.43
             _refuse_autocommit(connection)  # what fails would stay open, for whoever is next
         if driver.in_transaction:  # by a listener of the shop's or the driver itself, lockless
             _ = connection.exec_driver_sql("ROLLBACK")
