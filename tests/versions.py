@@ -1,7 +1,7 @@
 """Say which releases an environment of tox.ini tests; fail where they are not those it is for.
 
     python tests/versions.py "django==4.2.*"           # these, and no others
-    python tests/versions.py --lowest-but flask ...    # each extra's oldest, but for these packages
+    python tests/versions.py --lowest                  # each extra's oldest
 
 An installer that keeps what is there already, or takes something newer for another package's sake,
 says nothing of it: the tests would pass, and prove something else.
@@ -13,22 +13,22 @@ import sys
 from importlib.metadata import requires, version
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 
-def lowest(but: list[str]) -> list[Requirement]:
-    """Give what the package needs, with any extra, pinned to the lower bounds."""
-    needed = [Requirement(line) for line in requires("imp-verify") or ()]
-    pinned = {f"{one.name}{one.specifier}".replace(">=", "==") for one in needed}
-    wanted = [Requirement(line) for line in sorted(pinned)]
-    return [one for one in wanted if one.name not in ("imp-verify", *but)]
+def lowest() -> list[Requirement]:
+    """Give what the package needs, with all extras together, pinned to the lower bounds."""
+    bounds: dict[str, Version] = {}
+    for one in map(Requirement, requires("imp-verify") or ()):
+        for bound in one.specifier:  # two extras may need the same: the higher bound holds
+            bounds[one.name] = max(Version(bound.version), bounds.get(one.name, Version("0")))
+    return [Requirement(f"{name}=={bound}") for name, bound in sorted(bounds.items())]
 
 
 def main(arguments: list[str]) -> int:
     """Print a line for each package; 1 where one is not as wanted."""
-    if arguments[0] == "--lowest-but":
-        wanted = lowest(arguments[1:])
-    else:
-        wanted = [Requirement(line) for line in arguments]
+    lowest_ones = arguments == ["--lowest"]
+    wanted = lowest() if lowest_ones else [Requirement(line) for line in arguments]
     assert wanted
     good = True
     for one in wanted:

@@ -41,6 +41,7 @@ from imp_verify import (
     Settled,
     Verifier,
 )
+from imp_verify.contrib.django import checks as payment_checks
 from imp_verify.contrib.django import get_verifier
 from imp_verify.stores.memory import MemoryStore
 from tests.support import django_site as site
@@ -733,6 +734,33 @@ def test_a_proxy_that_nobody_named_would_send_every_webhook(setting: dict[str, A
     assert ids(IMP_VERIFY=given, **proxy) == ["imp_verify.W004"]
     assert ids(IMP_VERIFY=given, USE_X_FORWARDED_HOST=True) == ["imp_verify.W004"]
     assert ids(IMP_VERIFY={**given, "TRUSTED_PROXIES": ["10.0.0.0/8"]}, **proxy) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "first"),
+    [
+        ((4, 2, 29), "4.2.30"),
+        ((5, 1, 15), "5.2.13"),
+        ((5, 2, 12), "5.2.13"),
+        ((6, 0, 3), "6.0.4"),
+        ((4, 2, 30), None),
+        ((5, 2, 13), None),
+        ((6, 0, 4), None),
+        ((6, 1, 0), None),
+        ((7, 0, 0), None),
+    ],
+)
+def test_a_django_with_published_faults_is_warned_of(
+    found: tuple[int, int, int],
+    first: str | None,
+    setting: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(payment_checks, "VERSION", (*found, "final", 0))
+    with override_settings(IMP_VERIFY={**setting, "STORE": InDjango()}):
+        warned = payment_checks.check_payments()
+    assert [each.id for each in warned] == (["imp_verify.W010"] if first else [])
+    assert not first or f"Upgrade to {first} or newer" in str(warned[0].hint)
 
 
 def test_a_prefix_without_its_slash_is_found(setting: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from django import VERSION
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.urls import NoReverseMatch, reverse
@@ -24,6 +25,9 @@ from .conf import store_of
 
 __all__ = ["check_deployment", "check_payments", "check_redirect"]
 
+_CLEAN = ((4, 2, 30), (5, 2, 13), (6, 0, 4))
+"""Of each supported line the first release without the faults that were published by April 2026. A
+line between two of them is no longer mended: the next one's stands for it."""
 _CREDENTIALS = ("IMP_KEY", "IMP_SECRET", "IMP_TIER")
 """What a text is about that says that they are missing, whoever made the verifier."""
 _PROXIES = ("SECURE_PROXY_SSL_HEADER", "USE_X_FORWARDED_HOST", "USE_X_FORWARDED_PORT")
@@ -41,7 +45,7 @@ def check_payments(app_configs: object = None, **_: object) -> list[CheckMessage
         if not _is_of_credentials(error):
             return [Error(str(error), id="imp_verify.E001")]
         return [_without_credentials(error, Error if _starts_a_server() else Warning)]
-    return [*check_store(store), *_check_proxy(), *_check_prefix()]
+    return [*check_store(store), *_check_proxy(), *_check_prefix(), *_check_release()]
 
 
 def check_deployment(app_configs: object = None, **_: object) -> list[CheckMessage]:
@@ -91,6 +95,18 @@ def _check_prefix() -> Iterator[CheckMessage]:
             f"The prefix of the payment endpoints has no slash at its end: {address}",
             hint='path("payments/", include("imp_verify.contrib.django.urls"))',
             id="imp_verify.E005",
+        )
+
+
+def _check_release() -> Iterator[CheckMessage]:
+    found = VERSION[:3]
+    clean = next((each for each in _CLEAN if each[:2] >= found[:2]), found)
+    if found < clean:
+        first = ".".join(map(str, clean))
+        yield Warning(
+            f"Django {'.'.join(map(str, found))} has published security faults.",
+            hint=f"Upgrade to {first} or newer. No requirement can say this for each line.",
+            id="imp_verify.W010",
         )
 
 
