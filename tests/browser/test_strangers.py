@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from imp_verify.demo import Demo
 from imp_verify.sandbox import Attempt
-from tests.browser.conftest import ARGUMENTS, CHROMIUM, Buyer, Visit
+from tests.browser.conftest import ARGUMENTS, Buyer, Visit
+from tests.support.needs import CHROMIUM
 
 SCRIPT = '<img src=x onerror="window.ran=1"></script><script>window.ran=1</script>'
 READ = """async (url) => {
