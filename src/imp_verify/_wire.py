@@ -56,9 +56,7 @@ def _decode(body: bytes) -> object:
         return None
 
 
-def read_envelope(
-    response: GatewayResponse, conceal: Callable[[str], str] | None = None
-) -> Envelope:
+def read_envelope(response: GatewayResponse, conceal: Callable[[str], str] = str) -> Envelope:
     """Read an answer's envelope, whatever it says, and whether it is one or not.
 
     Args:
@@ -69,11 +67,8 @@ def read_envelope(
     if not isinstance(content, dict) or not _is_code(code):
         return Envelope(response.status, None, None, content)
     message = content.get("message")
-    if not isinstance(message, str):
-        message = None
-    elif conceal is not None:
-        message = conceal(message)
-    return Envelope(response.status, code, message, content.get("response"))
+    said = conceal(message) if isinstance(message, str) else None
+    return Envelope(response.status, code, said, content.get("response"))
 
 
 def _is_code(value: object) -> TypeGuard[int]:
