@@ -60,7 +60,8 @@ def forsake() -> None:
 
 def identities(path: str, log: str) -> tuple[int, ...]:
     """Give what a file and its log are, whatever their names: device and number of each; nothing
-    where one of them is not there. It is asked twice in each payment."""
+    where one of them is not there. It is asked three times in each
+    payment."""
     try:
         file, beside = os.stat(path), os.stat(log)
     except OSError:
@@ -275,9 +276,10 @@ class Connection(sqlite3.Connection):
         """Commit by a statement that stays prepared; no hook writes it like this.
 
         Raises:
-            StoreError: File or log went before all was committed. To look before that too would say
-                the same a moment earlier, and what is written then is in no file all the same.
+            StoreError: File or log went since it began, or while it was committed.
         """
+        if self.is_gone():  # before anything is in the log that could get into another's file
+            raise StoreError(_GONE.format("nothing was recorded"))
         self.run(_COMMIT)
         if self.is_gone():
             raise StoreError(_GONE.format("what was just recorded may be lost"))
@@ -298,7 +300,7 @@ class Connection(sqlite3.Connection):
         self.close_cursors()
         if self._key in _opened and self.is_gone():
             # Or SQLite would write what it has in its log over a file that others have written to,
-            # and delete their log.
+            # and delete their log. (Python can say so from 3.12 on.)
             _configure(self, _NO_CHECKPOINT_ON_CLOSE, True)
         self.identities = NOWHERE
         super().close()

@@ -106,6 +106,10 @@ class SqliteStore(ReadyStore):
     `locking_mode`, which would stay for later payments.
     Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
 
+    No other than SQLite may open and close the file in this process (to copy it, for one): that drops
+    the process's locks, and another process deletes the log. It is noticed, and the file opened
+    again. To back it up use `VACUUM INTO`, or another process.
+
     A store that is made before a fork serves in the child too, but a shop may keep no connection of
     its own to this file open across the fork: in the child SQLite would not lock the file. What
     functions read by is closed at the end. A process that was forked while a payment was
@@ -120,7 +124,7 @@ class SqliteStore(ReadyStore):
         hold: `hold(expected, imp_uid, db)` says why a payment may not be approved; what it did
             is then undone.
         busy_timeout: Seconds to wait for another writer before the delivery is given back as
-            trouble.
+            trouble; in `hold` no longer than the gateway waits.
         hooks: `on_paid` and the others, each `hook(outcome, db)`, inside the transaction. What
             a hook returns, if
             it is a function, is called after the commit.
