@@ -106,9 +106,9 @@ class SqliteStore(ReadyStore):
     `locking_mode`, which would stay for later payments.
     Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
 
-    No other than SQLite may open and close the file in this process (to copy it, for one): that drops
-    the process's locks, and another process deletes the log. It is noticed, and the file opened
-    again. To back it up use `VACUUM INTO`, or another process.
+    Nothing but SQLite may open and close the file in this process (to copy it, for one): that
+    drops the process's locks, and another process deletes the log. It is noticed, and the file
+    opened again. To back it up use `VACUUM INTO`, or another process.
 
     A store that is made before a fork serves in the child too, but a shop may keep no connection of
     its own to this file open across the fork: in the child SQLite would not lock the file. What
