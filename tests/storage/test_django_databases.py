@@ -255,6 +255,41 @@ def test_a_collision_that_never_ends_is_the_databases_error(using: str, in_block
     assert tried == [not in_block] * 6
 
 
+WAITING = {
+    "postgresql": "SELECT count(*) FROM pg_stat_activity "
+    "WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    "mariadb": "SELECT count(*) FROM information_schema.processlist "
+    "WHERE db = DATABASE() AND info LIKE 'INSERT INTO imp\\_orders%%'",
+}
+
+
+def test_a_payment_that_waits_for_a_forgery_of_its_order_pays_it_once(server: str) -> None:
+    """An approval, or a forgery of 0.1, has left a row of the order and no payment: the forgery
+    deletes that row while the payment waits for it."""
+    payments: list[threading.Thread] = []
+    settled: list[object] = []
+
+    def expected(number: str, using: str) -> int:
+        if not payments:
+            settle = lambda: settled.extend(  # noqa: E731
+                at_once(1, lambda _: store.settle(paid_outcome(FIRST, ASKED)))
+            )
+            payments.append(threading.Thread(target=settle))
+            payments[0].start()
+            with another(using) as other:
+                while payments[0].is_alive() and run(other, WAITING[using]) == [(0,)]:
+                    payments[0].join(0.01)
+        return PRICE
+
+    store = store_for(PRICE, server, expected=expected, hold=lambda *_: None)
+    rows("Order", server).create(merchant_uid=ORDER)
+    assert store.observe(forged(SECOND, Reason.AMOUNT)) is Settled.NEW
+    payments[0].join(60)
+    assert settled == [Settled.NEW]
+    assert store.settle(paid_outcome("imp_3", ASKED)) is Settled.DUPLICATE
+    assert list(rows("Order", server).values_list("paid_by", "was_paid")) == [(FIRST, True)]
+
+
 def test_another_kind_of_database_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections["default"], "vendor", "oracle")
     with pytest.raises(ConfigurationError, match="PostgreSQL"):

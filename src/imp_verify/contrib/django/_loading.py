@@ -27,7 +27,11 @@ _FIELDS = [
 _MANY = 500
 _ADD = "INSERT INTO imp_orders (merchant_uid, was_paid) VALUES (%s, "
 _INSERT = {
-    "postgresql": _ADD + "false) ON CONFLICT DO NOTHING",
+    # It locks a row that is there, and writes no new version of it. To lock that row by a second
+    # statement would be too late: a forgery deletes the row that says nothing of its order, and who
+    # waited for it would go on without a row or a lock.
+    "postgresql": _ADD + "false) ON CONFLICT (merchant_uid) "
+    "DO UPDATE SET merchant_uid = imp_orders.merchant_uid WHERE false",
     # INSERT IGNORE would take a shared lock, and two that hold it wait for each other.
     "mysql": _ADD + "0) ON DUPLICATE KEY UPDATE merchant_uid = imp_orders.merchant_uid",
 }
