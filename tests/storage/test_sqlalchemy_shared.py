@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, String, create_engine, func, select, text
+from sqlalchemy import Engine, String, create_engine, func, insert, select, text
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -205,9 +205,34 @@ def flush(session: Any) -> None:
     session.flush()
 
 
+def update_by_query(session: Any) -> None:
+    session.query(Order).filter_by(number=OTHER).update({"total": 1})
+
+
+def delete_by_query(session: Any) -> None:
+    session.query(Order).filter_by(number=OTHER).delete()
+
+
+def insert_rows(session: Any) -> None:
+    session.execute(insert(Parcel), [{"number": "mine"}, {"number": "too"}])
+
+
+def insert_into_the_table(session: Any) -> None:
+    session.execute(insert(Base.metadata.tables["shared_parcels"]).values(number="mine"))
+
+
+def send_text(session: Any) -> None:
+    session.execute(text("\n UPDATE shared_orders SET total = 1 WHERE number = 'ORD-1002'"))
+
+
 @pytest.mark.parametrize(
     ("work", "name"),
-    [(add, "new Parcel"), (change, "changed Order"), (delete, "deleted Order"), (flush, "flushed")],
+    [
+        *((add, "new Parcel"), (change, "changed Order"), (delete, "deleted Order")),
+        *((flush, "flushed"), (update_by_query, "sent as SQL"), (delete_by_query, "sent as SQL")),
+        *((insert_rows, "sent as SQL"), (insert_into_the_table, "sent as SQL")),
+        (send_text, "sent as SQL"),
+    ],
 )
 def test_work_of_the_shops_that_is_not_committed_is_named_and_kept(
     make: MakeShop, work: Callable[[Any], None], name: str
@@ -224,6 +249,20 @@ def test_work_of_the_shops_that_is_not_committed_is_named_and_kept(
     shop.session.commit()
     assert shop.store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
     assert shop.count()[1:] == (1, 1)
+
+
+def test_what_the_shop_has_rolled_back_or_only_asked_for_as_text_is_no_work(
+    make: MakeShop,
+) -> None:
+    shop = make()
+    update_by_query(shop.session)
+    shop.session.rollback()
+    _ = shop.session.execute(text("SELECT 1")).all()
+    assert shop.store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+    with shop.session.begin_nested():
+        update_by_query(shop.session)
+    with pytest.raises(StoreError, match="sent as SQL"):
+        _ = shop.store.expected(ORDER)
 
 
 @pytest.mark.parametrize("by_request", [False, True])

@@ -3,13 +3,15 @@ Flask-SQLAlchemy's `db.session` for one."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import event
-from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, scoped_session
+from sqlalchemy.sql.elements import TextClause
 from sqlalchemy.util import ThreadLocalRegistry
 
 from ...errors import StoreError
@@ -17,8 +19,10 @@ from ...errors import StoreError
 __all__ = ["is_of_a_thread", "lend", "watch"]
 
 S = TypeVar("S", bound=Session)
-_FLUSHED = "imp_verify_flushed"
-"""Under this name a session has the transaction in which it has written last."""
+_WRITTEN = "imp_verify_written"
+"""Under this name a session has what it has sent in the transaction that is open: flushed objects,
+or SQL of its own."""
+_READS = re.compile(r"\s*(?:select|with|show|explain|pragma|set)\b", re.IGNORECASE)
 _PENDING = (
     "the shop's session holds work that was not committed ({}), and the store records a payment in "
     "a transaction of its own: commit or roll it back before the payment is verified"
@@ -31,11 +35,28 @@ _NO_SESSION = (
 
 def watch(scope: scoped_session[S]) -> None:
     """Have its sessions note what they have written and not committed: they forget it."""
-    event.listen(scope, "after_flush", _note)
+    event.listen(scope, "after_flush", _note_flush)
+    event.listen(scope, "do_orm_execute", _note_statement)
+    event.listen(scope, "after_transaction_end", _forget)
 
 
-def _note(session: Session, _: object) -> None:
-    session.info[_FLUSHED] = session.get_transaction()
+def _note_flush(session: Session, _: object) -> None:
+    session.info[_WRITTEN] = "flushed"
+
+
+def _note_statement(state: ORMExecuteState) -> None:
+    statement = state.statement
+    if isinstance(statement, TextClause):
+        writes = _READS.match(statement.text) is None
+    else:
+        writes = state.is_insert or state.is_update or state.is_delete
+    if writes:
+        state.session.info[_WRITTEN] = "sent as SQL"
+
+
+def _forget(session: Session, ended: SessionTransaction) -> None:
+    if ended.parent is None:
+        _ = session.info.pop(_WRITTEN, None)
 
 
 def is_of_a_thread(scope: scoped_session[S]) -> bool:
@@ -74,9 +95,8 @@ def _end_reading(session: Session) -> None:
         )
         for each in all_
     )
-    here = session.get_transaction()
-    if here is not None and session.info.get(_FLUSHED) is here:
-        pending["flushed"] += 1
+    if session.in_transaction() and _WRITTEN in session.info:
+        pending[session.info[_WRITTEN]] += 1
     if pending:
         raise StoreError(_PENDING.format(", ".join(sorted(pending))))
     session.rollback()
