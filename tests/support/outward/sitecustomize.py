@@ -34,7 +34,7 @@ def has_no_address(host: object) -> bool:
 
 def leaves(host: object) -> bool:
     """Tell whether this host is another machine; what is no text is a path, or no address."""
-    if not isinstance(host, str) or host in ("", "localhost"):
+    if not isinstance(host, str) or host.lower() in ("", "localhost"):
         return False
     from ipaddress import ip_address  # here, so that a process without a connection stays as it was
 
