@@ -171,6 +171,21 @@ def test_c20_an_httpx_client_without_a_proxy_is_used_as_it_is(
     assert gateway.lines == []
 
 
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_c20_nor_is_that_of_an_httpx_clients_own_transport(
+    library: Any, gateway: Gateway, proxy: Gateway
+) -> None:
+    def make() -> tuple[Any, Callable[[], Awaitable[object]]]:
+        own = library.AsyncHTTPTransport(proxy=proxy.url)
+        client = library.AsyncClient(transport=own, headers={"X-Shop": "1"}, trust_env=False)
+        return HttpxTransport(client), client.aclose
+
+    assert asynchronously(make, gateway.url + PATH).body == BODY
+    assert proxy.lines == []
+    assert b"x-shop: 1" in gateway.asked[0].lower()
+    assert asynchronously(make, "http://gateway.test" + PATH).body == FORGED
+
+
 @pytest.mark.parametrize("explicit", [False, True])
 def test_c20_nor_is_that_of_an_aiohttp_session(
     explicit: bool, gateway: Gateway, proxy: Gateway

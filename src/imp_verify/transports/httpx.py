@@ -7,7 +7,7 @@ import copy
 import sys
 import time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class HttpxTransport:
             too). Without one, connections are kept for each event loop and closed when it ends;
             proxies are those of the environment at first use (HTTPS_PROXY, ALL_PROXY, NO_PROXY).
             No proxy, the client's neither, is asked for a loopback address; its `mounts` are left
-            out there.
+            out there, and so is a transport of its own that has a proxy, with its certificates.
     """
 
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
         self._client = client
         library = httpx if client is None else _library_of(client)
         self._failures = (library.HTTPError, library.InvalidURL, OSError, ValueError)
-        self._pools = PerLoop(_make_pool, _close_pool)
+        self._pools = PerLoop(partial(_make_pool, library), _close_pool)
 
     async def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
         left = request.deadline - time.monotonic()
@@ -93,7 +93,9 @@ class HttpxTransport:
                 extensions=extensions,
             )
             return await pool.transport.handle_async_request(call)
-        client = _without_proxies(self._client) if _calls.is_local(request) else self._client
+        client = self._client
+        if _calls.is_local(request):
+            client = await self._without_proxies(client, origin)
         call = client.build_request(
             request.method,
             request.url,
@@ -103,6 +105,23 @@ class HttpxTransport:
         )
         call.url = type(call.url)(request.url)
         return await client.send(call, stream=True, auth=None, follow_redirects=False)
+
+    async def _without_proxies(self, client: httpx.AsyncClient, origin: str) -> httpx.AsyncClient:
+        """Give the client, with all that is its own, but without the proxies it has mounted, or a
+        transport that has one.
+
+        There is no public way to leave them out of a call, and what a proxy answers for this
+        machine would be believed.
+        """
+        pool = getattr(client._transport, "_pool", None)
+        proxied = type(pool).__name__ in ("AsyncHTTPProxy", "AsyncSOCKSProxy")
+        if not client._mounts and not proxied:
+            return client
+        direct = copy.copy(client)
+        direct._mounts = {}
+        if proxied:
+            direct._transport = (await self._pools.get(origin)).transport
+        return direct
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,15 +133,15 @@ class _Pool:
     direct: bool
 
 
-def _make_pool(origin: str) -> _Pool:
-    limits = httpx.Limits(
+def _make_pool(library: Any, origin: str) -> _Pool:
+    limits = library.Limits(
         max_connections=None,
         max_keepalive_connections=_calls.MAX_CONNECTIONS,
         keepalive_expiry=_calls.IDLE_SECONDS,
     )
     proxy = _calls.proxy_for(origin)
-    transport = httpx.AsyncHTTPTransport(verify=_verification(), limits=limits, proxy=proxy)
-    return _Pool(httpx.URL(origin), transport, proxy is None)
+    transport = library.AsyncHTTPTransport(verify=_verification(), limits=limits, proxy=proxy)
+    return _Pool(library.URL(origin), transport, proxy is None)
 
 
 async def _close_pool(pool: _Pool) -> None:
@@ -133,19 +152,6 @@ async def _close_pool(pool: _Pool) -> None:
 def _verification() -> Any:
     """Load the certificates once: it takes 20 ms, and there may be a loop for each request."""
     return httpx.create_ssl_context()
-
-
-def _without_proxies(client: httpx.AsyncClient) -> httpx.AsyncClient:
-    """Give the client, with all that is its own, but without the proxies it has mounted.
-
-    There is no public way to leave them out of a call, and what a proxy answers for this machine
-    would be believed.
-    """
-    if not client._mounts:
-        return client
-    direct = copy.copy(client)
-    direct._mounts = {}
-    return direct
 
 
 async def _read(request: GatewayRequest, answer: httpx.Response) -> GatewayResponse:
