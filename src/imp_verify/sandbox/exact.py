@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qsl
 
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
@@ -52,7 +52,10 @@ def _check_depth(text: str) -> None:
 
 
 def _number(text: str) -> Decimal:
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # 1e99999999999999999999: no Decimal has such an exponent
+        raise ValueError("a number is too long") from None
     if not _is_short(number):
         raise ValueError("a number is too long")
     return number
