@@ -175,7 +175,7 @@ def test_a_name_that_came_to_mean_loopback_is_answered_nothing(
             lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"),
         )
         page.goto(rebound + "/attack")
-        for path in ("/", "/sandbox/payments", "/orders/A", "/v1/iamport.js"):
+        for path in ("/", "/?lang=en", "/sandbox/payments", "/orders/A", "/v1/iamport.js"):
             told = page.evaluate(READ, path)
             assert told.startswith("This server answers to its own names"), told
         told = page.evaluate(SEND, ["/sandbox/open", "application/json", "{}", "same-origin"])

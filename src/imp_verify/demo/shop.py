@@ -88,8 +88,8 @@ def make_shop(settings: Settings, verifier: Verifier) -> Flask:
     app.config["SHOP"] = settings
     app.config["ORDERS"] = Orders(settings.database)
     app.register_blueprint(payments(verifier), url_prefix="/payments")
-    app.before_request(_refuse_strangers)
     app.before_request(_choose_language)
+    app.before_request(_refuse_strangers)
     app.after_request(_guard_page)
     app.add_template_filter(_money, "money")
     app.add_template_filter(_clock, "clock")
