@@ -17,7 +17,8 @@ from ._judge import (
     needs_receipt,
     stands_for_order,
 )
-from .errors import GatewayUnavailable, StoreError
+from .errors import GatewayProtocolError, GatewayUnavailable, StoreError
+from .messages import is_imp_uid
 from .models import (
     ExpectedPayment,
     Notice,
@@ -202,8 +203,16 @@ def find_imp_uid(rules: Rules, merchant_uid: str, deadline: float) -> Flow[str |
     for status in ("paid", "ready"):
         payment = yield from find_payment(account, merchant_uid, status, deadline)
         if payment is not None:
-            return payment.imp_uid
+            return _as_imp_uid(payment.imp_uid)
     return None
+
+
+def _as_imp_uid(found: str) -> str:
+    """Give back what the gateway calls a payment, which no request has named: logs and stores know
+    well-formed ids only."""
+    if not is_imp_uid(found):
+        raise GatewayProtocolError("a payment's imp_uid is not 1 to 32 letters, digits, _ or -")
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ __all__ = [
     "Response",
     "check_imp_uid",
     "check_merchant_uid",
+    "is_imp_uid",
     "is_merchant_uid",
     "is_notice_of_v2",
     "read_notice",
@@ -79,10 +80,15 @@ class Response:
         return None if method == "HEAD" or self.status in (204, 304) else len(self.body)
 
 
+def is_imp_uid(value: object) -> bool:
+    """Whether it is 1 to 32 ASCII letters, digits, `_` and `-`."""
+    return isinstance(value, str) and _IMP_UID.fullmatch(value) is not None
+
+
 def check_imp_uid(value: object) -> str:
     """Give the imp_uid back, or raise `InvalidRequest`: 1 to 32 ASCII letters, digits, `_` and
     `-`."""
-    if not isinstance(value, str) or not _IMP_UID.fullmatch(value):
+    if not isinstance(value, str) or not is_imp_uid(value):
         raise InvalidRequest("imp_uid is not 1 to 32 letters, digits, _ or -")
     return value
 

@@ -513,6 +513,19 @@ def test_a_redirect_without_an_imp_uid_finds_and_verifies_it() -> None:
     assert location(end(flow, Settled.NEW)) == f"/ok/{ORDER}"
 
 
+@pytest.mark.parametrize("named", ["imp_1\nERROR forged: line", "imp_1\x1b[2J", "", "i" * 33])
+def test_an_imp_uid_that_was_found_and_is_none_is_trouble_and_not_in_the_log(
+    named: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    flow = request("redirect", f"merchant_uid={ORDER}")
+    assert next(flow) == Expect(ORDER)
+    assert flow.send(39000) == FIND_PAID
+    assert location(end(flow, paid(named))) == "/wait"
+    (record,) = caplog.records
+    assert record.getMessage().isprintable()
+
+
 @pytest.mark.parametrize(
     "query",
     [
