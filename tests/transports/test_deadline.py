@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
@@ -9,10 +10,11 @@ import requests
 import urllib3
 
 from imp_verify.errors import GatewayReset, GatewayUnavailable
+from imp_verify.transports.httpx import HttpxTransport
 from imp_verify.transports.requests import RequestsTransport
 from imp_verify.transports.urllib3 import Urllib3Transport
 from tests.transports.conftest import FOLLOWING_THE_ENVIRONMENT, LATEST, PATH, SHORT, Call, tell
-from tests.transports.gateway import Behaviour, Gateway, Line, tunnelling
+from tests.transports.gateway import Behaviour, Gateway, Line, answering, tunnelling
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -156,3 +158,26 @@ def test_the_shops_own_calls_are_left_alone(gateway: Gateway) -> None:
         gateway.behave = after(b"", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
         gateway.lines[-1].sock.shutdown(2)
         assert session.get(gateway.url, timeout=0.5).status_code == 200
+
+
+def test_a_flood_of_tiny_chunks_leaves_the_loop_to_others() -> None:
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    async def ask(gateway: Gateway) -> bytes:
+        transport, others = HttpxTransport(), asyncio.create_task(count())
+        try:
+            before, answer = turns, await transport(Call(gateway.url + PATH).request())
+            assert turns - before > 3000
+            return answer.body
+        finally:
+            others.cancel()
+            await transport.close()
+
+    with Gateway(answering(CHUNKED + b"1\r\nx\r\n" * 3000 + b"0\r\n\r\n")) as gateway:
+        assert asyncio.run(ask(gateway)) == b"x" * 3000

@@ -33,6 +33,10 @@ _CONNECTING = 0.9
 """The part of the time that a connection may take to be made. The libraries close what they give up
 themselves; what is cancelled in its handshake they leave to the garbage collector."""
 
+_TINY = 64
+"""Bytes of a part of an answer below which the loop has its turn: the libraries may give a thousand
+parts without waiting for anything."""
+
 
 class HttpxTransport:
     """Calls the gateway through httpx2 or httpx, within a deadline that covers the whole call.
@@ -166,6 +170,8 @@ async def _read(request: GatewayRequest, answer: httpx.Response) -> GatewayRespo
     )
     async for part in answer.aiter_bytes() if answer.is_stream_consumed else answer.aiter_raw():
         incoming.add(part)
+        if len(part) < _TINY:  # a flood of them would keep the loop, and our own deadline, waiting
+            await asyncio.sleep(0)
         del part  # a name shows a buyer's data to whoever reads an error
     return incoming.end()
 
