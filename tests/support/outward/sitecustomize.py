@@ -29,7 +29,11 @@ def has_no_address(host: object) -> bool:
     """Tell whether nobody can have this name: RFC 6761 keeps these free, the rest is none."""
     label = r"[A-Za-z0-9_-]{1,63}"
     name = isinstance(host, str) and re.fullmatch(rf"{label}(\.{label})*", host)
-    return isinstance(host, str) and ":" not in host and (not name or host.endswith((".invalid", ".test")))
+    return (
+        isinstance(host, str)
+        and ":" not in host
+        and (not name or host.endswith((".invalid", ".test")))
+    )
 
 
 def leaves(host: object) -> bool:
