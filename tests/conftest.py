@@ -36,8 +36,13 @@ if GUARD not in sys.path:  # a test process finds both as the first one left the
     sys.addaudithook(sitecustomize.refuse)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Shuffle the modules, and the tests of each: none may need what another one left."""
+    """Shuffle the modules, and the tests of each: none may need what another one left.
+
+    First, for pytest then puts those together that share a server or a database: it would be
+    started again for each of them.
+    """
     order = random.Random(SEED)
     modules: dict[Path, list[pytest.Item]] = {}
     for item in items:
