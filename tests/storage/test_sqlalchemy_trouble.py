@@ -245,6 +245,22 @@ def test_n03_a_notice_after_a_migration_is_recorded_at_once(make: Make) -> None:
 
 
 @pytest.mark.parametrize("variant", [each for each in EVERY if each.kind == "postgresql"], ids=str)
+def test_n03_a_receipt_is_read_at_once_after_a_migration(make: Make) -> None:
+    """With several accounts it is the first that a notice asks for."""
+    shop = make()
+    with trial_of(shop) as trial:
+        assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is Settled.NEW
+        for _ in range(12):
+            assert FIRST in trial.ask("receipts", [FIRST])
+        change = "ALTER TABLE imp_receipts ALTER COLUMN test TYPE"
+        execute(at(shop), f"{change} int USING test::int")
+        try:
+            assert FIRST in trial.ask("receipts", [FIRST])
+        finally:
+            execute(at(shop), f"{change} boolean USING test::int::boolean")
+
+
+@pytest.mark.parametrize("variant", [each for each in EVERY if each.kind == "postgresql"], ids=str)
 def test_a_hook_may_go_on_after_an_error_of_that_kind_in_a_savepoint_of_its_own(
     make: Make,
 ) -> None:

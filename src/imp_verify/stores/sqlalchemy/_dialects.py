@@ -35,6 +35,7 @@ __all__ = [
     "is_conflict",
     "is_limited",
     "is_lost",
+    "is_out_of_date",
     "lift_limit",
     "limit_waiting",
     "lock_order",
@@ -285,6 +286,11 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
+def is_out_of_date(error: object) -> bool:
+    """Whether a statement that the connection had prepared is another one since a migration."""
+    return any(code in _OUT_OF_DATE for code in _codes(error))
+
+
 def _notice_loss(error: ExceptionContext) -> None:
     """A listener to `handle_error`: note that a connection is dead on which the store has only
     read. For dead it takes one whose prepared statements are out of date, too: SQLAlchemy then
@@ -293,7 +299,7 @@ def _notice_loss(error: ExceptionContext) -> None:
     use: Any = None if connection is None else vars(connection).get(BEFORE_HOOKS)
     if use is None:
         return
-    if any(code in _OUT_OF_DATE for code in _codes(error.sqlalchemy_exception)):
+    if is_out_of_date(error.sqlalchemy_exception):
         error.is_disconnect = True
     if error.is_disconnect and isinstance(error.original_exception, Exception):
         use.lost = True  # and not because its task was cancelled

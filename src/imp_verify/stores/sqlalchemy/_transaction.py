@@ -25,6 +25,7 @@ from ._dialects import (
     is_conflict,
     is_limited,
     is_lost,
+    is_out_of_date,
     lift_limit,
     limit_waiting,
     prepare,
@@ -87,7 +88,9 @@ class Attempts:
 
     def _was_lost(self, error: Exception) -> bool:
         use = self.under_way
-        return is_lost(error) if use is None else use.before_hooks and use.lost
+        if use is None:  # as a plain read is: `receipts`
+            return is_lost(error) or is_out_of_date(error)
+        return use.before_hooks and use.lost
 
 
 def _engine(session: Session) -> Engine:
