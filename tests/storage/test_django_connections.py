@@ -4,6 +4,7 @@ ran it costs nothing, after that it is trouble; in a block of the shop's own it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -225,3 +226,64 @@ def test_a_migration_makes_prepared_statements_old_and_costs_no_notice() -> None
         finally:
             run("postgresql", "ALTER TABLE orders DROP COLUMN IF EXISTS later")
     connections.close_all()
+
+
+class Pool:
+    """What Django asks of psycopg_pool's ConnectionPool, which is not installed here: connections
+    that were idle for long are handed out as they are."""
+
+    def __init__(self, parameters: dict[str, Any]) -> None:
+        self.idle: list[Any] = []
+        self.parameters = parameters
+
+    def open(self) -> None:
+        """Nothing: it opens each when it is asked."""
+
+    def getconn(self) -> Any:
+        import psycopg
+
+        connection: Any = self.idle.pop() if self.idle else psycopg.connect(**self.parameters)
+        connection._pool = self
+        return connection
+
+    def putconn(self, connection: Any) -> None:
+        if not connection.closed:
+            self.idle.append(connection)
+
+    def check(self) -> None:
+        for connection in self.idle:
+            with suppress(Exception):
+                connection.execute("SELECT 1")
+                connection.rollback()
+        self.idle = [each for each in self.idle if not each.closed]
+
+
+def test_a_whole_pool_that_the_database_ended_costs_no_notice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    django_shops.empty("postgresql")
+    shipped: list[str] = []
+    with another("postgresql", LIVES_ON) as using:
+        kind: Any = type(connections[using])
+        pool = Pool(connections[using].get_connection_params())
+        of_the_shop = property(lambda self: pool if self.alias == using else None)
+        monkeypatch.setattr(kind, "pool", of_the_shop, raising=False)
+        store = DjangoStore(
+            using=using,
+            expected=lambda number, using: ASKED,
+            on_paid=lambda outcome, using: shipped.append(outcome.key),
+        )
+        for call in (
+            lambda: store.expected(ORDER),
+            lambda: store.settle(paid_outcome(FIRST, ASKED)),
+            lambda: store.receipts([FIRST]),
+        ):
+            connections[using].close()
+            for connection in [pool.getconn() for _ in range(3)]:
+                pool.putconn(connection)
+            end_sessions("postgresql")
+            assert call()
+        assert len(shipped) == 1
+        connections[using].close()
+        for connection in pool.idle:
+            connection.close()

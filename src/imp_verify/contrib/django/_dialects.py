@@ -18,6 +18,7 @@ __all__ = [
     "other_engines",
     "pin_engine",
     "refuse_engines",
+    "renew",
     "waiting_at_most",
 ]
 
@@ -43,6 +44,15 @@ def begin(connection: Any) -> None:
     if getattr(connection, "isolation_level", None) != "read committed":
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+
+
+def renew(connection: Any) -> None:
+    """Have the next use begin on a connection that lives: what ended one has ended the others in
+    Django's pool too, which without CONN_HEALTH_CHECKS hands them out one after the other."""
+    connection.close()
+    pool = getattr(connection, "pool", None)
+    if pool is not None:
+        pool.check()
 
 
 @contextmanager

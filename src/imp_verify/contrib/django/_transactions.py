@@ -129,7 +129,7 @@ def _again(place: Place, once: Callable[[Attempt], T]) -> T:
             dialects.explain(error, place.using)
             unusable = attempt.lost or dialects.is_outdated(error)
             if unusable and owned and attempt.is_harmless and not fresh:
-                connection.close()
+                dialects.renew(connection)
                 fresh = True
                 continue
             if tries == _ATTEMPTS or not owned or not dialects.is_conflict(error):
