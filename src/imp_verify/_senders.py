@@ -84,9 +84,18 @@ def _listed(name: str, given: Iterable[str]) -> list[str]:
 
 def _networks(name: str, given: Iterable[str]) -> tuple[Network, ...]:
     try:
-        return tuple(ip_network(each) for each in _listed(name, given))
+        return tuple(_unmapped(ip_network(each)) for each in _listed(name, given))
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{name} holds something that is no network: {error}") from None
+
+
+def _unmapped(network: Network) -> Network:
+    """Give a network of IPv4-mapped addresses as what its senders are read as: IPv4."""
+    first = network.network_address
+    mapped = first.ipv4_mapped if isinstance(first, IPv6Address) else None
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return IPv4Network((mapped, network.prefixlen - 96))
 
 
 def _forwarded(request: Request) -> list[str]:

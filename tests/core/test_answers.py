@@ -649,6 +649,21 @@ def test_n04_a_peer_without_an_address_is_a_proxy_where_unix_is_trusted(client: 
         Senders(["unix"], None)
 
 
+def test_networks_may_be_written_as_a_server_for_both_kinds_shows_addresses() -> None:
+    senders = Senders([f"::ffff:{GATEWAY}", "::ffff:192.0.2.0/120"], ["::ffff:10.0.0.0/104"])
+    for allowed in (
+        sent(GATEWAY),
+        sent(f"::ffff:{GATEWAY}"),
+        sent("192.0.2.255"),
+        sent("::ffff:10.255.0.1", GATEWAY),
+        sent("10.0.0.1", f"6.6.6.6, ::ffff:{GATEWAY}"),
+    ):
+        assert senders.refusal(allowed) is None
+    for stranger in (sent("192.0.3.0"), sent("11.0.0.1", GATEWAY), sent("2001:db8::1")):
+        assert senders.refusal(stranger)
+    assert Senders(["::/0"], None).refusal(sent("2001:db8::1")) is None
+
+
 def test_what_is_said_of_a_header_is_escaped_and_clipped() -> None:
     senders = Senders(SOURCES, PROXIES)
     for evil in ("fe80::1%\x1b[2J\nforged: line", "\u202e" * 3, "1" * 100_000):
