@@ -266,6 +266,27 @@ def test_what_is_no_http_is_a_protocol_error(client: str, answer: bytes, gateway
     assert "the-token" not in "".join(traceback.format_exception(told.error))
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        CHUNKED + b'2\r\n{"\r\n"buyer_name":"closed Hong"}\r\n0\r\n\r\n',
+        CHUNKED + b'2\r\n{"buyer_name":"closed Hong"}\r\n0\r\n\r\n',
+        HEAD + b"buyer closed Hong\r\n\r\n",
+        b"HTTP/1.1 buyer closed Hong\r\n\r\n",
+        b"buyer closed Hong\r\n\r\n",
+        HEAD + b"Content-Length: closed Hong\r\n\r\n",
+    ],
+)
+def test_an_error_quotes_nothing_of_an_answer(
+    client: str, answer: bytes, gateway: Gateway
+) -> None:
+    gateway.behave = answering(answer)
+    (told,) = tell(client, Call(gateway.url + PATH, 2))
+    if told.error is not None:  # Python's own reader lets some of them pass
+        assert isinstance(told.error, GatewayProtocolError)
+        assert "Hong" not in "".join(traceback.format_exception(told.error))
+
+
 BROKEN: dict[str, Behaviour] = {
     "closed": lambda line: line.request(),
     "closed in the head": answering(HEAD + b"Content-"),

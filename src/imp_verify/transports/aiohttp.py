@@ -149,10 +149,10 @@ def _translate(request: GatewayRequest, error: Exception) -> GatewayError:
     if isinstance(error, aiohttp.ClientResponseError):
         return _calls.malformed(request, f"is no HTTP ({type(error).__name__})")
     if isinstance(error, aiohttp.ClientPayloadError):
-        bad = isinstance(error.__cause__, HttpProcessingError) and _CUT not in str(error)
-        failure: GatewayError = (
-            _calls.malformed(request, "is cut into bad chunks") if bad else _calls.lost(request)
-        )
+        if isinstance(error.__cause__, HttpProcessingError) and _CUT not in str(error):
+            # Told without its cause, which quotes the answer.
+            return _calls.malformed(request, "is cut into bad chunks")
+        failure: GatewayError = _calls.lost(request)
     elif isinstance(error, _BROKEN) and not isinstance(error, _NOWHERE):
         failure = _calls.lost(request)
     else:

@@ -182,16 +182,14 @@ def _translate(request: GatewayRequest, error: BaseException) -> GatewayError:
         return _calls.unreachable(
             request, error
         )  # told without its cause, which may quote a password
+    ended = "clos" in str(error) or "disconnected" in str(error)
+    if "RemoteProtocolError" in names and (not ended or "illegal" in str(error)):
+        # Told without its cause, which quotes the answer.
+        return _calls.malformed(request, "is no HTTP (RemoteProtocolError)")
     if "TimeoutException" in names:
         failure: GatewayError = _calls.late(request)
-    elif (
-        names & {"ReadError", "WriteError", "CloseError", "SSLEOFError"}
-        or "clos" in str(error)
-        or "disconnected" in str(error)
-    ):
+    elif names & {"ReadError", "WriteError", "CloseError", "SSLEOFError"} or ended:
         failure = _calls.lost(request)
-    elif "RemoteProtocolError" in names:
-        failure = _calls.malformed(request, "is no HTTP (RemoteProtocolError)")
     else:
         failure = _calls.unreachable(request, error)
     failure.__cause__ = error

@@ -192,7 +192,8 @@ def _translate(request: GatewayRequest, error: Exception) -> GatewayError:
     elif isinstance(cause, _BROKEN) and "ProxyError" not in names:
         failure = _calls.lost(request)
     elif isinstance(cause, _MALFORMED) and not names & _NOWHERE:
-        failure = _calls.malformed(request, f"is no HTTP ({type(cause).__name__})")
+        # Told without its cause, which quotes the answer.
+        return _calls.malformed(request, f"is no HTTP ({type(cause).__name__})")
     else:
         failure = _calls.unreachable(request, cause)
     failure.__cause__ = None if names & _TELLTALES else error
