@@ -277,9 +277,7 @@ def test_what_is_no_http_is_a_protocol_error(client: str, answer: bytes, gateway
         HEAD + b"Content-Length: closed Hong\r\n\r\n",
     ],
 )
-def test_an_error_quotes_nothing_of_an_answer(
-    client: str, answer: bytes, gateway: Gateway
-) -> None:
+def test_an_error_quotes_nothing_of_an_answer(client: str, answer: bytes, gateway: Gateway) -> None:
     gateway.behave = answering(answer)
     (told,) = tell(client, Call(gateway.url + PATH, 2))
     if told.error is not None:  # Python's own reader lets some of them pass
