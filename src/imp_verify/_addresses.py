@@ -34,7 +34,7 @@ def check_address(name: str, given: object, *, query: bool = False) -> str:
     except ValueError:
         raise ConfigurationError(f"{name} is no address") from None
     if not host or parts.username is not None or port == 0:
-        raise ConfigurationError(f"{name} must be https:// and a host, without a user")
+        raise ConfigurationError(f"{name} must begin with https, then a host without a user")
     if "#" in given or ("?" in given and not query):  # an empty one is none to urlsplit
         raise ConfigurationError(f"{name} must be without {'a' if query else 'query and'} fragment")
     if not given.isascii() or not given.isprintable() or set(given) & set(' "<>\\^`{|}'):
