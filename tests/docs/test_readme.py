@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 from flask import Flask, render_template_string
 
 from imp_verify import Credentials, Verifier
 from imp_verify.contrib.flask import payments
-from imp_verify.sandbox import SandboxServer
+from imp_verify.sandbox import Account, SandboxServer
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import OrderStoreContract, TrialShop
 
@@ -94,6 +95,23 @@ def test_the_pay_button_of_the_readme_is_a_button(readme: str) -> None:
         button = render_template_string(cell, number=page["number"])
     assert '"amount":39000,' in button
     assert '"m_redirect_url":"https://your.shop/payments/redirect"' in button
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_the_gateway_of_the_readme_has_the_keys_and_the_sdk_that_it_names(readme: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(from threading import Event\n.*?)```", text, re.DOTALL)
+    (sdk,) = re.findall(r'sdk="http://127.0.0.1:9000(/[^"]+)"', text)
+    assert f"IMP_KEY={Account().key} IMP_SECRET={Account().secret}" in text
+    ask = build_opener(ProxyHandler({})).open
+    found: list[int] = []
+    block = code.replace("port=9000", "port=0").replace("Event().wait()", "look(gateway.url)")
+
+    def look(url: str) -> None:
+        found.extend(ask(url + path).status for path in (sdk, "/"))
+
+    exec(compile(block, readme, "exec"), {"look": look})
+    assert found == [200, 200]
 
 
 @pytest.mark.parametrize("readme", READMES)
