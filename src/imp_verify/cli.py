@@ -83,7 +83,8 @@ def _demo(args: argparse.Namespace) -> int:
     try:
         from imp_verify.demo import Demo
     except ImportError as error:
-        return _wrong_use(f'{error}\nThe demo needs: pip install "imp-verify[demo]"')
+        missing = error.__cause__ or error  # the cause is without the advice to install less
+        return _wrong_use(f'{missing}; the demo needs: pip install "imp-verify[demo]"')
 
     port = _free_port() if args.port is None else args.port
     demo = Demo(port=port, database=args.db, language=args.language, sdk_url=args.sdk)

@@ -109,7 +109,10 @@ def test_a_missing_extra_is_named(
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     assert cli.main(["demo"]) == 2
-    assert 'pip install "imp-verify[demo]"' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert missing in said
+    assert said.count("pip install") == 1, "two commands, one of which is not enough"
+    assert 'pip install "imp-verify[demo]"' in said
 
 
 def test_a_command_that_is_not_there_is_a_wrong_use() -> None:
