@@ -21,7 +21,8 @@ def test_a_visitor_who_hangs_up_leaves_no_file_open(demo: Demo) -> None:
     assert where.port
     with socket.create_connection((where.hostname, where.port), timeout=30) as visitor:
         # One byte too many: the server waits for what follows it, and finds that nobody is there.
-        visitor.sendall(b"GET /static/icon.svg HTTP/1.0\r\n\r\n!")
+        host = f"Host: {where.netloc}\r\n".encode()
+        visitor.sendall(b"GET /static/icon.svg HTTP/1.0\r\n" + host + b"\r\n!")
         answer = visitor.makefile("rb").read(12)
         visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     assert answer == b"HTTP/1.1 200"

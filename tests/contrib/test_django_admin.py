@@ -18,7 +18,15 @@ from django.test import Client, override_settings
 from django.utils import translation
 
 import imp_verify.contrib.django
-from imp_verify import AsyncVerifier, ExpectedPayment, Outcome, Reason, Settled, Verdict
+from imp_verify import (
+    AsyncVerifier,
+    ExpectedPayment,
+    Outcome,
+    PaymentStatus,
+    Reason,
+    Settled,
+    Verdict,
+)
 from imp_verify.contrib.django import get_verifier
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing._trial import paid_outcome
@@ -136,19 +144,25 @@ def test_money_to_give_back_is_found_in_each_database(using: str) -> None:
 
 
 @pytest.mark.parametrize("using", ALIASES)
-def test_what_was_refused_is_money_to_give_back_unless_it_was_about_nothing(using: str) -> None:
-    """A card is registered with an amount of 0; with another one only the gateway knows."""
+def test_what_was_refused_is_money_to_give_back_where_money_is_there(using: str) -> None:
+    """Nothing was paid with nothing, and a card's registration charges nothing."""
     django_shops.empty(using)
     store = DjangoStore(using=using, expected=lambda number, using: PRICE)
-    for number, amount in enumerate((Decimal(0), Decimal("0.01"), PRICE)):
+    refused = [
+        (Reason.AMOUNT, Decimal(0), PaymentStatus.PAID),
+        (Reason.AMOUNT, Decimal("0.01"), PaymentStatus.PAID),
+        (Reason.AMOUNT, PRICE, PaymentStatus.READY),
+        (Reason.CURRENCY, PRICE, PaymentStatus.PAID),
+        (Reason.CARD_REGISTRATION, PRICE, PaymentStatus.PAID),
+    ]
+    for number, (reason, amount, status) in enumerate(refused):
         outcome = paid_outcome(f"imp_{number}", ExpectedPayment("A", PRICE))
         assert outcome.payment is not None
-        payment = replace(outcome.payment, amount=amount)
-        reason = Reason.CARD_REGISTRATION
+        payment = replace(outcome.payment, amount=amount, status=status)
         store.observe(replace(outcome, verdict=Verdict.FORGERY, reason=reason, payment=payment))
-    assert rows("Change", using).count() == 3
+    assert rows("Change", using).count() == len(refused)
     found = rows("MoneyToGiveBack", using).values_list("imp_uid", flat=True)
-    assert sorted(found) == ["imp_1", "imp_2"]
+    assert sorted(found) == ["imp_1", "imp_3"]
     connections.close_all()
 
 

@@ -139,6 +139,7 @@ def test_another_table_that_is_missing_is_the_shops_affair(alias: str) -> None:
 def test_the_databases_own_collation_pays_no_order_of_another_spelling() -> None:
     """MariaDB's usual one finds ORD-1 for ord-1: the row's own number tells them apart."""
     using = "mariadb"
+    django_shops.empty(using)
     run(using, "CREATE TABLE folding (number VARCHAR(64) PRIMARY KEY, total INT)")
     try:
         run(using, "INSERT INTO folding VALUES ('ORD-1', %s)", PRICE)

@@ -18,7 +18,7 @@ class _GivesBack(models.Manager):
         kept = Receipt.objects.filter(state__in=("duplicate", "late")).values("imp_uid")
         good = Receipt.objects.filter(state__in=("paying", "cancelled")).values("imp_uid")
         paid = Q(verdict__in=("duplicate", "late"), imp_uid__in=kept)
-        # Whether one was paid is not kept, but nothing was paid with nothing.
+        # A refused payment without money is kept with an amount of 0.
         refused = Q(verdict="forgery") & ~Q(reason="order") & ~Q(amount=0) & ~Q(imp_uid__in=good)
         return super().get_queryset().filter(paid | refused)
 
