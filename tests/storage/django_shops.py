@@ -64,7 +64,6 @@ def rows(model: str, using: str) -> Any:
 
 def empty(using: str) -> None:
     django_databases.need_alias(using)
-    connections[using].close()  # a test before this one may have had its session ended
     for model in apps.get_app_config("imp_verify").get_models():
         if model._meta.proxy:
             continue

@@ -694,15 +694,13 @@ AMONG_PROCESSES: dict[type[HandStore], dict[str, str]] = {
     },
 }
 MAY_SHOW_TOO: dict[type[HandStore], set[str]] = {
-    WorksOnEveryRepeat: {CHANGES},
-    NeverAcceptsLateMoney: {CHANGES},
-    TakesAnyConflictForARepeat: {CHANGES, TWO},
-    ReadsItsRecordsFirst: {CHANGES, PARTS, THREADS, TWO, FAILS_AT_ONCE},
-    LooksForItselfFirst: {CHANGES, PARTS, THREADS, TWO, FAILS_AT_ONCE},
+    TakesAnyConflictForARepeat: {TWO},
+    ReadsItsRecordsFirst: {PARTS, THREADS, TWO, FAILS_AT_ONCE},
+    LooksForItselfFirst: {PARTS, THREADS, TWO, FAILS_AT_ONCE},
     # Between the work and its mark another delivery may come in, wherever some come at once.
-    WorksBeforeItsMark: {CHANGES, DEPOSIT, FAILS_AT_ONCE, PARTS, PROCESSES, THREADS, TWO},
+    WorksBeforeItsMark: {DEPOSIT, FAILS_AT_ONCE, PARTS, PROCESSES, THREADS, TWO},
 }
-"""What depends on who comes first."""
+"""What depends on who comes first, besides CHANGES: there any fault may show."""
 
 
 def failures(
@@ -732,7 +730,7 @@ def find(fault: type[HandStore], directory: Path, *, alone: bool) -> dict[str, s
     return {
         name: text
         for name, text in found.items()
-        if name in wanted or name not in MAY_SHOW_TOO.get(fault, ())
+        if name in wanted or name not in {CHANGES, *MAY_SHOW_TOO.get(fault, ())}
     }
 
 

@@ -27,6 +27,7 @@ FRESH = "SELECT 1"
 
 @pytest.fixture(params=SERVERS)
 def server(request: pytest.FixtureRequest) -> Iterator[str]:
+    connections.close_all()  # a test before this one may have had their sessions ended
     django_shops.empty(request.param)
     yield request.param
     connections.close_all()
