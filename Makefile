@@ -42,6 +42,7 @@ test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the newest Python at hand, 
 	$(if $(word 2,$(pys)),$(TOX) -e $(firstword $(pys)) -- $(ONCE:%=--ignore=%) $(ARGS))
 
 test-all: export IMP_VERIFY_GROUPS ?= compiled
+test-all: export IMP_VERIFY_ALL_SERVERS = 1
 test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself, coverage
 	$(if $(OLDER),$(TOX) -e $(subst $(space),$(comma),$(OLDER)) -- $(SLOW:%=--ignore=%) $(ARGS))
 	TOX_SKIP_ENV='^($(subst $(space),|,$(OLDER)))$$' $(TOX) -- $(ARGS)

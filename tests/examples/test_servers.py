@@ -229,12 +229,18 @@ def test_n01_a_line_of_the_readme_sells_under_a_server_as_it_is_started(
     assert b"Traceback" not in b"".join(shop.said)
 
 
+WHOLE = os.environ.get("IMP_VERIFY_ALL_SERVERS") == "1"
+"""Whether each example is tried under each server, as `make test-all` does."""
 ON_WSGI = ("flask_shop", "django_shop", "wsgi_shop")
 ON_ASGI = ("starlette_shop", "fastapi_shop", "asgi_shop")
 
 
 @pytest.mark.parametrize(
-    ("server", "name"), [*cells(WSGI_SERVERS, *ON_WSGI), *cells(ASGI_SERVERS, *ON_ASGI)]
+    ("server", "name"),
+    [
+        *cells(WSGI_SERVERS, *ON_WSGI, whole=WHOLE),
+        *cells(ASGI_SERVERS, *ON_ASGI, whole=WHOLE),
+    ],
 )
 def test_n01_an_example_sells_under_a_server_as_it_is_started(
     server: str, name: str, gateway: Gateway, tmp_path: Path
