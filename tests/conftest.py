@@ -1,6 +1,7 @@
 """What every test shares: it stays on this machine and runs in any order, what is missing skips it
 in one line, nothing may be skipped where that is asked for, and random tests say their seed."""
 
+import gc
 import os
 import random
 import sys
@@ -52,6 +53,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for tests in shuffled:
         order.shuffle(tests)
     items[:] = [item for tests in shuffled for item in tests]
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from walking all tests again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -676,7 +676,7 @@ def test_the_urls_say_that_the_application_is_not_installed(
         importlib.import_module("imp_verify.contrib.django.urls")
 
 
-@pytest.mark.parametrize("alias", ["another", "elsewhere"])
+@pytest.mark.parametrize("alias", ["unwatched", "elsewhere"])
 @pytest.mark.parametrize(
     ("given", "found"),
     [
@@ -698,8 +698,8 @@ def test_connections_that_live_on_unwatched_are_found_for_deployment(
     from imp_verify.contrib.django.stores import DjangoStore
 
     given = {"ENGINE": "django.db.backends.postgresql", **given}
-    made = connections.configure_settings({"default": {}, "another": given})
-    monkeypatch.setitem(connections.settings, "another", made["another"])
+    made = connections.configure_settings({"default": {}, "unwatched": given})
+    monkeypatch.setitem(connections.settings, "unwatched", made["unwatched"])
     store = DjangoStore(using=alias, expected=lambda number, using: 1)
     changes: dict[str, Any] = {"IMP_VERIFY": {**setting, "STORE": store}}
     wanted = ["imp_verify.E007"] if alias == "elsewhere" else ["imp_verify.W008"] * found

@@ -13,7 +13,7 @@ from threading import Event
 import pytest
 
 from tests.contrib.conftest import SERVED
-from tests.support.gateway import I1, I2, ORDER, ScriptedGateway
+from tests.support.gateway import I1, I2, I3, ORDER, ScriptedGateway
 from tests.support.remote import Remote, until
 from tests.support.servers import head, read
 from tests.support.shop import TIMEOUT, Answer
@@ -22,6 +22,8 @@ pytestmark = pytest.mark.parametrize("place", SERVED, indirect=True, scope="sess
 
 CLAIM = {"imp_uid": I1, "merchant_uid": ORDER}
 SENT = json.dumps(CLAIM).encode()
+UNREAD = json.dumps({**CLAIM, "imp_uid": I3}).encode()
+"""Of clients that are gone before their answer: the server may ask for it in the next test still."""
 CLOSES = {"Host": "shop.test", "Connection": "close"}
 CHUNKED = {**CLOSES, "Transfer-Encoding": "chunked"}
 SUCCESS = (200, "success")
@@ -56,6 +58,11 @@ def reads_all_itself(remote: Remote) -> bool:
     return remote.framework == "django_async"
 
 
+def nobody_asked(gateway: ScriptedGateway) -> bool:
+    """Whether no claim of a client that is still there was believed."""
+    return not [path for path in gateway.looked if I3 not in path]
+
+
 def refused(answer: Answer) -> None:
     """Refused by the server or by the core, with no more than a word about it."""
     assert 400 <= answer.status < 500
@@ -67,7 +74,7 @@ def test_64_kib_are_read_and_not_one_byte_more(remote: Remote, gateway: Scripted
     assert remote.post("/webhook", SENT.ljust(65536)).told == SUCCESS
     gateway.asked.clear()
     assert remote.post("/webhook", SENT.ljust(65537)).told == TOO_LARGE
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_X17_a_huge_length_is_answered_after_the_limit_not_after_the_body(  # noqa: N802
@@ -77,7 +84,7 @@ def test_X17_a_huge_length_is_answered_after_the_limit_not_after_the_body(  # no
     pieces = (post(of_length(52428800)), b"x" * 65537)
     answer = remote.raw(*pieces, half_close=leaves)
     assert answer.status == 0 if leaves else answer.told == TOO_LARGE
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_a_chunked_body_is_read_to_its_end(remote: Remote) -> None:
@@ -98,7 +105,7 @@ def test_64_kib_of_chunks_are_read_and_not_one_byte_more(
         pieces = [chunk(SENT.ljust(length)[n : n + 8192]) for n in range(0, length, 8192)]
         gateway.asked.clear()
         assert remote.raw(post(CHUNKED), *pieces, b"0\r\n\r\n").told == told
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_X17_an_endless_chunked_body_is_answered_after_the_limit(  # noqa: N802
@@ -107,7 +114,7 @@ def test_X17_an_endless_chunked_body_is_answered_after_the_limit(  # noqa: N802
     leaves = reads_all_itself(remote)
     answer = remote.raw(post(CHUNKED), *[chunk(b"x" * 1024)] * 65, half_close=leaves)
     assert answer.status == 0 if leaves else answer.told == TOO_LARGE
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 @pytest.mark.parametrize("rest", [b"zz\r\n", b"-1\r\n", b"5\r\nabc", b""])
@@ -117,7 +124,7 @@ def test_a_broken_chunk_reaches_nobody(
     answer = remote.raw(post(CHUNKED), chunk(SENT) + rest, half_close=True)
     assert answer.status in (0, 400)
     assert b"Traceback" not in answer.body
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_a_body_shorter_than_it_says_reaches_nobody(
@@ -125,7 +132,7 @@ def test_a_body_shorter_than_it_says_reaches_nobody(
 ) -> None:
     answer = remote.raw(post(of_length(len(SENT) + 10)), SENT, half_close=True)
     assert answer.status == 0 or answer.told == INVALID
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_a_body_longer_than_it_says_is_read_as_long_as_it_says(
@@ -134,7 +141,7 @@ def test_a_body_longer_than_it_says_is_read_as_long_as_it_says(
     assert remote.raw(post(of_length(len(SENT))), SENT + b"garbage\r\n\r\n").told == SUCCESS
     gateway.asked.clear()
     assert remote.raw(post(of_length(len(SENT) - 9)), SENT).told == INVALID
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 @pytest.mark.parametrize("length", ["-1", "abc", "1, 2", "+5", "1_0", "0x10"])
@@ -142,7 +149,7 @@ def test_a_length_that_is_none_reaches_nobody(
     remote: Remote, gateway: ScriptedGateway, length: str
 ) -> None:
     refused(remote.raw(post(of_length(length)), SENT))
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_a_length_and_chunks_together_are_no_second_request(
@@ -151,7 +158,7 @@ def test_a_length_and_chunks_together_are_no_second_request(
     fields = {**CHUNKED, "Content-Length": "4"}
     smuggled = post(of_length(len(SENT)), "/pay/complete") + SENT
     refused(remote.raw(post(fields), b"0\r\n\r\n" + smuggled))
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_a_body_that_stalls_is_not_waited_for_for_ever_and_is_in_nobodys_way(
@@ -164,7 +171,7 @@ def test_a_body_that_stalls_is_not_waited_for_for_ever_and_is_in_nobodys_way(
         if ours:
             wire = read(sock)
             assert (wire.status, wire.word) == INVALID
-    assert gateway.asked == []
+    assert nobody_asked(gateway)
 
 
 def test_a_body_in_single_bytes_is_put_together(remote: Remote) -> None:
@@ -215,13 +222,13 @@ TIMES = 15
 LEAVES: dict[str, tuple[bytes, ...]] = {
     "at once": (),
     "in the head": (post(of_length(9))[:-10],),
-    "before the body": (post(of_length(len(SENT))),),
-    "in the body": (post(of_length(len(SENT))), SENT[:-5]),
+    "before the body": (post(of_length(len(UNREAD))),),
+    "in the body": (post(of_length(len(UNREAD))), UNREAD[:-5]),
     "in a chunk": (post(CHUNKED), b"20\r\n{"),
-    "between chunks": (post(CHUNKED), chunk(SENT)),
-    "before the answer": (post(of_length(len(SENT))), SENT),
+    "between chunks": (post(CHUNKED), chunk(UNREAD)),
+    "before the answer": (post(of_length(len(UNREAD))), UNREAD),
     "in a long body": (post(of_length(52428800)), b"x" * 70000),
-    "with a false length": (post(of_length("abc")), SENT),
+    "with a false length": (post(of_length("abc")), UNREAD),
     "with no request": (b"\x16\x03\x01\x00\x00\r\n\r\n",),
 }
 
