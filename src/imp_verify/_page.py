@@ -4,7 +4,6 @@ picture, nothing loaded."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 
 __all__ = ["policy", "render"]
 
@@ -81,6 +80,8 @@ def render(
         language: ko or en.
         theme: See `Landing`.
     """
+    from html import escape  # here, because `import imp_verify` need not pay for it
+
     waits = kind == "pending"
     # A character that turns the direction of what follows, or is none to see, is a space here.
     why = "".join(each if each.isprintable() else " " for each in reason).strip()

@@ -198,31 +198,6 @@ def test_a_writer_that_stays_too_long_on_what_is_gone_is_trouble_until_it_ends(
     assert elsewhere(shop.path) == [FIRST, SECOND]
 
 
-def test_a_log_that_is_deleted_while_a_payment_is_committed_is_trouble(
-    shop: SqliteShop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No look can be so near to the commit that nothing comes between; so there is one behind it
-    too, and whoever delivers again finds out."""
-    assert pay(shop) is Settled.NEW
-    with shop.sqlite._connections.borrow() as connection:
-        pass
-    is_gone = connection.is_gone
-    looks: list[bool] = []
-
-    def copy_behind_the_second_look() -> bool:
-        looks.append(is_gone())
-        if len(looks) == 2:
-            copy_here(shop.path)
-        return looks[-1]
-
-    monkeypatch.setattr(connection, "is_gone", copy_behind_the_second_look)
-    with pytest.raises(StoreError, match=r"no longer the one .* may be lost"):
-        _ = pay(shop, SECOND, SECOND_ASKED)
-    assert looks[:3] == [False, False, True]
-    assert pay(shop, SECOND, SECOND_ASKED) in (Settled.NEW, Settled.REPEATED)
-    assert elsewhere(shop.path) == [FIRST, SECOND]
-
-
 @pytest.mark.parametrize("names", [("",), ("", "-wal", "-shm")])
 def test_a_file_that_is_gone_is_not_made_anew(shop: SqliteShop, names: Sequence[str]) -> None:
     """An empty one would be in the way of whoever puts a backup there."""

@@ -176,9 +176,9 @@ class Connections:
         path = self._path
         real = os.path.realpath(path)  # SQLite puts the log beside what a link leads to
         log, index = (f"{real}-wal", f"{real}-shm") if mode == "wal" else (path, path)
-        found = identities(path, log)
-        connection.path, connection.log, connection.identities = path, log, found
-        if not _has_open(found, identities(path, index)):
+        connection.path, connection.log, connection.index = path, log, index
+        connection.identities = identities(path, index)
+        if not _has_open(connection.identities, identities(path, log)):
             connection.identities = NOWHERE
             raise StoreError(_STILL_OPEN.format(path))
 

@@ -58,15 +58,19 @@ def forsake() -> None:
         connection.__class__ = _Inherited
 
 
-def identities(path: str, log: str) -> tuple[int, ...]:
-    """Give what a file and its log are, whatever their names: device and number of each; nothing
-    where one of them is not there. It is asked three times in each
-    payment."""
+def identities(path: str, index: str) -> tuple[int, ...]:
+    """Return what a file and its log's index are, whatever their names: device and number of each;
+    nothing where one of them is not there."""
+    found = _identity(path) + _identity(index)
+    return found if len(found) == 4 else ()
+
+
+def _identity(path: str) -> tuple[int, ...]:
     try:
-        file, beside = os.stat(path), os.stat(log)
+        found = os.stat(path)
     except OSError:
         return ()
-    return file.st_dev, file.st_ino, beside.st_dev, beside.st_ino
+    return found.st_dev, found.st_ino
 
 
 def any_gone(path: str) -> bool:
@@ -172,10 +176,12 @@ class Connection(sqlite3.Connection):
     own would stay in the cache of prepared statements, where a hook's would find it, unasked.
     """
 
-    path = log = ""
-    """The database's file and its write-ahead log; where there is no log, the file again."""
+    path = log = index = ""
+    """The database's file, its write-ahead log and the log's index; where there is no log, the file
+    again. SQLite deletes log and index together."""
     identities: tuple[int, ...] | None = None
-    """Device and number of both as they were opened; None before the connection is ready."""
+    """Device and number of file and index as they were opened; None before the connection is
+    ready."""
     run = sqlite3.Connection.execute
     """For the store's own statements, which need no leave and no time for asking."""
 
@@ -249,9 +255,22 @@ class Connection(sqlite3.Connection):
     def is_gone(self) -> bool:
         """Whether file or log at the path are no longer those that it has open: what it writes
         would be in nobody's file. (Whoever opens and closes a database's file takes all locks of
-        his process away with it, and then another process deletes the log: POSIX has it so.)"""
+        his process away with it, and then another process deletes the log: POSIX has it so.)
+
+        A `stat` of the log itself would cost the next commit as much as the rest of the payment:
+        the file system then notes exactly when the log was written. So its index stands for it.
+        """
         known = self.identities
-        return known is not None and known != identities(self.path, self.log)
+        if known is None:
+            return False
+        return not known or known[:2] != _identity(self.path) or self.log_is_gone()
+
+    def log_is_gone(self) -> bool:
+        """The same of the log alone, for the second look in a payment."""
+        known = self.identities
+        if known is None:
+            return False
+        return known[2:] != _identity(self.index) or not os.access(self.log, os.F_OK)
 
     def wait_for_others(self, seconds: float) -> None:
         """Wait so long for another writer from now on."""
@@ -276,13 +295,11 @@ class Connection(sqlite3.Connection):
         """Commit by a statement that stays prepared; no hook writes it like this.
 
         Raises:
-            StoreError: File or log went since it began, or while it was committed.
+            StoreError: The log went since it began.
         """
-        if self.is_gone():  # before anything is in the log that could get into another's file
+        if self.log_is_gone():  # before anything is in it that could get into another's file
             raise StoreError(_GONE.format("nothing was recorded"))
         self.run(_COMMIT)
-        if self.is_gone():
-            raise StoreError(_GONE.format("what was just recorded may be lost"))
 
     def commit(self) -> None:
         """Commit; refused inside a hook."""
