@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parametrize("place", SERVED, indirect=True, scope="sess
 CLAIM = {"imp_uid": I1, "merchant_uid": ORDER}
 SENT = json.dumps(CLAIM).encode()
 UNREAD = json.dumps({**CLAIM, "imp_uid": I3}).encode()
-"""Of clients that are gone before their answer: the server may ask for it in the next test still."""
+"""Of clients that are gone before their answer; it may be asked for in the next test still."""
 CLOSES = {"Host": "shop.test", "Connection": "close"}
 CHUNKED = {**CLOSES, "Transfer-Encoding": "chunked"}
 SUCCESS = (200, "success")
