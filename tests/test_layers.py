@@ -17,8 +17,8 @@ LAYERS = (
     ("errors", "_addresses", "_json", "order_numbers", "amounts", "payment", "settings", "models"),
     (
         *("messages", "_senders", "transports/__init__", "_judge", "_flow"),
-        *("stores/__init__", "stores/refunds", "stores/orders", "stores/changes", "stores/ready"),
-        *("stores/ready_async", "stores/ready_plain"),
+        *("stores/__init__", "stores/refunds", "stores/orders", "stores/changes"),
+        *("stores/_hooks", "stores/_recording"),
         *("stores/_endings", "stores/_open", "stores/_sqlite_connections"),
         *("stores/_sqlite_guard",),
     ),

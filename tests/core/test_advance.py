@@ -20,9 +20,9 @@ from imp_verify import (
     Verdict,
     stores,
 )
-from imp_verify.stores.changes import Change, OrderState, advance, handed_on
+from imp_verify.stores.changes import Change, OrderState, advance
 
-from .values import I1, I2, ORDER, PRICE, account, order, outcome, part, payment, receipt
+from .values import I1, I2, ORDER, PRICE, account, handed_on, order, outcome, part, payment, receipt
 
 HISTORY = [part(9000, "c1")]
 DEPOSITS = [{"pg_tid": "d1", "amount": 5000, "deposited_at": 1735700000}]

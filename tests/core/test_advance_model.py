@@ -23,7 +23,7 @@ from imp_verify import (
     Verdict,
 )
 from imp_verify._judge import judge, judge_claim, needs_receipt, stands_for_order
-from imp_verify.stores.changes import OrderState, advance, handed_on
+from imp_verify.stores.changes import OrderState, advance, amount_of
 
 from .values import I1, I2, PRICE, account, order, part, payment
 
@@ -162,7 +162,7 @@ class World:
         known = dict(self.known[which])
         for _, told in hooks:
             assert told.change not in known, f"{told.change} is handed on twice"
-            known |= handed_on([("", told)])
+            known[told.change] = amount_of(told)
         paid_by, was_paid = self.paid_by, self.was_paid
         if receipt is not None and receipt.state is ReceiptState.PAYING:
             assert paid_by in (None, UIDS[which]), "two payments pay one order"

@@ -16,8 +16,8 @@ from imp_verify._accounts import Accounts
 from imp_verify._flow import Expect, Observe, Recall, Send, Settle
 from imp_verify._verification import Rules, verify
 from imp_verify.models import Notice
+from imp_verify.stores._hooks import HookArguments
 from imp_verify.stores.memory import MemoryStore
-from imp_verify.stores.ready import HookArguments
 from imp_verify.stores.sqlite import SqliteStore
 from tests.drivers.wire import UNKNOWN, account, never, paid
 

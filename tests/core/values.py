@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from imp_verify import (
     ReceiptState,
     Verdict,
 )
+from imp_verify.stores.changes import amount_of
 
 I1 = "imp_100000000001"
 I2 = "imp_100000000002"
@@ -78,3 +80,8 @@ def outcome(verdict: Verdict, of: Payment, reason: Reason | None = None, **field
         endpoint="webhook",
         **fields,
     )
+
+
+def handed_on(hooks: Iterable[tuple[str, Outcome]]) -> dict[str, Decimal]:
+    """Return what a store knows of these changes later, each with its amount."""
+    return {told.change: amount_of(told) for _, told in hooks}

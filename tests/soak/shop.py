@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from imp_verify import AsyncVerifier, ExpectedPayment, Landing, Outcome, Verifier
-from imp_verify.stores.ready import HookArguments
+from imp_verify.stores._hooks import HookArguments
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 
 HOOKS = tuple(HookArguments.__annotations__)

@@ -9,8 +9,8 @@ from typing import Any
 
 from imp_verify import ExpectedPayment, Outcome
 from imp_verify.stores import in_thread
+from imp_verify.stores._hooks import HookArguments
 from imp_verify.stores.memory import MemoryStore
-from imp_verify.stores.ready import HookArguments
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing import TrialShop
 

@@ -17,7 +17,7 @@ from imp_verify.stores import read_expected
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import rows, run
-from tests.support.django_databases import ALIASES, another, empty_database
+from tests.support.django_databases import ALIASES, another, empty_database, need_alias
 
 pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
 ASKED = ExpectedPayment(ORDER, PRICE)
@@ -28,6 +28,7 @@ NO_STORE = {"IMP_VERIFY": None}
 @pytest.fixture(params=["MyISAM", "Aria"])
 def using(request: pytest.FixtureRequest) -> Iterator[str]:
     """An empty database, for sessions that make tables by this engine."""
+    need_alias("mariadb")
     first = f"SET SESSION default_storage_engine={request.param}"
     with (
         empty_database("mariadb") as name,
@@ -102,7 +103,12 @@ def test_tables_that_were_altered_after_the_migrations_stop_the_checks(using: st
         pay(using, [])
 
 
-@pytest.mark.parametrize("alias", ALIASES)
+@pytest.fixture(params=ALIASES)
+def alias(request: pytest.FixtureRequest) -> str:
+    need_alias(request.param)
+    return str(request.param)
+
+
 def test_tables_that_were_not_migrated_are_named_with_what_to_run(alias: str) -> None:
     call_command("migrate", "imp_verify", "zero", database=alias, verbosity=0)
     where = "" if alias == "default" else f" --database {alias}"
@@ -122,7 +128,6 @@ def test_tables_that_were_not_migrated_are_named_with_what_to_run(alias: str) ->
     connections.close_all()
 
 
-@pytest.mark.parametrize("alias", ALIASES)
 def test_another_table_that_is_missing_is_the_shops_affair(alias: str) -> None:
     django_shops.empty(alias)
 

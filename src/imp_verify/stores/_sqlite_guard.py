@@ -61,16 +61,11 @@ def forsake() -> None:
 def identities(path: str, index: str) -> tuple[int, ...]:
     """Return what a file and its log's index are, whatever their names: device and number of each;
     nothing where one of them is not there."""
-    found = _identity(path) + _identity(index)
-    return found if len(found) == 4 else ()
-
-
-def _identity(path: str) -> tuple[int, ...]:
     try:
-        found = os.stat(path)
+        file, beside = os.stat(path), os.stat(index)
     except OSError:
         return ()
-    return found.st_dev, found.st_ino
+    return file.st_dev, file.st_ino, beside.st_dev, beside.st_ino
 
 
 def any_gone(path: str) -> bool:
@@ -261,16 +256,7 @@ class Connection(sqlite3.Connection):
         the file system then notes exactly when the log was written. So its index stands for it.
         """
         known = self.identities
-        if known is None:
-            return False
-        return not known or known[:2] != _identity(self.path) or self.log_is_gone()
-
-    def log_is_gone(self) -> bool:
-        """The same of the log alone, for the second look in a payment."""
-        known = self.identities
-        if known is None:
-            return False
-        return known[2:] != _identity(self.index) or not os.access(self.log, os.F_OK)
+        return known is not None and known != identities(self.path, self.index)
 
     def wait_for_others(self, seconds: float) -> None:
         """Wait so long for another writer from now on."""
@@ -297,7 +283,8 @@ class Connection(sqlite3.Connection):
         Raises:
             StoreError: The log went since it began.
         """
-        if self.log_is_gone():  # before anything is in it that could get into another's file
+        if self.log and not os.access(self.log, os.F_OK):
+            self.identities = NOWHERE
             raise StoreError(_GONE.format("nothing was recorded"))
         self.run(_COMMIT)
 

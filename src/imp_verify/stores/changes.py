@@ -3,7 +3,6 @@ lock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -21,7 +20,7 @@ from ..models import (
 from .orders import Change, OrderState
 from .refunds import deposits, new_parts
 
-__all__ = ["Change", "OrderState", "advance"]
+__all__ = ["Change", "OrderState", "advance", "amount_of"]
 
 ACCOUNT_GIVEN_UP = "account"
 """The part of the key that tells an account given up from a refund: a deposit may still come, and
@@ -270,15 +269,11 @@ def _moved(order: OrderState, outcome: Outcome, payment: Payment, state: Receipt
     )
 
 
-def handed_on(changes: Iterable[tuple[str, Outcome]]) -> dict[str, Decimal]:
-    """Give the changes to record for these hooks, each with its amount: a refund's own, nothing
-    for a forgery without money, else the payment's."""
-    rows: dict[str, Decimal] = {}
-    for _, outcome in changes:
-        amount = outcome.payment.amount if outcome.payment is not None else Decimal(0)
-        if outcome.verdict is Verdict.PARTLY_CANCELLED and outcome.cancellations:
-            amount = outcome.cancellations[0].amount
-        elif outcome.verdict is Verdict.FORGERY and not outcome.money:
-            amount = Decimal(0)
-        rows[outcome.change] = amount
-    return rows
+def amount_of(told: Outcome) -> Decimal:
+    """Return the amount to record with a change that is handed on: a refund's own, nothing for a
+    forgery without money, else the payment's."""
+    if told.verdict is Verdict.PARTLY_CANCELLED and told.cancellations:
+        return told.cancellations[0].amount
+    if told.payment is None or (told.verdict is Verdict.FORGERY and not told.money):
+        return Decimal(0)
+    return told.payment.amount

@@ -4,31 +4,19 @@ ends."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Unpack
+from typing import Any, Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled
 from . import Expected, transaction_is_open
-from .changes import handed_on
-from .ready import (
-    Ask,
-    Expectation,
-    Functions,
-    Holder,
-    HookArguments,
-    Load,
-    Loaded,
-    Save,
-    Tell,
-    record,
-)
-from .ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
+from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ._recording import Loaded, OrderRow, ReadyStore, Rows
 
 __all__ = ["MemoryStore"]
 
 
-class MemoryStore(ReadyStore):
+class MemoryStore(ReadyStore[list[Rows]]):
     """Keeps orders and receipts in dictionaries under one lock.
 
     Args:
@@ -60,12 +48,6 @@ class MemoryStore(ReadyStore):
         self._was_paid: set[str] = set()
         self._known: dict[str, dict[str, Decimal]] = {}
         self._waiting: dict[str, set[str]] = {}
-        self._steps: Steps = {
-            Load: self._load,
-            Ask: self._ask,
-            Save: list.append,
-            Tell: self._tell,
-        }
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`."""
@@ -78,49 +60,52 @@ class MemoryStore(ReadyStore):
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
         with transaction_is_open(), self._lock:
-            before = self._load([], Load(imp_uid, expected.merchant_uid, True))
-            return ask_to_hold(self._functions, before, expected, imp_uid, None)[1]
+            return self._hold_in([], expected, imp_uid)[1]
 
     def _record(self, outcome: Outcome) -> Settled | None:
-        saved: list[Save] = []  # kept only once every hook went well
+        saved: list[Rows] = []  # kept only once every hook went well
         with transaction_is_open(), self._lock:
-            recorded = drive(record(outcome), self._steps, saved)
-            for save in saved:
-                self._save(save)
+            recorded = self._record_in(saved, outcome)
+            for rows in saved:
+                self._keep(rows)
         run_afterwards(recorded.afterwards, outcome)
         return recorded.settled
 
-    def _load(self, _: list[Save], step: Load) -> Loaded:
-        receipt = self._receipts.get(step.imp_uid)
-        known = dict(self._known.get(step.imp_uid, {}))
-        if not step.order:
-            return Loaded(receipt, known=known)
-        order = step.merchant_uid
-        others_wait = bool(self._waiting.get(order, set()) - {step.imp_uid})
+    def _run(self, saved: list[Rows], function: Callable[..., Any], *arguments: object) -> Any:
+        return function(*arguments, None)
+
+    def _load(self, saved: list[Rows], imp_uid: str, merchant_uid: str | None) -> Loaded:
+        receipt, known = self._receipts.get(imp_uid), dict(self._known.get(imp_uid, {}))
+        if merchant_uid is None:
+            return Loaded(None, receipt, known=known)
         return Loaded(
-            receipt, self._paid_by.get(order), order in self._was_paid, others_wait, known
+            merchant_uid,
+            receipt,
+            paid_by=self._paid_by.get(merchant_uid),
+            was_paid=merchant_uid in self._was_paid,
+            others_wait=bool(self._waiting.get(merchant_uid, set()) - {imp_uid}),
+            known=known,
         )
 
-    def _ask(self, _: list[Save], step: Ask) -> object:
-        return self._functions.expected(step.merchant_uid, None)
+    def _save(self, saved: list[Rows], rows: Rows) -> None:
+        saved.append(rows)
 
-    def _tell(self, _: list[Save], step: Tell) -> object:
-        return self._functions.tell(step.name, step.outcome, None)
+    def _details(self, outcome: Outcome) -> Sequence[object]:
+        return ()
 
-    def _save(self, save: Save) -> None:
-        receipt, imp_uid = save.change.receipt, save.outcome.imp_uid or ""
-        if save.change.hooks:
-            self._known.setdefault(imp_uid, {}).update(handed_on(save.change.hooks))
-        if receipt is None or receipt == save.before.receipt:
+    def _keep(self, rows: Rows) -> None:
+        imp_uid, order = rows.imp_uid, rows.merchant_uid
+        for told, amount in rows.changes:
+            self._known.setdefault(imp_uid, {})[told.change] = amount
+        if rows.receipt is None:
             return
-        order = receipt.merchant_uid
-        self._receipts[imp_uid] = receipt
+        self._receipts[imp_uid] = rows.receipt
         waiting = self._waiting.setdefault(order, set())
         waiting.discard(imp_uid)
-        if receipt.state is ReceiptState.WAITING:
+        if rows.receipt.state is ReceiptState.WAITING:
             waiting.add(imp_uid)
-        if receipt.state is ReceiptState.PAYING:
+        if rows.order is OrderRow.PAID:
             self._paid_by[order] = imp_uid
             self._was_paid.add(order)
-        elif self._paid_by.get(order) == imp_uid:
+        elif rows.order is OrderRow.UNPAID:
             del self._paid_by[order]

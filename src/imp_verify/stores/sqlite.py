@@ -6,32 +6,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Unpack
+from typing import Any, Unpack
 
-from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled, Verdict
+from ..models import ExpectedPayment, Outcome, Receipt, Settled
 from . import Expected, hold_limits, transaction_is_open
+from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ._recording import Loaded, OrderRow, ReadyStore, Rows, read_receipt, storable
 from ._sqlite_connections import Connection, Connections, FileGone
-from .changes import handed_on
-from .ready import (
-    Ask,
-    Expectation,
-    Functions,
-    Holder,
-    HookArguments,
-    Load,
-    Loaded,
-    Save,
-    Tell,
-    details,
-    read_receipt,
-    record,
-    text,
-)
-from .ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
 
 __all__ = ["SqliteStore"]
 
@@ -73,8 +58,7 @@ _TABLES = {
     )""",
 }
 _RECEIPT = "imp_uid, merchant_uid, state, amount, cancel_amount, currency, account, test"
-_LOAD = f"SELECT {_RECEIPT} FROM imp_receipts WHERE imp_uid = ?"
-_DETAILS = """SELECT pay_method, vbank_name, vbank_num, vbank_due, paid_at
+_LOAD = f"""SELECT pay_method, vbank_name, vbank_num, vbank_due, paid_at, {_RECEIPT}
     FROM imp_receipts WHERE imp_uid = ?"""
 _PUT = """INSERT INTO imp_receipts (
         merchant_uid, state, amount, cancel_amount, currency, account, test,
@@ -97,7 +81,7 @@ _OTHERS = """SELECT 1 FROM imp_receipts
 _MANY = 500
 
 
-class SqliteStore(ReadyStore):
+class SqliteStore(ReadyStore[Connection]):
     """Keeps orders and receipts in a SQLite database, in the three tables `imp_orders`,
     `imp_receipts`, `imp_changes`.
 
@@ -145,7 +129,6 @@ class SqliteStore(ReadyStore):
     ) -> None:
         self._functions: Functions[sqlite3.Connection] = Functions(expected, hold, hooks)
         self._connections = Connections(path, busy_timeout, _TABLES)
-        self._steps: Steps = {Load: _load, Ask: self._ask, Save: _save, Tell: self._tell}
 
     def create_all(self) -> None:
         """Make the tables now; any number of processes may do so at once. No connection stays open:
@@ -185,8 +168,7 @@ class SqliteStore(ReadyStore):
     def _hold_once(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         with self._connections.borrow() as db, transaction_is_open():
             self._begin_in_time(db)
-            before = _load(db, Load(imp_uid, expected.merchant_uid, True))
-            keep, reason = ask_to_hold(self._functions, before, expected, imp_uid, db, db.guard)
+            keep, reason = self._hold_in(db, expected, imp_uid)
             if keep:
                 db.commit_now()
             return reason
@@ -213,8 +195,8 @@ class SqliteStore(ReadyStore):
         try:
             with transaction_is_open():
                 db.begin()
-                recorded = drive(record(outcome), self._steps, db)
-                if recorded.settled is not Settled.STALE:
+                recorded = self._record_in(db, outcome)
+                if recorded.keep:
                     db.commit_now()
             # The connection is lent still: what a hook returned may hold on to it.
             run_afterwards(recorded.afterwards, outcome)
@@ -222,59 +204,69 @@ class SqliteStore(ReadyStore):
         finally:
             self._connections.give_back(db)
 
-    def _ask(self, db: Connection, step: Ask) -> object:
+    def _run(self, db: Connection, function: Callable[..., Any], *arguments: object) -> Any:
         with db.guard:
-            return self._functions.expected(step.merchant_uid, db)
+            return function(*arguments, db)
 
-    def _tell(self, db: Connection, step: Tell) -> object:
-        with db.guard:
-            return self._functions.tell(step.name, step.outcome, db)
+    def _load(self, db: Connection, imp_uid: str, merchant_uid: str | None) -> Loaded:
+        row = db.run(_LOAD, (imp_uid,)).fetchone()
+        rows = db.run("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (imp_uid,))
+        before = Loaded(merchant_uid, known={change: Decimal(amount) for change, amount in rows})
+        if row is not None:
+            before.details, before.receipt = row[:5], read_receipt(row[5:])
+        if merchant_uid is None:
+            return before
+        query = "SELECT paid_by, was_paid FROM imp_orders WHERE merchant_uid = ?"
+        order = db.run(query, (merchant_uid,)).fetchone()
+        if order is not None:
+            before.paid_by, before.was_paid = order[0], bool(order[1])
+        before.others_wait = db.run(_OTHERS, (merchant_uid, imp_uid)).fetchone() is not None
+        return before
+
+    def _save(self, db: Connection, rows: Rows) -> None:
+        now = _now()
+        if rows.receipt is not None:
+            _save_receipt(db, rows, rows.receipt, now)
+        match rows.order:
+            case OrderRow.PAID:
+                db.run(_PAID, (rows.merchant_uid, rows.imp_uid))
+            case OrderRow.UNPAID:
+                db.run(_UNPAID, (rows.merchant_uid, rows.imp_uid))
+            case OrderRow.SEEN:
+                db.run(_SEEN, (rows.merchant_uid,))
+            case OrderRow.FORGOTTEN | None:  # the lock has made no row
+                pass
+        for told, amount in rows.changes:
+            # Plain text: the driver takes longer for a member of an enumeration than for the row.
+            reason = None if told.reason is None else str(told.reason)
+            number = storable(told.merchant_uid)
+            values = (told.imp_uid, told.change, number, str(told.verdict), reason)
+            db.run(_TOLD, (*values, _decimal(amount), told.endpoint, now))
 
 
-def _load(db: Connection, step: Load) -> Loaded:
-    row = db.run(_LOAD, (step.imp_uid,)).fetchone()
-    rows = db.run("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (step.imp_uid,))
-    known = {change: Decimal(amount) for change, amount in rows}
-    receipt = None if row is None else read_receipt(row)
-    if not step.order:
-        return Loaded(receipt, known=known)
-    order = db.run(
-        "SELECT paid_by, was_paid FROM imp_orders WHERE merchant_uid = ?", (step.merchant_uid,)
-    ).fetchone()
-    paid_by, was_paid = order or (None, 0)
-    others = db.run(_OTHERS, (step.merchant_uid, step.imp_uid)).fetchone()
-    return Loaded(receipt, paid_by, bool(was_paid), others is not None, known)
+def _save_receipt(db: Connection, rows: Rows, receipt: Receipt, now: str) -> None:
+    values = (
+        receipt.merchant_uid,
+        str(receipt.state),
+        _decimal(receipt.amount),
+        _decimal(receipt.cancel_amount),
+        storable(receipt.currency),
+        receipt.account,
+        int(receipt.test),
+        *rows.details,
+        now,
+        receipt.imp_uid,
+    )
+    if rows.is_new:
+        db.run(_PUT, (*values, now))
+    else:
+        db.run(_SET, values)
 
 
-def _save(db: Connection, step: Save) -> None:
-    receipt, now = step.change.receipt, _now()
-    before = step.before.receipt
-    if receipt is not None and (
-        before is None or receipt != before or _details_changed(db, step.outcome)
-    ):
-        values = (
-            receipt.merchant_uid,
-            str(receipt.state),
-            f"{receipt.amount:f}",
-            f"{receipt.cancel_amount:f}",
-            text(receipt.currency),
-            receipt.account,
-            int(receipt.test),
-            *details(step.outcome),
-            now,
-            receipt.imp_uid,
-        )
-        if before is None:
-            db.run(_PUT, (*values, now))
-        else:
-            db.run(_SET, values)
-        _save_order(db, step, receipt)
-    amounts = handed_on(step.change.hooks).items()
-    for (_, told), (change, amount) in zip(step.change.hooks, amounts, strict=True):
-        # Plain text: the driver takes longer for a member of an enumeration than for the row.
-        reason = None if told.reason is None else str(told.reason)
-        values = (told.imp_uid, change, text(told.merchant_uid), str(told.verdict), reason)
-        db.run(_TOLD, (*values, f"{amount:f}", told.endpoint, now))
+def _decimal(amount: Decimal) -> str:
+    """Write an amount without an exponent; `format` takes four times as long."""
+    text = str(amount)
+    return f"{amount:f}" if "E" in text else text
 
 
 def _now() -> str:
@@ -287,23 +279,3 @@ def _now() -> str:
 def _second(second: int) -> str:
     """Written once for all payments of a second."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _save_order(db: Connection, step: Save, receipt: Receipt) -> None:
-    order, imp_uid = receipt.merchant_uid, receipt.imp_uid
-    if receipt.state is ReceiptState.PAYING:
-        if step.before.paid_by != imp_uid:
-            db.run(_PAID, (order, imp_uid))
-    elif step.before.paid_by == imp_uid:
-        db.run(_UNPAID, (order, imp_uid))
-    elif step.before.receipt is None:
-        db.run(_SEEN, (order,))
-
-
-def _details_changed(db: Connection, outcome: Outcome) -> bool:
-    """A virtual account's deadline can be moved while it waits; nothing else of a repeat is worth
-    a write."""
-    if outcome.verdict is not Verdict.VIRTUAL_ACCOUNT:
-        return False
-    row = db.run(_DETAILS, (outcome.imp_uid,)).fetchone()
-    return row is None or tuple(row) != details(outcome)

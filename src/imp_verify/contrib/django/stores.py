@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Unpack
 
 from django.apps import apps
+from django.db.transaction import on_commit
 from django.utils.functional import Promise
 
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
 from ...stores import Expected
-from ...stores.ready import Expectation, Functions, Holder, HookArguments, check_lock_timeout
-from ...stores.ready_plain import ReadyStore
-from ._transactions import Place, read
+from ...stores._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ...stores._recording import Loaded, ReadyStore, Rows, check_lock_timeout
+from ._transactions import Attempt, Place, in_transaction, look, read
 from .threads import hop, own_thread
 
 __all__ = ["DjangoStore"]
 
 
-class DjangoStore(ReadyStore):
+@dataclass
+class _Recording:
+    """What is recorded in one transaction."""
+
+    attempt: Attempt
+    outcome: Outcome | None = None
+    afterwards: list[object] = field(default_factory=list)
+    """What is called once the outermost block commits."""
+
+
+class DjangoStore(ReadyStore[_Recording]):
     """Keeps orders and receipts in the tables `imp_orders`, `imp_receipts` and `imp_changes`,
     which `migrate` makes.
 
@@ -77,21 +89,62 @@ class DjangoStore(ReadyStore):
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
-        return self._tables.recall(self._place, imp_uids)  # type: ignore[no-any-return]
+        _check_installed()
+        from . import _records
+
+        return look(self._place, lambda: _records.receipts(self.using, imp_uids))
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
-        reason: str | None = self._tables.hold(self._functions, self._place, expected, imp_uid)
+        _check_installed()
+
+        def work(attempt: Attempt) -> tuple[bool, str | None]:
+            return self._hold_in(_Recording(attempt), expected, imp_uid)
+
+        reason = in_transaction(self._place, work)
         return str(reason) if isinstance(reason, Promise) else reason
 
     def _record(self, outcome: Outcome) -> Settled | None:
-        return self._tables.record(self._functions, self._place, outcome)  # type: ignore[no-any-return]
+        _check_installed()
 
-    @property
-    def _tables(self) -> Any:
-        """What needs Django's models, which are not there yet while the settings are read."""
-        if not apps.is_installed("imp_verify.contrib.django"):
-            raise ConfigurationError("INSTALLED_APPS lacks imp_verify.contrib.django")
-        from . import _recording
+        def work(attempt: Attempt) -> tuple[bool, Settled | None]:
+            recording = _Recording(attempt, outcome)
+            recorded = self._record_in(recording, outcome)
+            recording.afterwards.extend(recorded.afterwards)
+            return recorded.keep, recorded.settled
 
-        return _recording
+        return in_transaction(self._place, work)
+
+    def _run(self, recording: _Recording, function: Callable[..., Any], *arguments: object) -> Any:
+        return function(*arguments, self.using)
+
+    def _will_run_hook(self, recording: _Recording) -> None:
+        if recording.attempt.is_harmless:
+            recording.attempt.is_harmless = False
+            if recording.outcome is not None:
+                # Before the hook's own: where one of those fails, Django calls no more.
+                call = partial(run_afterwards, recording.afterwards, recording.outcome)
+                on_commit(call, self.using)
+
+    # Django's models are not there yet while the settings are read, where a store is made.
+
+    def _load(self, recording: _Recording, imp_uid: str, merchant_uid: str | None) -> Loaded:
+        from . import _records
+
+        owned = recording.attempt.owned
+        return _records.load(self.using, imp_uid, merchant_uid, owned=owned)
+
+    def _save(self, recording: _Recording, rows: Rows) -> None:
+        from . import _records
+
+        _records.save(self.using, rows)
+
+    def _details(self, outcome: Outcome) -> Sequence[object]:
+        from . import _records
+
+        return _records.details(outcome)
+
+
+def _check_installed() -> None:
+    if not apps.is_installed("imp_verify.contrib.django"):
+        raise ConfigurationError("INSTALLED_APPS lacks imp_verify.contrib.django")

@@ -6,8 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
-from typing import Any, TypeVar, Unpack, cast, overload
+from typing import Any, NamedTuple, TypeVar, Unpack, cast, overload
 
 from sqlalchemy.ext.asyncio import (
     AsyncConnection,
@@ -17,32 +16,21 @@ from sqlalchemy.ext.asyncio import (
     async_sessionmaker,
 )
 
-from ..._flow import run_async
-from ...errors import ConfigurationError, StoreError
+from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
-from .. import AsyncOrderStore, Expected, outside_transactions, transaction_is_open
-from ..ready import (
-    ALREADY_PAID,
-    Ask,
-    Functions,
-    Load,
-    Recorded,
-    Save,
-    Tell,
-    check_lock_timeout,
-    check_time_to_begin,
-    check_time_to_hold,
-    record,
-)
-from ..ready_async import (
+from .. import Expected, outside_transactions, transaction_is_open
+from .._hooks import (
     AsyncExpectation,
     AsyncHolder,
     AsyncHookArguments,
+    Functions,
     run_afterwards_async,
 )
+from .._recording import AsyncReadyStore, Loaded, Recorded, Rows, check_lock_timeout
 from ._async_guard import guarded, leave
 from ._dialects import prepare
 from ._plain import check_sessions
+from ._statements import details
 from ._transaction import Attempts, Reading, Transaction, create_tables, receipts_of
 
 __all__ = ["AsyncSqlAlchemyStore"]
@@ -52,7 +40,14 @@ T = TypeVar("T")
 U = TypeVar("U", bound=Reading)
 
 
-class AsyncSqlAlchemyStore(AsyncOrderStore):
+class _Open(NamedTuple):
+    """A transaction, and the connection or session that the shop's functions get."""
+
+    given: Any
+    transaction: Transaction
+
+
+class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
     """The same as `SqlAlchemyStore` in coroutines, on an `AsyncEngine` or an `async_sessionmaker`.
 
     As SQLAlchemy has it, an engine with a pool belongs to one event loop.
@@ -129,17 +124,6 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
 
         return await self._use(Reading, ask)
 
-    async def settle(self, outcome: Outcome) -> Settled:
-        """See `OrderStore.settle`."""
-        settled = await self._record(outcome)
-        if settled is None:
-            raise StoreError("a settled outcome left nothing to keep")
-        return settled
-
-    async def observe(self, outcome: Outcome) -> Settled | None:
-        """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
-        return outcome.settled if outcome.settled is not None else await self._record(outcome)
-
     async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
 
@@ -152,59 +136,49 @@ class AsyncSqlAlchemyStore(AsyncOrderStore):
     async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
 
-        async def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
-            load = Load(imp_uid, expected.merchant_uid, True)
-            before = await given.run_sync(_call, transaction.load, load)
-            if before.is_taken(expected.merchant_uid):
-                return False, ALREADY_PAID
-            if self._functions.hold is None:
-                return False, None
-            check_time_to_begin()
-            transaction.will_run_hook()
-            asked = self._functions.hold(expected, imp_uid, given)
-            reason: str | None = await guarded(transaction.guard, given, asked)
-            check_time_to_hold()
-            return reason is None, reason
+        async def hold(use: _Open) -> tuple[bool, str | None]:
+            return await self._hold_in(use, expected, imp_uid)
 
         return await self._in_transaction(hold)
 
     async def _record(self, outcome: Outcome) -> Settled | None:
-        async def work(given: Any, transaction: Transaction) -> tuple[bool, Recorded]:
-            perform = partial(self._perform, given, transaction)
-            recorded = await run_async(record(outcome), perform)
-            return transaction.has_written, recorded
+        async def work(use: _Open) -> tuple[bool, Recorded]:
+            recorded = await self._record_in(use, outcome)
+            return recorded.keep, recorded
 
         recorded = await self._in_transaction(work)
         await run_afterwards_async(recorded.afterwards, outcome)
         return recorded.settled
 
-    async def _perform(
-        self, given: Any, transaction: Transaction, step: Load | Ask | Save | Tell
-    ) -> object:
-        match step:
-            case Load():
-                return await given.run_sync(_call, transaction.load, step)
-            case Ask(merchant_uid):
-                work = self._functions.expected(merchant_uid, given)
-            case Save():
-                return await given.run_sync(_call, transaction.save, step)
-            case _:
-                transaction.will_run_hook()
-                work = self._functions.tell_async(step.name, step.outcome, given)
-        return await guarded(transaction.guard, given, work)
+    async def _load(self, use: _Open, imp_uid: str, merchant_uid: str | None) -> Loaded:
+        load = use.transaction.load
+        return cast(Loaded, await use.given.run_sync(_call, load, imp_uid, merchant_uid))
+
+    async def _save(self, use: _Open, rows: Rows) -> None:
+        await use.given.run_sync(_call, use.transaction.save, rows)
+
+    async def _run(
+        self, use: _Open, function: Callable[..., Awaitable[Any]], *arguments: object
+    ) -> Any:
+        given, transaction = use
+        return await guarded(transaction.guard, given, function(*arguments, given))
+
+    def _will_run_hook(self, use: _Open) -> None:
+        use.transaction.will_run_hook()
+
+    def _details(self, outcome: Outcome) -> Sequence[object]:
+        return details(outcome)
 
     def _borrow(self) -> AbstractAsyncContextManager[Any]:
         if self._engine is not None:
             prepare(self._engine.sync_engine)
         return self._lend()
 
-    async def _in_transaction(
-        self, work: Callable[[Any, Transaction], Awaitable[tuple[bool, T]]]
-    ) -> T:
+    async def _in_transaction(self, work: Callable[[_Open], Awaitable[tuple[bool, T]]]) -> T:
         """See `SqlAlchemyStore._in_transaction`."""
 
         async def run(given: Any, transaction: Transaction) -> T:
-            keep, answer = await work(given, transaction)
+            keep, answer = await work(_Open(given, transaction))
             if keep:
                 await given.run_sync(_call, transaction.commit)
             return answer

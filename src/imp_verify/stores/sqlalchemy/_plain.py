@@ -14,22 +14,11 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
 from .. import Expected, outside_transactions, transaction_is_open
-from ..ready import (
-    Ask,
-    Expectation,
-    Functions,
-    Holder,
-    HookArguments,
-    Load,
-    Recorded,
-    Save,
-    Tell,
-    check_lock_timeout,
-    record,
-)
-from ..ready_plain import ReadyStore, Steps, ask_to_hold, drive, run_afterwards
+from .._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from .._recording import Loaded, ReadyStore, Recorded, Rows, check_lock_timeout
 from ._dialects import prepare
 from ._shared import is_of_a_thread, lend, watch
+from ._statements import details
 from ._transaction import (
     TWO_PHASES,
     Attempts,
@@ -45,7 +34,7 @@ S = TypeVar("S", bound=Session)
 T = TypeVar("T")
 
 
-class SqlAlchemyStore(ReadyStore):
+class SqlAlchemyStore(ReadyStore[Transaction]):
     """Keeps orders and receipts in the shop's own database (PostgreSQL, MySQL, MariaDB or SQLite),
     in the three tables of `metadata`.
 
@@ -112,10 +101,6 @@ class SqlAlchemyStore(ReadyStore):
         self._functions: Functions[Any] = Functions(expected, hold, hooks)
         self._lock_timeout = check_lock_timeout(lock_timeout)
         self._lend: Callable[[], AbstractContextManager[Any]]
-        self._steps: Steps = {
-            **{Load: Transaction.load, Save: Transaction.save},
-            **{Ask: self._ask, Tell: self._tell},
-        }
         if isinstance(source, Engine):
             prepare(source)
             self._engine, self._lend = source, source.connect
@@ -167,37 +152,44 @@ class SqlAlchemyStore(ReadyStore):
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
 
-        def hold(given: Any, transaction: Transaction) -> tuple[bool, str | None]:
-            before = transaction.load(Load(imp_uid, expected.merchant_uid, True))
-            transaction.will_run_hook()
-            return ask_to_hold(self._functions, before, expected, imp_uid, given, transaction.guard)
+        def hold(transaction: Transaction) -> tuple[bool, str | None]:
+            return self._hold_in(transaction, expected, imp_uid)
 
         return self._in_transaction(hold)
 
     def _record(self, outcome: Outcome) -> Settled | None:
-        def work(given: Any, transaction: Transaction) -> tuple[bool, Recorded]:
-            recorded = drive(record(outcome), self._steps, transaction)
-            return transaction.has_written, recorded
+        def work(transaction: Transaction) -> tuple[bool, Recorded]:
+            recorded = self._record_in(transaction, outcome)
+            return recorded.keep, recorded
 
         recorded = self._in_transaction(work)
         run_afterwards(recorded.afterwards, outcome)
         return recorded.settled
 
-    def _ask(self, transaction: Transaction, step: Ask) -> object:
-        with transaction.guard:
-            return self._functions.expected(step.merchant_uid, transaction.given)
+    def _load(self, transaction: Transaction, imp_uid: str, merchant_uid: str | None) -> Loaded:
+        return transaction.load(imp_uid, merchant_uid)
 
-    def _tell(self, transaction: Transaction, step: Tell) -> object:
-        transaction.will_run_hook()
+    def _save(self, transaction: Transaction, rows: Rows) -> None:
+        transaction.save(rows)
+
+    def _run(
+        self, transaction: Transaction, function: Callable[..., Any], *arguments: object
+    ) -> Any:
         with transaction.guard:
-            return self._functions.tell(step.name, step.outcome, transaction.given)
+            return function(*arguments, transaction.given)
+
+    def _will_run_hook(self, transaction: Transaction) -> None:
+        transaction.will_run_hook()
+
+    def _details(self, outcome: Outcome) -> Sequence[object]:
+        return details(outcome)
 
     def _borrow(self) -> AbstractContextManager[Any]:
         if self._engine is not None:
             prepare(self._engine)
         return self._lend()
 
-    def _in_transaction(self, work: Callable[[Any, Transaction], tuple[bool, T]]) -> T:
+    def _in_transaction(self, work: Callable[[Transaction], tuple[bool, T]]) -> T:
         """Run `work` in a transaction; commit where it says so."""
 
         def run(given: Any, attempts: Attempts) -> T:
@@ -205,7 +197,7 @@ class SqlAlchemyStore(ReadyStore):
                 attempts.under_way = transaction = Transaction(given, self._lock_timeout)
                 try:
                     transaction.begin()
-                    keep, answer = work(given, transaction)
+                    keep, answer = work(transaction)
                     if keep:
                         transaction.commit()
                     return answer

@@ -1,4 +1,5 @@
-"""What the store reads and writes inside its transaction, on a plain connection in both colours."""
+"""What the store reads and writes inside its transaction, on a plain connection, for sync and async
+callers."""
 
 from __future__ import annotations
 
@@ -20,13 +21,12 @@ from sqlalchemy import (
     update,
 )
 
-from ...models import Outcome, Receipt, ReceiptState, Verdict
-from ..changes import handed_on
-from ..ready import Load, Loaded, Save, text
+from ...models import Outcome, Receipt, ReceiptState
+from .._recording import Loaded, OrderRow, Rows, storable
 from ._dialects import lock_order
 from ._tables import changes, orders, receipts
 
-__all__ = ["Taken", "load", "read_receipts", "save"]
+__all__ = ["Taken", "details", "load", "read_receipts", "save"]
 
 _MANY = 500
 _imp_uid: BindParameter[str] = bindparam("key")
@@ -35,8 +35,12 @@ _COLUMNS = [
     *(receipts.c[name] for name in ("imp_uid", "merchant_uid", "state", "amount")),
     *(receipts.c[name] for name in ("cancel_amount", "currency", "account", "test")),
 ]
+_DETAILS = [
+    *(receipts.c[name] for name in ("pay_method", "vbank_name", "vbank_num")),
+    *(receipts.c[name] for name in ("vbank_due", "paid_at")),
+]
 _RECEIPT = select(*_COLUMNS)
-_LOAD = _RECEIPT.where(receipts.c.imp_uid == _imp_uid)
+_LOAD = _RECEIPT.add_columns(*_DETAILS).where(receipts.c.imp_uid == _imp_uid)
 _SEVERAL = _RECEIPT.where(receipts.c.imp_uid.in_(bindparam("keys", expanding=True)))
 _KNOWN = select(changes.c.change, changes.c.amount).where(changes.c.imp_uid == _imp_uid)
 _other = receipts.alias()
@@ -50,7 +54,7 @@ _others = (
 # Everything at once, a row for each change; it is read after the lock, by a statement of its own,
 # because one that waits for a lock goes on with what it saw of other tables before.
 _READ = (
-    select(orders.c.paid_by, orders.c.was_paid, _others, *_COLUMNS)
+    select(orders.c.paid_by, orders.c.was_paid, _others, *_COLUMNS, *_DETAILS)
     .add_columns(changes.c.change, changes.c.amount)
     .select_from(
         orders.outerjoin(receipts, receipts.c.imp_uid == _imp_uid).outerjoin(
@@ -64,10 +68,6 @@ _READ = (
     )
     .where(orders.c.merchant_uid == _merchant_uid)
 )
-_DETAILS = select(
-    *(receipts.c[name] for name in ("pay_method", "vbank_name", "vbank_num")),
-    *(receipts.c[name] for name in ("vbank_due", "paid_at")),
-).where(receipts.c.imp_uid == _imp_uid)
 _PUT = insert(receipts)
 _SET = update(receipts).where(receipts.c.imp_uid == _imp_uid)
 _TOLD = insert(changes)
@@ -94,19 +94,25 @@ class Taken(Exception):
     """The receipt, the change or the order was recorded by another transaction meanwhile."""
 
 
-def load(connection: Connection, step: Load) -> Loaded:
-    """Lock the order's row, which is made if there is none, and read what is recorded."""
-    key = {"key": step.imp_uid}
-    if not step.order:
-        found = connection.execute(_LOAD, key).first()
-        known = {row[0]: row[1] for row in connection.execute(_KNOWN, key)}
-        return Loaded(None if found is None else _read(found), known=known)
-    lock_order(connection, step.merchant_uid)
-    rows: Sequence[Any] = connection.execute(_READ, {**key, "number": step.merchant_uid}).all()
-    paid_by, was_paid, others, *receipt = rows[0][:-2]
-    known = {row[-2]: row[-1] for row in rows if row[-2] is not None}
-    recorded = None if receipt[0] is None else _read(receipt)
-    return Loaded(recorded, paid_by, bool(was_paid), bool(others), known)
+def load(connection: Connection, imp_uid: str, merchant_uid: str | None) -> Loaded:
+    """Lock the order's row, which is made if there is none, and read what is recorded; no order's
+    where `merchant_uid` is None."""
+    key = {"key": imp_uid}
+    before = Loaded(merchant_uid)
+    if merchant_uid is None:
+        found: Sequence[Any] | None = connection.execute(_LOAD, key).first()
+        before.known = {row[0]: row[1] for row in connection.execute(_KNOWN, key)}
+        receipt = () if found is None else found
+    else:
+        lock_order(connection, merchant_uid)
+        rows: Sequence[Any] = connection.execute(_READ, {**key, "number": merchant_uid}).all()
+        paid_by, was_paid, others_wait, *receipt = rows[0][:-2]
+        before.known = {row[-2]: row[-1] for row in rows if row[-2] is not None}
+        before.paid_by = paid_by
+        before.was_paid, before.others_wait = bool(was_paid), bool(others_wait)
+    if receipt and receipt[0] is not None:
+        before.receipt, before.details = _read(receipt[:8]), receipt[8:]
+    return before
 
 
 def read_receipts(connection: Connection, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
@@ -125,34 +131,36 @@ def _read(row: Sequence[Any]) -> Receipt:
     )
 
 
-def save(connection: Connection, step: Save) -> bool:
-    """Write the receipt, the order, and a row for each change that is handed on; tell whether there
-    was anything to write.
+def save(connection: Connection, rows: Rows) -> None:
+    """Write.
 
     Raises:
         Taken: The order was paid meanwhile.
     """
-    receipt, now = step.change.receipt, datetime.now(UTC)
+    now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-    moved = receipt is not None and (
-        receipt != step.before.receipt or _details_changed(connection, step.outcome)
-    )
-    if moved and receipt is not None:
-        _save_receipt(connection, step, receipt, now)
-        _save_order(connection, step, receipt)
-    amounts = handed_on(step.change.hooks)
-    for _, told in step.change.hooks:
-        _ = connection.execute(_TOLD, _row(told, amounts[told.change], now))
-    if not step.seen:
-        _ = connection.execute(_UNSEEN, {"number": step.outcome.merchant_uid})
-    return moved or bool(amounts)
+    if rows.receipt is not None:
+        _save_receipt(connection, rows, rows.receipt, now)
+    order = {"number": rows.merchant_uid}
+    match rows.order:  # the lock has made its row
+        case OrderRow.PAID:
+            if connection.execute(_PAID, {**order, "paid_by": rows.imp_uid}).rowcount != 1:
+                raise Taken
+        case OrderRow.UNPAID:
+            connection.execute(_UNPAID, {**order, "key": rows.imp_uid})
+        case OrderRow.SEEN | OrderRow.FORGOTTEN | None:
+            pass
+    for told, amount in rows.changes:
+        connection.execute(_TOLD, _change(told, amount, now))
+    if rows.order is OrderRow.FORGOTTEN:
+        connection.execute(_UNSEEN, order)
 
 
-def _row(told: Outcome, amount: Decimal, now: datetime) -> dict[str, Any]:
+def _change(told: Outcome, amount: Decimal, now: datetime) -> dict[str, Any]:
     return {
         "imp_uid": told.imp_uid,
         "change": told.change,
-        "merchant_uid": text(told.merchant_uid),
+        "merchant_uid": storable(told.merchant_uid),
         "verdict": told.verdict.value,
         "reason": None if told.reason is None else told.reason.value,
         "amount": amount,
@@ -161,51 +169,32 @@ def _row(told: Outcome, amount: Decimal, now: datetime) -> dict[str, Any]:
     }
 
 
-def _save_receipt(connection: Connection, step: Save, receipt: Receipt, now: datetime) -> None:
+def _save_receipt(connection: Connection, rows: Rows, receipt: Receipt, now: datetime) -> None:
     values = {
         "merchant_uid": receipt.merchant_uid,
         "state": receipt.state.value,
         "amount": receipt.amount,
         "cancel_amount": receipt.cancel_amount,
-        "currency": text(receipt.currency),
+        "currency": storable(receipt.currency),
         "account": receipt.account,
         "test": receipt.test,
-        **_details(step.outcome),
+        **{column.name: value for column, value in zip(_DETAILS, rows.details, strict=True)},
         "updated_at": now,
     }
-    if step.before.receipt is None:
-        _ = connection.execute(_PUT, {**values, "imp_uid": receipt.imp_uid, "created_at": now})
+    if rows.is_new:
+        connection.execute(_PUT, {**values, "imp_uid": receipt.imp_uid, "created_at": now})
     else:
-        _ = connection.execute(_SET, {**values, "key": receipt.imp_uid})
+        connection.execute(_SET, {**values, "key": receipt.imp_uid})
 
 
-def _save_order(connection: Connection, step: Save, receipt: Receipt) -> None:
-    row = {"number": receipt.merchant_uid}
-    if receipt.state is ReceiptState.PAYING:
-        if step.before.paid_by != receipt.imp_uid:
-            paid = connection.execute(_PAID, {**row, "paid_by": receipt.imp_uid})
-            if paid.rowcount != 1:
-                raise Taken
-    elif step.before.paid_by == receipt.imp_uid:
-        _ = connection.execute(_UNPAID, {**row, "key": receipt.imp_uid})
-
-
-def _details(outcome: Outcome) -> dict[str, Any]:
+def details(outcome: Outcome) -> tuple[object, ...]:
+    """Return what a receipt's row gets beyond the receipt, in the order of its columns."""
     payment = outcome.payment
     assert payment is not None  # `advance` gives no receipt without one
-    return {
-        "pay_method": text(payment.pay_method),
-        "vbank_name": text(payment.vbank_name),
-        "vbank_num": text(payment.vbank_num),
-        "vbank_due": payment.vbank_date,
-        "paid_at": payment.paid_at,
-    }
-
-
-def _details_changed(connection: Connection, outcome: Outcome) -> bool:
-    """A virtual account's deadline can be moved while it waits; nothing else of a repeat is worth
-    a write."""
-    if outcome.verdict is not Verdict.VIRTUAL_ACCOUNT:
-        return False
-    row = connection.execute(_DETAILS, {"key": outcome.imp_uid}).first()
-    return row is None or tuple(row) != tuple(_details(outcome).values())
+    return (
+        storable(payment.pay_method),
+        storable(payment.vbank_name),
+        storable(payment.vbank_num),
+        payment.vbank_date,
+        payment.paid_at,
+    )

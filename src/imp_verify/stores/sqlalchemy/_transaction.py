@@ -1,5 +1,5 @@
-"""One transaction of the store, without a colour: begun, guarded while the shop's functions run,
-checked, and tried again where others were in its way."""
+"""One transaction of the store, for sync and async callers: begun, guarded while the shop's
+functions run, checked, and tried again where others were in its way."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
-from ..ready import Load, Loaded, Save, seconds_to_wait
+from .._recording import Loaded, Rows, seconds_to_wait
 from ._dialects import (
     BEFORE_HOOKS,
     SAVEPOINT,
@@ -174,11 +174,7 @@ class Reading:
 
 
 class Transaction(Reading):
-    """A transaction of the store's.
-
-    Attributes:
-        has_written: Whether there is anything to commit: a repeat writes nothing.
-    """
+    """A transaction of the store's."""
 
     _begins = True
 
@@ -188,24 +184,23 @@ class Transaction(Reading):
         if connection is self.given:
             _ = connection.begin()
         self._root = connection.get_transaction()
-        self.has_written = False
         with _HIDDEN:
             begin(connection, seconds_to_wait(self._lock_timeout))
 
-    def load(self, step: Load) -> Loaded:
-        """Lock and read; see `Load`."""
+    def load(self, imp_uid: str, merchant_uid: str | None) -> Loaded:
+        """Lock and read."""
         with _HIDDEN:
-            return load(self.connection, step)
+            return load(self.connection, imp_uid, merchant_uid)
 
-    def save(self, step: Save) -> None:
-        """Write; see `Save`.
+    def save(self, rows: Rows) -> None:
+        """Write.
 
         Raises:
             Taken: Another transaction was first.
         """
         try:
             with _HIDDEN:
-                self.has_written = save(self.connection, step)
+                save(self.connection, rows)
         except IntegrityError as error:
             raise Taken from error
 
