@@ -1,7 +1,8 @@
 """Be certain that a payment made through I'mport (PortOne V1) is real before you ship. Names only,
 no code."""
 
-from ._endpoints import ENDPOINTS
+from ._web.endpoints import ENDPOINTS
+from ._web.http import MAX_BODY, Request, Response
 from .errors import (
     ConfigurationError,
     GatewayError,
@@ -12,7 +13,6 @@ from .errors import (
     InvalidRequest,
     StoreError,
 )
-from .messages import MAX_BODY, Request, Response
 from .models import (
     Cancellation,
     ExpectedPayment,

@@ -11,15 +11,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypedDict
 
-from ._accounts import Accounts
-from ._addresses import check_address, check_public_url
-from ._endpoints import Desk
-from ._gateway import Account
-from ._senders import Senders
-from ._verification import Rules
+from ._core.accounts import Accounts
+from ._core.gateway import Account
+from ._core.ids import is_merchant_uid
+from ._core.verification import Rules
+from ._web.endpoints import Desk
+from ._web.webhook_sources import Senders
 from .errors import ConfigurationError
-from .messages import is_merchant_uid
-from .settings import Checkout, Credentials, Landing, credential_problem
+from .settings import (
+    Checkout,
+    Credentials,
+    Landing,
+    check_address,
+    check_public_url,
+    credential_problem,
+)
 
 __all__ = ["Settings", "VerifierArguments"]
 

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
-from ._flow import Flow, run
-from .messages import Response
-from .stores import own_thread
+from ._core.flow import Flow, run
+from ._web.http import Response
+from .stores._bridge import own_thread
 
 __all__ = ["within"]
 

@@ -3,19 +3,23 @@ each."""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any
+from weakref import WeakSet
 
-from ._base import Base
 from ._configuration import Settings
-from ._endpoints import too_late
-from ._flow import (
+from ._core.amounts import read_amount
+from ._core.flow import (
     Alone,
     Expect,
+    Flow,
     Hold,
     Observe,
     Recall,
@@ -25,18 +29,119 @@ from ._flow import (
     run,
     run_async,
 )
+from ._core.gateway import fetch_payment, find_payments
+from ._core.ids import check_imp_uid, check_merchant_uid
+from ._core.verification import Refusal, approve, verify
 from ._threads import within
-from .errors import ConfigurationError, GatewayUnavailable
-from .messages import Request, Response
-from .models import Outcome, Payment
+from ._web.answers import Voice, reason_words
+from ._web.endpoints import serve, too_late
+from ._web.http import Request, Response
+from .errors import ConfigurationError, GatewayUnavailable, InvalidRequest
+from .models import Notice, Outcome, Payment
 from .settings import Checkout, Credentials, Landing
-from .stores import AsyncOrderStore, OrderStore, as_async, holding, store_is_async
+from .stores import AsyncOrderStore, OrderStore
+from .stores._bridge import as_async
+from .stores._open import holding, outside_transactions
+from .stores._protocol import is_async_callable, store_is_async
 from .transports import AsyncTransport, GatewayRequest, GatewayResponse, Transport
 
 __all__ = ["AsyncVerifier", "Verifier"]
 
 
-class Verifier(Base):
+class _Base(ABC):
+    """What both share: settings, the flows of their methods, and what a forked child begins
+    anew."""
+
+    def __init__(self, store: Any, transport: Any, settings: Settings, *, plain: bool) -> None:
+        self._settings = settings
+        self._desk = settings.desk
+        self._rules = settings.desk.rules
+        if transport is not None and is_async_callable(transport) is plain:
+            raise ConfigurationError(
+                "Verifier needs a plain transport, such as RequestsTransport or Urllib3Transport; "
+                "AsyncVerifier an async one, such as HttpxTransport or AiohttpTransport"
+            )
+        if getattr(store, "for_tests_only", False) and not settings.test_mode:
+            warnings.warn(
+                "a store in memory forgets what was paid: use it in test mode only",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        self._store = store
+        self._given_transport = transport
+        self._begin_process()
+        _verifiers.add(self)
+
+    @property
+    def _order_is_required(self) -> bool:
+        """Whether every request must name its order, because there are several accounts."""
+        return self._rules.accounts.only is None
+
+    def _begin_process(self) -> None:
+        """Make what belongs to one process; called again in a forked child, before anything else
+        runs there."""
+        self._rules.accounts.forget()
+        self._transport = self._given_transport
+        self._making = threading.Lock()
+
+    @abstractmethod
+    def _make_transport(self) -> Any:
+        """Make the transport for a shop that gave none."""
+
+    def _open_transport(self) -> Any:
+        with self._making:
+            if self._transport is None:
+                self._transport = self._make_transport()
+            return self._transport
+
+    def _verification(self, imp_uid: str, merchant_uid: str | None) -> Flow[Outcome]:
+        outside_transactions()
+        claimed = None if merchant_uid is None else check_merchant_uid(merchant_uid)
+        return verify(self._rules, Notice(check_imp_uid(imp_uid), claimed), "call")
+
+    def _approval(self, imp_uid: str, merchant_uid: str, amount: object) -> Flow[Refusal | None]:
+        outside_transactions()
+        exact = read_amount(amount)
+        if exact is None:
+            raise InvalidRequest("amount must be an int, a Decimal or plain decimal text")
+        notice = Notice(check_imp_uid(imp_uid), check_merchant_uid(merchant_uid), amount=exact)
+        return approve(self._rules, notice, time.monotonic())
+
+    def _answer(self, endpoint: str, request: Request, began: float) -> Flow[Response]:
+        outside_transactions()
+        return serve(self._desk, endpoint, request, began)
+
+    def _words(self, refusal: Refusal | None) -> str | None:
+        if refusal is None:
+            return None
+        return reason_words(refusal.key, refusal.text, Voice.of(self._desk.language, []))
+
+    def _look_up(self, imp_uid: str, account: str | None) -> Flow[Payment | None]:
+        outside_transactions()
+        asked = self._rules.accounts.select(account)
+        return fetch_payment(asked, check_imp_uid(imp_uid), self._rules.deadline())
+
+    def _look_up_all(self, merchant_uid: str, account: str | None) -> Flow[tuple[Payment, ...]]:
+        outside_transactions()
+        asked = self._rules.accounts.select(account)
+        number = check_merchant_uid(merchant_uid)
+        if number in (".", ".."):
+            raise InvalidRequest("a number that is a path segment of its own cannot be looked up")
+        return find_payments(asked, number, self._rules.deadline())
+
+
+_verifiers: WeakSet[_Base] = WeakSet()
+
+
+def _begin_child() -> None:
+    for verifier in list(_verifiers):
+        verifier._begin_process()
+
+
+_ = getattr(os, "register_at_fork", lambda **_: None)(after_in_child=_begin_child)
+
+
+class Verifier(_Base):
     """Verifies payments for plain (WSGI) shops; every method may be called from any thread.
 
     Nothing touches the network until the first call.
@@ -191,7 +296,7 @@ class Verifier(Base):
             lock.release()
 
 
-class AsyncVerifier(Base):
+class AsyncVerifier(_Base):
     """Verifies payments for async (ASGI) shops: takes what `Verifier` takes, and its methods are
     coroutines.
 

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from imp_verify._answers import TROUBLE, Voice, verdict_answer
+from imp_verify._web.answers import TROUBLE, Voice, verdict_answer
 from imp_verify.models import Verdict
 from tests.browser.conftest import Visit
 
 SHOP = "https://shop.test"
 SDK = "https://cdn.iamport.kr/v1/iamport.js"
-MODULE = files("imp_verify") / "contrib" / "browser" / "imp-verify.min.js"
+MODULE = files("imp_verify") / "_web" / "imp-verify.min.js"
 CONFIG: dict[str, object] = {
     "userCode": "imp00000000",
     "complete": "/payments/complete",

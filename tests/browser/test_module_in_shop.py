@@ -17,7 +17,7 @@ from imp_verify.demo import Demo
 from imp_verify.sandbox import Fault
 from tests.browser.conftest import Buyer, Visit
 
-MODULE = files("imp_verify") / "contrib" / "browser" / "imp-verify.min.js"
+MODULE = files("imp_verify") / "_web" / "imp-verify.min.js"
 NEW, OLD = "/v1/iamport.js", "/js/iamport.payment-1.2.0.js"
 STYLES = pytest.mark.parametrize("sdk", [NEW, OLD], ids=["ids-only", "classic"])
 ORDERS = ("webhook-first", "browser-first", "both")

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from imp_verify import Landing, Verdict
-from imp_verify._answers import TROUBLE, Told, Voice, landing
+from imp_verify._web.answers import TROUBLE, Told, Voice, landing
 from imp_verify.models import Notice
 from tests.browser.conftest import Visit
 from tests.browser.shop import NODE_MODULES, needs_node

@@ -20,7 +20,7 @@ from imp_verify import (
     StoreError,
     Verifier,
 )
-from imp_verify._wire import read_payment
+from imp_verify._core.wire import read_payment
 from imp_verify.transports import GatewayRequest, GatewayResponse
 from tests.support.fixtures import gateway, kind, make_shop, one_gateway, shop
 from tests.support.gateway import (

@@ -8,12 +8,12 @@ from importlib.resources import files
 import pytest
 
 from imp_verify import ENDPOINTS
-from imp_verify._module import MODULE, address
+from imp_verify._web.script import MODULE, address
 from tests.support.gateway import ScriptedGateway
 from tests.support.shop import ASYNC, PLAIN, Answer, MakeShop
 
 FOR_EVER = "public, max-age=31536000, immutable"
-BODY = files("imp_verify").joinpath("contrib", "browser", "imp-verify.min.js").read_bytes()
+BODY = files("imp_verify").joinpath("_web", "imp-verify.min.js").read_bytes()
 VERSION = address().partition("?v=")[2]
 TAG = f'"{VERSION}"'
 

@@ -16,7 +16,7 @@ from django.test import override_settings
 from django.urls import include, path
 
 from imp_verify import AsyncVerifier, Checkout, ConfigurationError, Verifier
-from imp_verify._module import address
+from imp_verify._web.script import address
 from imp_verify.contrib.browser import find_order
 from imp_verify.stores.memory import MemoryStore
 from tests.support import django_site  # noqa: F401  # it makes the settings

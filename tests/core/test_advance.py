@@ -20,7 +20,7 @@ from imp_verify import (
     Verdict,
     stores,
 )
-from imp_verify.stores.changes import Change, OrderState, advance
+from imp_verify.stores._advance import Change, OrderState, advance
 
 from .values import I1, I2, ORDER, PRICE, account, handed_on, order, outcome, part, payment, receipt
 

@@ -22,8 +22,8 @@ from imp_verify import (
     Settled,
     Verdict,
 )
-from imp_verify._judge import judge, judge_claim, needs_receipt, stands_for_order
-from imp_verify.stores.changes import OrderState, advance, amount_of
+from imp_verify._core.judge import judge, judge_claim, needs_receipt, stands_for_order
+from imp_verify.stores._advance import OrderState, advance, amount_of
 
 from .values import I1, I2, PRICE, account, order, part, payment
 

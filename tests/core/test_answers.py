@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imp_verify import ConfigurationError, Landing, Reason, Request, Response, Verdict
-from imp_verify._answers import (
+from imp_verify._web.answers import (
     FORBIDDEN,
     INVALID,
     TOO_LARGE,
@@ -29,7 +29,7 @@ from imp_verify._answers import (
     refused,
     verdict_answer,
 )
-from imp_verify._senders import Senders
+from imp_verify._web.webhook_sources import Senders
 from imp_verify.models import Notice
 
 from .values import I1, ORDER, order, outcome, payment

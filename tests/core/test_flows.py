@@ -20,12 +20,12 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify._accounts import Accounts
-from imp_verify._endpoints import Desk, serve
-from imp_verify._flow import Expect, Flow, Hold, Observe, Recall, Send, Settle
-from imp_verify._senders import Senders
-from imp_verify._verification import Refusal, Rules, approve, find_imp_uid, verify
-from imp_verify._wire import read_payment
+from imp_verify._core.accounts import Accounts
+from imp_verify._core.flow import Expect, Flow, Hold, Observe, Recall, Send, Settle
+from imp_verify._core.verification import Refusal, Rules, approve, find_imp_uid, verify
+from imp_verify._core.wire import read_payment
+from imp_verify._web.endpoints import Desk, serve
+from imp_verify._web.webhook_sources import Senders
 from imp_verify.models import Notice
 from imp_verify.transports import GatewayResponse
 from tests.drivers.wire import I1, ORDER, UNKNOWN, account, envelope, fields, lookup, never, paid

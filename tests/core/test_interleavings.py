@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, OrderStore, Outcome, ReceiptState, Settled, Verdict
-from imp_verify._accounts import Accounts
-from imp_verify._flow import Expect, Observe, Recall, Send, Settle
-from imp_verify._verification import Rules, verify
+from imp_verify._core.accounts import Accounts
+from imp_verify._core.flow import Expect, Observe, Recall, Send, Settle
+from imp_verify._core.verification import Rules, verify
 from imp_verify.models import Notice
 from imp_verify.stores._hooks import HookArguments
 from imp_verify.stores.memory import MemoryStore

@@ -18,7 +18,7 @@ from imp_verify import (
     ReceiptState,
     Verdict,
 )
-from imp_verify._judge import (
+from imp_verify._core.judge import (
     Judgement,
     judge,
     judge_claim,

@@ -14,13 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imp_verify import MAX_BODY, InvalidRequest, Request, Response
-from imp_verify.messages import (
-    check_imp_uid,
-    check_merchant_uid,
-    is_merchant_uid,
-    read_notice,
-    read_return,
-)
+from imp_verify._core.ids import check_imp_uid, check_merchant_uid, is_merchant_uid
+from imp_verify._web.http import read_notice, read_return
 from imp_verify.models import Notice
 
 from .values import I1, ORDER
@@ -690,4 +685,4 @@ def test_a_response_is_a_plain_value() -> None:
 
 def test_reading_a_form_imports_no_mail_parser() -> None:
     assert told(multipart(*FIELDS), MULTIPART) == NOTICE
-    assert "email.parser" not in vars(sys.modules["imp_verify.messages"])
+    assert "email.parser" not in vars(sys.modules["imp_verify._web.http"])

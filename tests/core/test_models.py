@@ -28,7 +28,7 @@ from imp_verify import (
     Verdict,
 )
 from imp_verify.models import read_time
-from imp_verify.stores import read_expected
+from imp_verify.stores._protocol import read_expected
 
 from .values import I1, ORDER, PRICE, account, order, outcome, payment
 

@@ -26,7 +26,7 @@ from imp_verify import (
     StoreError,
     Verifier,
 )
-from imp_verify._module import address
+from imp_verify._web.script import address
 from imp_verify.contrib.browser import (
     Markup,
     Place,

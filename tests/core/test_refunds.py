@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imp_verify import Cancellation, Payment
-from imp_verify.stores.refunds import deposits, new_parts
+from imp_verify.stores._refunds import deposits, new_parts
 
 from .values import part, payment
 

@@ -16,7 +16,7 @@ from imp_verify import (
     ReceiptState,
     Verdict,
 )
-from imp_verify.stores.changes import amount_of
+from imp_verify.stores._advance import amount_of
 
 I1 = "imp_100000000001"
 I2 = "imp_100000000002"

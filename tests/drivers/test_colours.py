@@ -19,7 +19,8 @@ from imp_verify import (
     Verdict,
     Verifier,
 )
-from imp_verify.stores import as_async, in_thread
+from imp_verify.stores import in_thread
+from imp_verify.stores._bridge import as_async
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
 from tests.drivers.driving import AsyncStore, Driver, PlainStore, Stage

@@ -13,7 +13,9 @@ from typing import Any, cast
 import pytest
 
 from imp_verify import Credentials, ExpectedPayment, Request, Response, StoreError, Verifier
-from imp_verify.stores import as_async, holding, in_thread
+from imp_verify.stores import in_thread
+from imp_verify.stores._bridge import as_async
+from imp_verify.stores._open import holding
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
 from tests.drivers.driving import Driver, Gate

@@ -5,8 +5,8 @@ import threading
 from collections.abc import Callable, Mapping
 
 from imp_verify import Credentials
-from imp_verify._flow import Alone, Send, run
-from imp_verify._gateway import Account
+from imp_verify._core.flow import Alone, Send, run
+from imp_verify._core.gateway import Account
 from imp_verify.transports import GatewayRequest, GatewayResponse
 
 I1, I2, ORDER = "imp_100000000001", "imp_100000000002", "ORD-1001"

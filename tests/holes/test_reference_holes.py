@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, Payment
-from imp_verify._wire import read_payment
+from imp_verify._core.wire import read_payment
 from tests.support.gateway import (
     I1,
     I2,

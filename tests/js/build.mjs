@@ -10,7 +10,7 @@ import { minify } from "terser";
 
 const DIRECTORY =
   process.env.IMP_VERIFY_BROWSER_DIRECTORY ||
-  fileURLToPath(new URL("../../src/imp_verify/contrib/browser/", import.meta.url));
+  fileURLToPath(new URL("../../src/imp_verify/_web/", import.meta.url));
 
 /** The syntax that the head of imp-verify.js promises. */
 export const ECMA = 2017;

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imp_verify._answers import INVALID, TOO_LARGE, TROUBLE, Voice, verdict_answer
+from imp_verify._web.answers import INVALID, TOO_LARGE, TROUBLE, Voice, verdict_answer
 from imp_verify.models import Verdict
 
 HERE = Path(__file__).parent

@@ -23,7 +23,7 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify.stores import holding
+from imp_verify.stores._open import holding
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlite import SqliteStore

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import scoped_session, sessionmaker
 
 from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled, StoreError
-from imp_verify.stores import holding
+from imp_verify.stores._open import holding
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome

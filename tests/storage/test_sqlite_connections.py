@@ -24,7 +24,7 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify.stores import holding
+from imp_verify.stores._open import holding
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.shops import SqliteShop, tell

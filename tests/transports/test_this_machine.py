@@ -13,7 +13,7 @@ import pytest
 import requests
 import urllib3
 
-from imp_verify._addresses import is_loopback
+from imp_verify.settings import is_loopback
 from imp_verify.transports import GatewayResponse
 from imp_verify.transports.aiohttp import AiohttpTransport
 from imp_verify.transports.httpx import HttpxTransport

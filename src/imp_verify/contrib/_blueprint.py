@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .. import ENDPOINTS, ConfigurationError
-from .._endpoints import METHODS
+from .._web.endpoints import METHODS
 from .browser import Place
 
 __all__ = ["add_rules", "find"]

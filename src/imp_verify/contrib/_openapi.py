@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from .. import Landing, Response, Verdict, _answers
-from .._endpoints import KEYS, METHODS, RETURN_KEYS
-from .._module import MODULE
+from .. import Landing, Response, Verdict
+from .._web import answers
+from .._web.endpoints import KEYS, METHODS, RETURN_KEYS
+from .._web.script import MODULE
 
 __all__ = ["operations"]
 
@@ -59,19 +60,19 @@ def _body(endpoint: str, order: bool) -> dict[str, Any]:
 
 def _made(endpoint: str, returns: bool, language: str) -> Iterator[Response]:
     """Give every answer that there is, as the endpoint itself makes it."""
-    voice = _answers.Voice(language)
-    keys = (*Verdict, _answers.TROUBLE, _answers.INVALID)
+    voice = answers.Voice(language)
+    keys = (*Verdict, answers.TROUBLE, answers.INVALID)
     if returns:
         for targets in (Landing("/success", "/failure", "/pending"), Landing()):
-            told = (_answers.Told(), _answers.Told("ORD-1"))  # an order that may be named, or not
-            yield from (_answers.landing(k, each, targets, voice) for k in keys for each in told)
+            told = (answers.Told(), answers.Told("ORD-1"))  # an order that may be named, or not
+            yield from (answers.landing(k, each, targets, voice) for k in keys for each in told)
         return
     if endpoint == "confirm":
-        yield _answers.approved(voice)
-        yield _answers.refused(_answers.reason_words("mismatch", None, voice), voice)
+        yield answers.approved(voice)
+        yield answers.refused(answers.reason_words("mismatch", None, voice), voice)
         keys = keys[-2:]
-    more = (_answers.TOO_LARGE, *([_answers.FORBIDDEN] if endpoint == "webhook" else []))
-    yield from (_answers.verdict_answer(endpoint, key, voice) for key in (*keys, *more))
+    more = (answers.TOO_LARGE, *([answers.FORBIDDEN] if endpoint == "webhook" else []))
+    yield from (answers.verdict_answer(endpoint, key, voice) for key in (*keys, *more))
 
 
 def _describe(endpoint: str, returns: bool) -> dict[int | str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any, Generic, NoReturn, TypeAlias, TypedDict, TypeVar, cast
 
 from ..errors import ConfigurationError, StoreError
 from ..models import ExpectedPayment, Outcome
-from . import Expected, is_async_callable, what_runs
+from ._protocol import Expected, is_async_callable, what_runs
 
 __all__ = [
     "AsyncExpectation",

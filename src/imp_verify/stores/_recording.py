@@ -11,12 +11,13 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
+from .._core.ids import is_merchant_uid
 from ..errors import ConfigurationError, StoreError
-from ..messages import is_merchant_uid
 from ..models import ExpectedPayment, Outcome, Reason, Receipt, ReceiptState, Settled, Verdict
-from . import AsyncOrderStore, OrderStore, hold_limits, read_expected
+from ._advance import Change, OrderState, advance, amount_of
 from ._hooks import Functions
-from .changes import Change, OrderState, advance, amount_of
+from ._open import hold_limits
+from ._protocol import AsyncOrderStore, OrderStore, read_expected
 
 __all__ = [
     "AsyncReadyStore",

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import Any, Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled
-from . import Expected, transaction_is_open
 from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ._open import transaction_is_open
+from ._protocol import Expected
 from ._recording import Loaded, OrderRow, ReadyStore, Rows
 
 __all__ = ["MemoryStore"]

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import Any, Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
-from . import Expected, hold_limits, transaction_is_open
 from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ._open import hold_limits, transaction_is_open
+from ._protocol import Expected
 from ._recording import Loaded, OrderRow, ReadyStore, Rows, read_receipt, storable
 from ._sqlite_connections import Connection, Connections, FileGone
 

@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Any
 
 from ..models import Outcome
-from ..stores import own_thread
+from ..stores._bridge import own_thread
 from ._trial import PATIENCE, Trial
 
 __all__ = ["Interrupted", "search"]

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..models import ExpectedPayment, Outcome, Settled, Verdict
-from ..stores import read_expected
+from ..stores._protocol import read_expected
 from ._checks import (
     check,
     check_not_paid,

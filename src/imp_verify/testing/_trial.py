@@ -13,7 +13,9 @@ from typing import Any, TypeVar, cast
 
 from ..models import ExpectedPayment, Outcome, Payment, Verdict
 from ..settings import Credentials
-from ..stores import AsyncOrderStore, OrderStore, own_thread, store_is_async
+from ..stores import AsyncOrderStore, OrderStore
+from ..stores._bridge import own_thread
+from ..stores._protocol import store_is_async
 from ..transports import GatewayRequest, GatewayResponse
 from ..verifier import AsyncVerifier, Verifier
 from ._checks import check

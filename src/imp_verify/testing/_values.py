@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
-from ..amounts import EXACT
+from .._core.amounts import EXACT
 from ..errors import StoreError
 from ..models import ExpectedPayment, Outcome, Settled, Verdict
-from ..stores import read_expected
+from ..stores._protocol import read_expected
 from ._checks import check, check_not_paid, check_paid, check_shipped, said
 from ._shop import TrialShop
 from ._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome

@@ -7,8 +7,8 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from imp_verify._addresses import is_loopback
 from imp_verify.errors import GatewayProtocolError, GatewayReset, GatewayUnavailable
+from imp_verify.settings import is_loopback
 from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, Headers
 
 E = TypeVar("E", bound=BaseException)

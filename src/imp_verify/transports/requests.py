@@ -14,8 +14,8 @@ except ImportError:
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from imp_verify._addresses import is_loopback
 from imp_verify.errors import GatewayError
+from imp_verify.settings import is_loopback
 from imp_verify.transports import GatewayRequest, GatewayResponse, _calls
 from imp_verify.transports._clients import PerProcess
 from imp_verify.transports._deadline import keep_deadline, seconds_left

@@ -18,10 +18,10 @@ from ... import (
     InvalidRequest,
     Verifier,
 )
-from ..._addresses import warn_if_long
-from ..._answers import Voice, reason_words
-from ..._module import address
+from ..._web.answers import Voice, reason_words
+from ..._web.script import address
 from ...order_numbers import check_order_number
+from ...settings import warn_if_long
 from ._inert import Markup, to_json
 from ._orders import Named, PaymentOptions, find_order, look_up, read_order
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from urllib.parse import quote
 
 from ... import Checkout, ConfigurationError
-from ..._addresses import check_public_url
+from ...settings import check_public_url
 from ._button import Place
 from ._inert import to_json
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ... import ConfigurationError
-from ...messages import is_merchant_uid
+from ..._core.ids import is_merchant_uid
 from ._checking import AT_MOST, Checked, check_again
 from .conf import get_store
 from .models import Receipt

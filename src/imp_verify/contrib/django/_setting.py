@@ -13,7 +13,8 @@ from django.utils.module_loading import import_string
 
 from ... import AsyncVerifier, Checkout, ConfigurationError, Credentials, Landing, Verifier
 from ..._configuration import VerifierArguments
-from ...stores import in_thread, store_is_async
+from ...stores import in_thread
+from ...stores._protocol import store_is_async
 from .._paths import check_verifier
 from .threads import hop
 

@@ -13,7 +13,7 @@ from django.db import Error, connections
 from django.db.transaction import atomic, get_rollback
 
 from ... import ConfigurationError, StoreError
-from ...stores import transaction_is_open
+from ...stores._open import transaction_is_open
 from ...stores._recording import seconds_to_wait
 from . import _dialects as dialects
 from ._guarding import guarded

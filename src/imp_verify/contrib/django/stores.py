@@ -13,8 +13,8 @@ from django.db.transaction import on_commit
 from django.utils.functional import Promise
 
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
-from ...stores import Expected
 from ...stores._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ...stores._protocol import Expected
 from ...stores._recording import Loaded, ReadyStore, Rows, check_lock_timeout
 from ._transactions import Attempt, Place, in_transaction, look, read
 from .threads import hop, own_thread
@@ -79,7 +79,7 @@ class DjangoStore(ReadyStore[_Recording]):
         self.using = using
 
     def own_thread(self) -> AbstractContextManager[object] | None:
-        """See `imp_verify.stores.own_thread`."""
+        """See `stores._bridge.own_thread`."""
         return own_thread(self.using)
 
     def expected(self, merchant_uid: str) -> Expected:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def own_thread(using: str = "default") -> AbstractContextManager[object] | None:
-    """See `imp_verify.stores.own_thread`: close what a thread has opened, at its end. None inside
+    """See `stores._bridge.own_thread`: close what a thread has opened, at its end. None inside
     a transaction, a test case's for one: no other thread would see its rows."""
     return None if connections[using].in_atomic_block else _closing()
 

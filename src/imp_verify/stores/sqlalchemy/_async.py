@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import (
 
 from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
-from .. import Expected, outside_transactions, transaction_is_open
 from .._hooks import (
     AsyncExpectation,
     AsyncHolder,
@@ -26,6 +25,8 @@ from .._hooks import (
     Functions,
     run_afterwards_async,
 )
+from .._open import outside_transactions, transaction_is_open
+from .._protocol import Expected
 from .._recording import AsyncReadyStore, Loaded, Recorded, Rows, check_lock_timeout
 from ._async_guard import guarded, leave
 from ._dialects import prepare

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
-from .. import Expected, outside_transactions, transaction_is_open
 from .._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from .._open import outside_transactions, transaction_is_open
+from .._protocol import Expected
 from .._recording import Loaded, ReadyStore, Recorded, Rows, check_lock_timeout
 from ._dialects import prepare
 from ._shared import is_of_a_thread, lend, watch
@@ -122,7 +123,7 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         self._of_a_request = not is_of_a_thread(source)
 
     def own_thread(self) -> AbstractContextManager[object] | None:
-        """See `imp_verify.stores.own_thread`: a session that belongs to a request, and not to its
+        """See `stores._bridge.own_thread`: a session that belongs to a request, and not to its
         thread, is used in that thread only."""
         return None if self._of_a_request else nullcontext()
 

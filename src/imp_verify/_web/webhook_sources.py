@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
-from .errors import ConfigurationError
-from .messages import Request
+from ..errors import ConfigurationError
+from .http import Request
 
 __all__ = ["Senders"]
 

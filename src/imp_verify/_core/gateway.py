@@ -11,18 +11,18 @@ from functools import partial
 from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
-from ._flow import Alone, Flow, Send
-from ._wire import Envelope, is_time, read_envelope, read_payment
-from .errors import (
+from ..errors import (
     GatewayError,
     GatewayProtocolError,
     GatewayRefused,
     GatewayReset,
     GatewayUnavailable,
 )
-from .payment import Payment
-from .settings import Credentials
-from .transports import GatewayRequest, GatewayResponse, Headers
+from ..models import Payment
+from ..settings import Credentials
+from ..transports import GatewayRequest, GatewayResponse, Headers
+from .flow import Alone, Flow, Send
+from .wire import Envelope, is_time, read_envelope, read_payment
 
 __all__ = ["Account", "fetch_payment", "find_payment", "find_payments"]
 

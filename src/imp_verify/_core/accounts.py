@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ._flow import Expect, Flow, Recall
-from ._gateway import Account
-from .errors import InvalidRequest, StoreError
-from .messages import is_merchant_uid
-from .models import ExpectedPayment, Receipt
-from .stores import read_expected
+from .._core.ids import is_merchant_uid
+from ..errors import InvalidRequest, StoreError
+from ..models import ExpectedPayment, Receipt
+from ..stores._protocol import read_expected
+from .flow import Expect, Flow, Recall
+from .gateway import Account
 
 __all__ = ["Accounts", "Asked", "expect", "whom_to_ask"]
 

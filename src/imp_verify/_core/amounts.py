@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal
 
-from .errors import StoreError
+from ..errors import StoreError
 
 __all__ = ["EXACT", "is_amount", "read_amount", "read_price"]
 

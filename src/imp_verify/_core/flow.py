@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
-from .models import ExpectedPayment, Outcome, Receipt, Settled
-from .transports import GatewayRequest, GatewayResponse
+from ..models import ExpectedPayment, Outcome, Receipt, Settled
+from ..transports import GatewayRequest, GatewayResponse
 
 __all__ = [
     "Alone",

@@ -6,20 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ._accounts import Accounts, Asked, expect, whom_to_ask
-from ._flow import Flow, Hold, Observe, Recall, Settle
-from ._gateway import fetch_payment, find_payment
-from ._judge import (
-    Judgement,
-    judge,
-    judge_claim,
-    judge_money,
-    needs_receipt,
-    stands_for_order,
-)
-from .errors import GatewayProtocolError, GatewayUnavailable, StoreError
-from .messages import is_imp_uid
-from .models import (
+from .._core.ids import is_imp_uid
+from ..errors import GatewayProtocolError, GatewayUnavailable, StoreError
+from ..models import (
     ExpectedPayment,
     Notice,
     Outcome,
@@ -28,6 +17,17 @@ from .models import (
     Settled,
     Verdict,
     outcome_with,
+)
+from .accounts import Accounts, Asked, expect, whom_to_ask
+from .flow import Flow, Hold, Observe, Recall, Settle
+from .gateway import fetch_payment, find_payment
+from .judge import (
+    Judgement,
+    judge,
+    judge_claim,
+    judge_money,
+    needs_receipt,
+    stands_for_order,
 )
 
 __all__ = ["Refusal", "Rules", "approve", "find_imp_uid", "verify"]

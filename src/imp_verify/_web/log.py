@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import logging
 
-from .errors import GatewayError, GatewayRefused, InvalidRequest
-from .messages import Request, is_notice_of_v2
-from .models import Notice, Outcome, Reason, Verdict
+from ..errors import GatewayError, GatewayRefused, InvalidRequest
+from ..models import Notice, Outcome, Reason, Verdict
+from .http import Request, is_notice_of_v2
 
 __all__ = ["escaped", "log_approval", "log_outcome", "log_refusal", "log_trouble"]
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import NamedTuple
 
-from .errors import GatewayProtocolError
-from .models import (
+from ..errors import GatewayProtocolError
+from ..models import (
     ExpectedPayment,
     Payment,
     PaymentStatus,

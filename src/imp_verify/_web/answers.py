@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ._addresses import in_ascii
-from ._page import policy, render
-from .messages import Response
-from .models import Notice, Outcome, Verdict
-from .settings import Landing
+from ..models import Notice, Outcome, Verdict
+from ..settings import Landing, in_ascii
+from .http import Response
+from .page import policy, render
 
 __all__ = [
     "FORBIDDEN",

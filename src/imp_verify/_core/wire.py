@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple, NoReturn, TypeGuard
 
-from ._json import json_reader
+from ..errors import GatewayError, GatewayProtocolError, GatewayUnavailable
+from ..models import Payment
+from ..transports import GatewayResponse
 from .amounts import read_amount
-from .errors import GatewayError, GatewayProtocolError, GatewayUnavailable
-from .payment import Payment
-from .transports import GatewayResponse
+from .bounded_json import json_reader
 
 __all__ = ["Envelope", "is_time", "read_envelope", "read_payment"]
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from .messages import Request, Response
+from .http import Request, Response
 
 __all__ = ["MODULE", "address", "module"]
 
@@ -29,7 +29,7 @@ def _file() -> _File:
     from hashlib import sha256
     from importlib.resources import files
 
-    body = files("imp_verify").joinpath("contrib", "browser", _FILE).read_bytes()
+    body = files("imp_verify").joinpath("_web", _FILE).read_bytes()
     return _File(body, sha256(body).hexdigest()[:20])
 
 

@@ -8,19 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from ._json import json_reader
-from .amounts import read_amount
-from .errors import InvalidRequest
-from .models import Notice
+from .._core.amounts import read_amount
+from .._core.bounded_json import json_reader
+from .._core.ids import check_imp_uid, check_merchant_uid
+from ..errors import InvalidRequest
+from ..models import Notice
 
 __all__ = [
     "MAX_BODY",
     "Request",
     "Response",
-    "check_imp_uid",
-    "check_merchant_uid",
-    "is_imp_uid",
-    "is_merchant_uid",
     "is_notice_of_v2",
     "read_notice",
     "read_return",
@@ -29,8 +26,6 @@ __all__ = [
 MAX_BODY = 64 * 1024
 """Bytes of a request's body that are accepted; an adapter reads one more at most."""
 
-_IMP_UID = re.compile(r"[A-Za-z0-9_-]{1,32}")
-_MAX_MERCHANT_UID = 64
 _MAX_FIELDS = 1000
 
 _BOUNDARY = re.compile(r';[ \t]*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))[ \t]*(?:;|$)', re.I)
@@ -78,33 +73,6 @@ class Response:
         """Give the `Content-Length` of this answer to a request by `method`; None where it has
         none to tell, because no body belongs to it."""
         return None if method == "HEAD" or self.status in (204, 304) else len(self.body)
-
-
-def is_imp_uid(value: object) -> bool:
-    """Whether it is 1 to 32 ASCII letters, digits, `_` and `-`."""
-    return isinstance(value, str) and _IMP_UID.fullmatch(value) is not None
-
-
-def check_imp_uid(value: object) -> str:
-    """Give the imp_uid back, or raise `InvalidRequest`: 1 to 32 ASCII letters, digits, `_` and
-    `-`."""
-    if not isinstance(value, str) or not is_imp_uid(value):
-        raise InvalidRequest("imp_uid is not 1 to 32 letters, digits, _ or -")
-    return value
-
-
-def is_merchant_uid(value: object) -> bool:
-    """Whether it is 1 to 64 printable characters without white space at either end."""
-    if not isinstance(value, str) or not 0 < len(value) <= _MAX_MERCHANT_UID:
-        return False
-    return value.isprintable() and value == value.strip()
-
-
-def check_merchant_uid(value: object) -> str:
-    """Give the merchant_uid back, or raise `InvalidRequest`; see `is_merchant_uid`."""
-    if not isinstance(value, str) or not is_merchant_uid(value):
-        raise InvalidRequest("merchant_uid is not 1 to 64 printable characters")
-    return value
 
 
 def read_notice(request: Request, keys: Iterable[str], *, confirm: bool = False) -> Notice:

@@ -6,7 +6,12 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from ._answers import (
+from .._core.flow import Flow
+from .._core.verification import Rules, approve, find_imp_uid, verify
+from ..errors import InvalidRequest
+from ..models import Notice, Outcome, Verdict
+from ..settings import Landing
+from .answers import (
     FORBIDDEN,
     INVALID,
     TOO_LARGE,
@@ -20,15 +25,10 @@ from ._answers import (
     refused,
     verdict_answer,
 )
-from ._flow import Flow
-from ._log import log_approval, log_outcome, log_refusal, log_trouble
-from ._module import MODULE, module
-from ._senders import Senders
-from ._verification import Rules, approve, find_imp_uid, verify
-from .errors import InvalidRequest
-from .messages import MAX_BODY, Request, Response, read_notice, read_return
-from .models import Notice, Outcome, Verdict
-from .settings import Landing
+from .http import MAX_BODY, Request, Response, read_notice, read_return
+from .log import log_approval, log_outcome, log_refusal, log_trouble
+from .script import MODULE, module
+from .webhook_sources import Senders
 
 __all__ = ["ENDPOINTS", "KEYS", "METHODS", "RETURN_KEYS", "Desk", "serve", "too_late"]
 

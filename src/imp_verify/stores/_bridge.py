@@ -1,0 +1,101 @@
+"""From a plain store to async callers, and the threads that its calls come from."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import copy_context
+from typing import Any, TypeAlias, TypeVar, cast
+
+from ..errors import ConfigurationError
+from ..models import ExpectedPayment, Outcome, Receipt, Settled
+from ._protocol import AsyncOrderStore, Expected, OrderStore, store_is_async
+
+__all__ = ["as_async", "in_thread", "own_thread"]
+
+T = TypeVar("T")
+Hop: TypeAlias = Callable[..., Awaitable[Any]]
+"""`await hop(function, *args)` runs a plain function where it may block."""
+
+
+def in_thread(store: OrderStore, hop: Hop | None = None) -> AsyncOrderStore:
+    """Serve a plain store to async callers, one hop a call.
+
+    Args:
+        store: A plain store.
+        hop: How to get into a thread; the store's own `hop` where it has one, else
+            `asyncio.to_thread`.
+
+    Raises:
+        ConfigurationError: The store lacks a method, or is an async one already.
+    """
+    if store_is_async(store):
+        raise ConfigurationError("in_thread takes a plain store; this one is async already")
+    return _InThread(store, hop)
+
+
+def own_thread(store: object) -> AbstractContextManager[object] | None:
+    """Give what a store wants around calls from a thread that is made for them, and ends with
+    them; None where they must come from the thread that asks now, whose transaction is open."""
+    make: Callable[[], AbstractContextManager[object] | None]
+    make = getattr(store, "own_thread", nullcontext)
+    return make()
+
+
+async def _on_the_loop(function: Callable[..., T], *args: object) -> T:
+    return function(*args)
+
+
+def as_async(store: OrderStore | AsyncOrderStore) -> AsyncOrderStore:
+    """Give a store of either colour as an async one; a plain store that never waits needs no
+    thread.
+
+    Raises:
+        ConfigurationError: See `store_is_async`.
+    """
+    if store_is_async(store):
+        return cast(AsyncOrderStore, store)
+    hop = None if getattr(store, "blocks", True) else _on_the_loop  # None: the store's own
+    return _InThread(cast(OrderStore, store), hop)
+
+
+class _InThread(AsyncOrderStore):
+    def __init__(self, store: OrderStore, hop: Hop | None) -> None:
+        self.for_tests_only: bool = getattr(store, "for_tests_only", False)
+        self._store = store
+        self._hop: Hop | None = hop or getattr(store, "hop", None)
+        self.own_thread = getattr(store, "own_thread", nullcontext)
+
+    async def _call(self, function: Callable[..., T], *args: object) -> T:
+        if self._hop is None:
+            from asyncio import (
+                to_thread,
+            )  # here, because asyncio costs a plain shop 45 ms at import
+
+            self._hop = to_thread
+        answer: T = await self._hop(copy_context().run, _no_stop, function, *args)
+        return answer
+
+    async def expected(self, merchant_uid: str) -> Expected:
+        return await self._call(self._store.expected, merchant_uid)
+
+    async def settle(self, outcome: Outcome) -> Settled:
+        return await self._call(self._store.settle, outcome)
+
+    async def observe(self, outcome: Outcome) -> Settled | None:
+        return await self._call(self._store.observe, outcome)
+
+    async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+        return await self._call(self._store.receipts, imp_uids)
+
+    async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+        return await self._call(self._store.hold, expected, imp_uid)
+
+
+def _no_stop(function: Callable[..., T], *args: object) -> T:
+    """A StopIteration that leaves a thread can hang the awaiting request for ever before Python
+    3.13."""
+    try:
+        return function(*args)
+    except StopIteration as error:
+        raise RuntimeError("the store raised StopIteration") from error
