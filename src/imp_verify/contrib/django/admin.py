@@ -3,24 +3,158 @@ changed there."""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
-from django.contrib import admin
+from asgiref.sync import async_to_sync
+from django.contrib import admin, messages
+from django.db import connections
 from django.db.models import OuterRef, Subquery
+from django.db.transaction import non_atomic_requests
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from ... import AsyncVerifier, ConfigurationError
+from ..._core.ids import is_merchant_uid
 from . import models
-from ._admin import ReadOnly, check, money
+from .conf import get_store, get_verifier
 
-__all__ = ["ChangeAdmin", "MoneyToGiveBackAdmin", "OrderAdmin", "ReceiptAdmin"]
+__all__ = ["ChangeAdmin", "MoneyToGiveBackAdmin", "OrderAdmin", "ReceiptAdmin", "check"]
+
+_AT_MOST = 50
+"""Payments at once: each is a call to the gateway, and somebody waits for the page."""
+Numbers: TypeAlias = Mapping[str, str | None]
+_log = logging.getLogger("imp_verify")
+
+
+@dataclass
+class _Checked:
+    """How many payments have which verdict, and the one at which trouble ended it."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    trouble: str | None = None
+
+
+def _check_again(numbers: Numbers) -> _Checked:
+    """Verify payments as a webhook would, and stop at the first trouble: it would be the same for
+    all others. To be called in no transaction: a gateway is asked.
+
+    Args:
+        numbers: The order of each imp_uid, where one is recorded; else the gateway names it.
+    """
+    checked = _Checked()
+    verifier = get_verifier()
+    if isinstance(verifier, AsyncVerifier):
+        async_to_sync(_check_all)(verifier, numbers, checked)
+        return checked
+    for imp_uid, number in numbers.items():
+        try:
+            checked.verdicts[verifier.verify(imp_uid, number).verdict] += 1
+        except Exception:
+            _stop(checked, imp_uid)
+            break
+    return checked
+
+
+async def _check_all(
+    verifier: AsyncVerifier, numbers: Mapping[str, str | None], checked: _Checked
+) -> None:
+    try:
+        for imp_uid, number in numbers.items():
+            try:
+                checked.verdicts[(await verifier.verify(imp_uid, number)).verdict] += 1
+            except Exception:
+                _stop(checked, imp_uid)
+                break
+    finally:
+        await verifier.close()  # this loop ends here, and with it what belongs to it
+
+
+def _stop(checked: _Checked, imp_uid: str) -> None:
+    checked.trouble = imp_uid
+    _log.exception("%s could not be checked again from the admin", imp_uid)
+
+
+def _no(*_: object) -> bool:
+    return False
+
+
+def _money(name: str, label: Any) -> Any:
+    """Make a column. It cannot be sorted by: on SQLite an amount is text."""
+
+    @admin.display(description=label)
+    def column(_: object, row: Any) -> str | None:
+        amount = getattr(row, name)
+        if amount is None:
+            return None
+        return f"{amount:,f}\N{NO-BREAK SPACE}{getattr(row, 'currency', None) or ''}".strip()
+
+    return column
+
+
+@admin.action(description=_("Check again at the gateway"), permissions=["check"])
+def check(model_admin: Any, request: Any, chosen: Any) -> None:
+    """Verify the chosen payments, and say what became of them."""
+    some = chosen.values_list("imp_uid", "merchant_uid")[: _AT_MOST + 1]
+    # The number that the gateway gave; a receipt's counts more.
+    numbers = {uid: number if is_merchant_uid(number) else None for uid, number in some}
+    if len(numbers) > _AT_MOST:
+        text = gettext("Choose at most %(number)d payments.") % {"number": _AT_MOST}
+        model_admin.message_user(request, text, messages.ERROR)
+        return
+    recorded = models.Receipt.objects.using(chosen.db).filter(imp_uid__in=list(numbers))
+    checked = _check_again({**numbers, **dict(recorded.values_list("imp_uid", "merchant_uid"))})
+    level = messages.SUCCESS if checked.trouble is None else messages.ERROR
+    model_admin.message_user(request, _words(checked), level)
+
+
+def _words(checked: _Checked) -> str:
+    total = checked.verdicts.total()
+    text = ngettext("%(number)d payment checked", "%(number)d payments checked", total)
+    counts = ", ".join(f"{word}: {count}" for word, count in sorted(checked.verdicts.items()))
+    text = text % {"number": total} + (f" ({counts})" if counts else "")
+    if checked.trouble is None:
+        return str(text)
+    why = gettext("Trouble at %(imp_uid)s: the log says more.") % {"imp_uid": checked.trouble}
+    return f"{text}. {why}"
+
+
+class _ReadOnly(admin.ModelAdmin):
+    """A table that can be looked at, by who may view it; checking again is a permission apart."""
+
+    has_add_permission = has_change_permission = has_delete_permission = _no
+    show_full_result_count = False
+    list_per_page = 50
+
+    def get_queryset(self, request: Any) -> Any:
+        """Read where the store writes, whatever a router says."""
+        found = super().get_queryset(request)
+        try:
+            return found.using(getattr(get_store(), "using", None))
+        except ConfigurationError:  # the tables can be looked at all the same
+            return found
+
+    def has_check_permission(self, request: Any) -> bool:
+        """Whether somebody may send calls to the gateway."""
+        return bool(request.user.has_perm("imp_verify.check_receipt"))
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> Any:
+        """Show the list, or run an action: which asks the gateway, and so in no transaction."""
+        return super().changelist_view(request, extra_context)
+
+    for _alias in connections:
+        non_atomic_requests(_alias)(changelist_view)
 
 
 @admin.register(models.Receipt)
-class ReceiptAdmin(ReadOnly):
+class ReceiptAdmin(_ReadOnly):
     """Every payment that was recorded."""
 
     actions = (check,)
-    paid, back = money("amount", _("amount")), money("cancel_amount", _("given back"))
+    paid, back = _money("amount", _("amount")), _money("cancel_amount", _("given back"))
     list_display = ("imp_uid", "merchant_uid", "state", "paid", "back", "test", "updated_at")
     list_filter = ("state", "test", "currency", "account", "created_at")
     search_fields = ("imp_uid", "merchant_uid")
@@ -34,7 +168,7 @@ class ReceiptAdmin(ReadOnly):
 
 
 @admin.register(models.Order)
-class OrderAdmin(ReadOnly):
+class OrderAdmin(_ReadOnly):
     """Which payment pays an order."""
 
     list_display = ("merchant_uid", "paid_by", "was_paid")
@@ -43,11 +177,11 @@ class OrderAdmin(ReadOnly):
 
 
 @admin.register(models.Change)
-class ChangeAdmin(ReadOnly):
+class ChangeAdmin(_ReadOnly):
     """What was handed on to the shop, once."""
 
     actions = (check,)
-    paid, back = money("amount", _("amount")), money("back", _("given back"))
+    paid, back = _money("amount", _("amount")), _money("back", _("given back"))
     list_display = ("at", "imp_uid", "merchant_uid", "verdict", "reason", "paid", "endpoint")
     list_filter: tuple[str, ...] = ("verdict", "reason", "endpoint", "at")
     search_fields = ("imp_uid", "merchant_uid")

@@ -19,8 +19,7 @@ class PaymentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks."""
-        from ._store_checks import check_engines
-        from .checks import check_deployment, check_payments, check_redirect
+        from .checks import check_deployment, check_engines, check_payments, check_redirect
 
         register(check_payments)
         register(check_engines, Tags.database)

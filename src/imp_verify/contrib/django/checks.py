@@ -9,21 +9,22 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from django import VERSION
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 from django.urls import NoReverseMatch, reverse
 
 from ... import ConfigurationError
-from ._setting import make_verifier
-from ._store_checks import check_connections, check_store
-from .conf import store_of
+from ._dialects import other_engines, refuse_engines
+from .conf import make_verifier, store_of
 
-__all__ = ["check_deployment", "check_payments", "check_redirect"]
+__all__ = ["check_deployment", "check_engines", "check_payments", "check_redirect"]
 
 _CLEAN = ((4, 2, 30), (5, 2, 13), (6, 0, 4))
 """Of each supported line the first release without the faults that were published by April 2026. A
@@ -45,13 +46,13 @@ def check_payments(app_configs: object = None, **_: object) -> list[CheckMessage
         if not _is_of_credentials(error):
             return [Error(str(error), id="imp_verify.E001")]
         return [_without_credentials(error, Error if _starts_a_server() else Warning)]
-    return [*check_store(store), *_check_proxy(), *_check_prefix(), *_check_release()]
+    return [*_check_store(store), *_check_proxy(), *_check_prefix(), *_check_release()]
 
 
 def check_deployment(app_configs: object = None, **_: object) -> list[CheckMessage]:
     """Check, for deployment, that there are credentials, and what connections that live on meet."""
     try:
-        return list(check_connections(_store()))
+        return list(_check_connections(_store()))
     except ConfigurationError as error:
         return [_without_credentials(error, Error)] if _is_of_credentials(error) else []
 
@@ -73,6 +74,54 @@ def _starts_a_server() -> bool:
 def _without_credentials(error: ConfigurationError, kind: type[CheckMessage]) -> CheckMessage:
     hint = "Set IMP_KEY and IMP_SECRET in the environment, or CREDENTIALS or ACCOUNTS here."
     return kind(str(error), hint=hint, id=f"imp_verify.{kind.__name__[0]}002")
+
+
+def _check_store(store: Any) -> Iterator[CheckMessage]:
+    """Check that it keeps what it is given, and in a database that there is."""
+    if not settings.DEBUG and getattr(store, "for_tests_only", False):
+        yield Warning(
+            "The payments are kept in memory: each process has its own, and forgets them.",
+            hint="Give IMP_VERIFY a store that keeps them in a database.",
+            id="imp_verify.W003",
+        )
+    alias = getattr(store, "using", None)
+    if alias is not None and alias not in connections.databases:
+        known = ", ".join(connections.databases)
+        yield Error(
+            f"The payments are kept in the database {alias!r}, which DATABASES has not: {known}.",
+            hint="DjangoStore(using=...) takes an alias of DATABASES.",
+            id="imp_verify.E007",
+        )
+
+
+def _check_connections(store: Any) -> Iterator[CheckMessage]:
+    """Check that connections which live on are looked at before a request uses them."""
+    given = connections.databases.get(getattr(store, "using", None), {})
+    lives_on = given.get("CONN_MAX_AGE", 0) != 0 or given.get("OPTIONS", {}).get("pool")
+    if lives_on and not given.get("CONN_HEALTH_CHECKS") and "sqlite" not in given["ENGINE"]:
+        yield Warning(
+            f"Connections to the database {store.using!r} live on, and nobody looks whether the "
+            "database has closed them: the first request after that fails, a notice of the "
+            "gateway too where anything else asked the database before it.",
+            hint=f'DATABASES[{store.using!r}]["CONN_HEALTH_CHECKS"] = True',
+            id="imp_verify.W008",
+        )
+
+
+def check_engines(
+    app_configs: object = None, databases: Sequence[str] | None = None, **_: object
+) -> list[CheckMessage]:
+    """Check, in databases that may be asked, that the store's tables can be rolled back. An error
+    would stop the very migration that mends it, so that before it this is a warning."""
+    found: list[CheckMessage] = []
+    for alias in databases or ():
+        if engines := other_engines(connections[alias]):
+            applied = MigrationRecorder(connections[alias]).applied_migrations()
+            kind = Error if ("imp_verify", "0002_innodb") in applied else Warning
+            text = refuse_engines(engines)
+            hint = "The migrations of imp_verify do this."
+            found.append(kind(text, hint=hint, id=f"imp_verify.{kind.__name__[0]}009"))
+    return found
 
 
 def _check_proxy() -> Iterator[CheckMessage]:

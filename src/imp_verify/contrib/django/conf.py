@@ -1,17 +1,37 @@
-"""The verifier that the setting `IMP_VERIFY` describes, made at its first use."""
+"""The verifier that the setting `IMP_VERIFY` describes, made at its first use: dotted paths,
+dictionaries of arguments, sync or async."""
 
 from __future__ import annotations
 
 import os
 import threading
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from traceback import walk_tb
+from typing import Any, TypeVar
 
+from django.conf import settings
 from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
 
-from ... import AsyncVerifier, Verifier
-from ._setting import make_verifier
+from ... import AsyncVerifier, Checkout, ConfigurationError, Credentials, Landing, Verifier
+from ..._configuration import VerifierArguments
+from ...stores import in_thread
+from ...stores._protocol import store_is_async
+from .._paths import check_verifier
+from .threads import hop
 
-__all__ = ["get_store", "get_verifier", "store_of"]
+__all__ = ["get_store", "get_verifier", "make_verifier", "store_of"]
+
+T = TypeVar("T")
+
+_PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "ACCOUNTS", "LANDING", "CHECKOUT")
+"""What may be given as a dotted path; what turns out to be a class is called without arguments."""
+_VALUES: dict[str, type] = {"CREDENTIALS": Credentials, "LANDING": Landing, "CHECKOUT": Checkout}
+"""What may be given as a dictionary of its arguments, in capitals or not."""
+_KEYS = {"STORE", "TRANSPORT", "ASYNC", *map(str.upper, VerifierArguments.__annotations__)}
+
 
 _VARIABLES = (
     *("IMP_KEY", "IMP_SECRET", "IMP_TIER"),
@@ -70,3 +90,99 @@ def _forget(*, setting: str, **_: object) -> None:
 
 
 setting_changed.connect(_forget)
+
+
+def make_verifier() -> Verifier | AsyncVerifier:
+    """Make the verifier that the setting describes, or give the one that it names.
+
+    Raises:
+        ConfigurationError: It is missing or unusable; the text names what in it, never a secret.
+    """
+    try:
+        return _make(getattr(settings, "IMP_VERIFY", None))
+    except Exception as error:
+        _clear_frames(error)
+        raise
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Take the setting and what it names out of the frames of ours that an error has left: who
+    watches errors sends their variables away, and there are secrets in these."""
+    while error is not None:
+        for frame, _ in walk_tb(error.__traceback__):
+            if frame.f_globals.get("__name__", "").startswith("imp_verify."):
+                with suppress(RuntimeError):  # it has not been left yet
+                    frame.clear()
+        error = error.__cause__ or error.__context__
+
+
+def _make(given: object) -> Verifier | AsyncVerifier:
+    if not isinstance(given, Mapping) or not {"VERIFIER", "STORE"} & given.keys():
+        raise ConfigurationError(
+            'the setting IMP_VERIFY must be a dictionary with "STORE" or "VERIFIER"'
+        )
+    if "VERIFIER" not in given:
+        if unknown := given.keys() - _KEYS:
+            raise ConfigurationError(_unknown(unknown))
+        values = {name: _read(name, value) for name, value in given.items()}
+        return _named("", _build, values)
+    if len(given) > 1:
+        raise ConfigurationError("IMP_VERIFY: a VERIFIER is whole, nothing may stand beside it")
+    verifier: Verifier | AsyncVerifier = _read("VERIFIER", given["VERIFIER"])
+    check_verifier('IMP_VERIFY["VERIFIER"]', verifier, Verifier, AsyncVerifier)
+    return verifier
+
+
+def _unknown(names: Iterable[object]) -> str:
+    """Say which names there are, and which may have been meant."""
+    known = sorted(_KEYS | {"VERIFIER"})
+    wrong = ", ".join(sorted(f"{name!r:.100}" for name in names))
+    meant = [each for name in names for each in get_close_matches(str(name).upper(), known, 1)]
+    hint = f": did you mean {', '.join(meant)}?" if meant else "."
+    return f"IMP_VERIFY must not have {wrong}{hint} There are {', '.join(known)}"
+
+
+def _build(values: dict[str, Any]) -> Verifier | AsyncVerifier:
+    arguments = {name.lower(): value for name, value in values.items()}
+    store = arguments.pop("store")
+    plain = not store_is_async(store)
+    asynchronous = arguments.pop("async", None)
+    if asynchronous not in (None, True, False):
+        raise ConfigurationError("ASYNC must be True or False")
+    if not (not plain if asynchronous is None else asynchronous):
+        return Verifier(store, **arguments)
+    if plain and getattr(store, "blocks", True):
+        store = in_thread(store, hop)
+    return AsyncVerifier(store, **arguments)
+
+
+def _read(name: str, value: Any) -> Any:
+    where = f'["{name}"]'
+    if name in _PATHS and isinstance(value, str):
+        try:
+            value = import_string(value)
+        except ImportError as error:
+            text = f"IMP_VERIFY{where}: nothing can be imported from it"
+            if name in ("CREDENTIALS", "ACCOUNTS"):  # it may be a secret, and the error repeats it
+                raise ConfigurationError(text) from None
+            raise ConfigurationError(f"{text}: {error}") from error
+    if isinstance(value, Mapping) and name in ("ACCOUNTS", "CHECKOUT"):
+        make = _VALUES.get(name, Credentials)
+        if name == "ACCOUNTS" or any(isinstance(each, Mapping | make) for each in value.values()):
+            return {key: _value(f"{where}[{key!r}]", make, each) for key, each in value.items()}
+    return _value(where, _VALUES.get(name), value)
+
+
+def _value(where: str, make: Callable[..., object] | None, value: object) -> object:
+    if make is not None and isinstance(value, Mapping):
+        arguments = {str(key).lower(): each for key, each in value.items()}
+        return _named(where, lambda: make(**arguments))
+    return _named(where, value) if isinstance(value, type) else value
+
+
+def _named(where: str, make: Callable[..., T], *args: object) -> T:
+    """Call, and have what goes wrong name the setting."""
+    try:
+        return make(*args)
+    except (ConfigurationError, TypeError) as error:
+        raise ConfigurationError(f"IMP_VERIFY{where}: {error}") from error
