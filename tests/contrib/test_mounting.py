@@ -12,7 +12,7 @@ from django.test import override_settings
 from imp_verify import AsyncVerifier, ConfigurationError, Credentials, ExpectedPayment, Verifier
 from imp_verify.contrib import asgi, fastapi, flask, quart, starlette, wsgi
 from imp_verify.contrib.browser import async_button, button, config, find_order
-from imp_verify.contrib.django._setting import make_verifier
+from imp_verify.contrib.django.conf import make_verifier
 from imp_verify.stores.memory import MemoryStore
 from tests.support import django_site  # noqa: F401  # it configures Django
 
