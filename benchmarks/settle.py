@@ -116,7 +116,8 @@ def sqlite() -> Iterator[Side]:
             now, amount = datetime.now(UTC).isoformat(timespec="milliseconds"), str(payment.amount)
             db.execute("BEGIN IMMEDIATE")
             db.execute(
-                "SELECT merchant_uid, state, amount, cancel_amount, currency, account, test"
+                "SELECT pay_method, vbank_name, vbank_num, vbank_due, paid_at, imp_uid,"
+                " merchant_uid, state, amount, cancel_amount, currency, account, test"
                 " FROM imp_receipts WHERE imp_uid = ?",
                 (imp_uid,),
             ).fetchone()
