@@ -149,6 +149,23 @@ ENDS: dict[str, Callable[[str], object]] = {
 }
 
 
+def test_a_repeat_in_a_block_of_the_shops_own_keeps_the_order_locked_until_it_ends(
+    server: str,
+) -> None:
+    """Who ships in that block by what the shop has recorded must not do so beside another."""
+    paid = paid_outcome(FIRST, ASKED)
+    assert store_of(server).settle(paid) is Settled.NEW
+    with another(server) as other:
+        beside = DjangoStore(
+            using=other, lock_timeout=SHORT[server], expected=lambda number, using: ASKED
+        )
+        with atomic(server):
+            assert store_of(server).settle(paid) is Settled.REPEATED
+            with pytest.raises(OperationalError):
+                beside.settle(paid)
+        assert beside.settle(paid) is Settled.REPEATED
+
+
 @pytest.mark.parametrize("in_block", [False, True])
 @pytest.mark.parametrize("ends", ENDS)
 def test_the_shops_own_limit_comes_back_however_it_ends(

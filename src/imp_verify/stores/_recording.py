@@ -110,11 +110,13 @@ class Recorded:
     Attributes:
         keep: Whether anything was written that is to be committed.
         afterwards: What the hooks want called after the commit.
+        known: Whether there is a receipt of the payment now.
     """
 
     settled: Settled | None
     keep: bool
     afterwards: Sequence[object] = ()
+    known: bool = False
 
 
 class ReadyStore(OrderStore, Generic[T]):
@@ -179,7 +181,7 @@ class ReadyStore(OrderStore, Generic[T]):
             if functions.has(name):
                 self._will_run_hook(transaction)
                 afterwards.append(self._run(transaction, functions.call_hook, name, told))
-        return Recorded(change.settled, rows is not None, afterwards)
+        return Recorded(change.settled, rows is not None, afterwards, change.receipt is not None)
 
     def _hold_in(
         self, transaction: T, expected: ExpectedPayment, imp_uid: str
@@ -264,7 +266,7 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
                 afterwards.append(
                     await self._run(transaction, functions.call_hook_async, name, told)
                 )
-        return Recorded(change.settled, rows is not None, afterwards)
+        return Recorded(change.settled, rows is not None, afterwards, change.receipt is not None)
 
     async def _hold_in(
         self, transaction: T, expected: ExpectedPayment, imp_uid: str

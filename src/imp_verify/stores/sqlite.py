@@ -267,7 +267,7 @@ def _save_receipt(db: Connection, rows: Rows, receipt: Receipt, now: str) -> Non
 def _decimal(amount: Decimal) -> str:
     """Write an amount without an exponent; `format` takes four times as long."""
     text = str(amount)
-    return f"{amount:f}" if "E" in text else text
+    return f"{amount:f}" if "E" in text.upper() else text
 
 
 def _now() -> str:

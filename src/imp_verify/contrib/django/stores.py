@@ -111,7 +111,10 @@ class DjangoStore(ReadyStore[_Recording]):
             recording = _Recording(attempt, outcome)
             recorded = self._record_in(recording, outcome)
             recording.afterwards.extend(recorded.afterwards)
-            return recorded.keep, recorded.settled
+            # In a block of the shop's a repeat keeps the order's lock until that block ends: who
+            # ships there by what is recorded must not do so beside another.
+            repeated = recorded.known and not attempt.owned
+            return recorded.keep or repeated, recorded.settled
 
         return in_transaction(self._place, work)
 
