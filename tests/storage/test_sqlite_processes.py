@@ -1,5 +1,5 @@
 """SqliteStore among processes: made by four at once, paid from four at once, killed in a hook,
-forked before a payment, in one, and past Python."""
+forked before a payment, while another thread records one, and past Python."""
 
 import ctypes
 import gc
@@ -339,44 +339,6 @@ def test_a_forked_worker_keeps_its_payments_when_its_parent_lets_go_of_the_file(
     assert ours.recv() == [Settled.NEW] * 2
     assert (shop.shipped(ORDER), shop.shipped(OTHER.merchant_uid)) == ([FIRST], [SECOND])
     assert shop.sqlite.settle(paid_outcome(SECOND, OTHER)) is Settled.REPEATED
-    shop.close()
-
-
-def _fork_in_a_hook(gate: Any, path: Path, when: str) -> None:
-    """Fork in a hook, or in what it returns; both processes come back from there."""
-    me, children = os.getpid(), []
-
-    def fork(db: sqlite3.Connection) -> None:
-        children.append(os.fork())
-        if os.getpid() != me and not (refuses(db.execute, "SELECT 1") and refuses(db.close)):
-            os._exit(2)
-
-    def ship(outcome: Outcome, db: sqlite3.Connection) -> Callable[[], None] | None:
-        tell("on_paid", outcome, db)
-        if when == "after":
-            return lambda: fork(db)
-        fork(db)
-        return None
-
-    shop = SqliteShop(path, on_paid=ship)
-    refused = refuses(shop.sqlite.settle, paid_outcome(FIRST, ASKED))
-    if os.getpid() != me:
-        os._exit(0 if refused and refuses(shop.sqlite.create_all) else 3)
-    assert not refused
-    assert os.waitstatus_to_exitcode(os.waitpid(children[0], 0)[1]) == 0
-    assert shop.sqlite.settle(paid_outcome(FIRST, ASKED)) is Settled.REPEATED
-    shop.close()
-
-
-@pytest.mark.parametrize("when", ["inside", "after"])
-def test_a_payment_whose_hook_forks_is_recorded_by_the_parent_alone(
-    tmp_path: Path, when: str
-) -> None:
-    shop = SqliteShop(tmp_path / "shop.db")
-    shop.put(ASKED)
-    assert processes(1, _fork_in_a_hook, shop.path, when) == [0]
-    assert shop.shipped(ORDER) == [FIRST]
-    assert shop.read("PRAGMA integrity_check") == [("ok",)]
     shop.close()
 
 

@@ -1,4 +1,5 @@
-"""Connections to one SQLite file: borrowed by one thread at a time, never carried across a fork."""
+"""Connections to one SQLite file: borrowed by one thread at a time, never carried across a fork,
+and thrown away where the file at the path is another one by now."""
 
 from __future__ import annotations
 
@@ -15,16 +16,7 @@ from contextlib import AbstractContextManager, suppress
 from weakref import WeakValueDictionary
 
 from ..errors import ConfigurationError, StoreError
-from ._sqlite_guard import (
-    FORKED,
-    NOWHERE,
-    Connection,
-    FileGone,
-    any_gone,
-    forsake,
-    identities,
-    inherited,
-)
+from ._sqlite_guard import GuardedConnection
 
 __all__ = ["Connection", "Connections", "FileGone"]
 
@@ -37,7 +29,126 @@ _STILL_OPEN = (
     "something else in this process has {} open from before its file or its log was replaced, so "
     "that no lock of this process holds: payments are recorded again once it is closed"
 )
+_FORKED = (
+    "this process was forked while its parent had a connection of the store open, and SQLite would "
+    "lock nothing in it: fork while no payment is being recorded, and call close() on the store "
+    "first where Python is not told of the fork"
+)
+_GONE = (
+    "the database's file, or its log, is no longer the one that was open here: {}. Was the file "
+    "replaced, or copied in this process? VACUUM INTO makes a copy"
+)
+_COMMIT = "COMMIT /* imp_verify */"
+_NO_CHECKPOINT_ON_CLOSE = 1006  # SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, known to Python from 3.12 on
+_configure = getattr(sqlite3.Connection, "setconfig", lambda *_: None)
+_NOWHERE = (0,)
+"""The identities of what a connection has open that is closed, or that has no file at its path."""
 _log = logging.getLogger("imp_verify")
+
+
+class FileGone(StoreError):
+    """Before anything was done: on another connection it can be done."""
+
+
+class Connection(GuardedConnection):
+    """A connection that knows which file it has open."""
+
+    path = log = index = ""
+    """The database's file, its write-ahead log and the log's index; where there is no log, the file
+    again. SQLite deletes log and index together."""
+    identities: tuple[int, ...] | None = None
+    """Device and number of file and index as they were opened; None before the connection is
+    ready."""
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        self._key = (os.getpid(), id(self))
+        _opened[self._key] = self  # first: the process may be forked while this opens
+        super().__init__(*arguments, **options)
+
+    def is_gone(self) -> bool:
+        """Whether file or log at the path are no longer those that it has open: what it writes
+        would be in nobody's file. (Whoever opens and closes a database's file takes all locks of
+        his process away with it, and then another process deletes the log: POSIX has it so.)
+
+        A `stat` of the log itself would cost the next commit as much as the rest of the payment:
+        the file system then notes exactly when the log was written. So its index stands for it.
+        """
+        known = self.identities
+        return known is not None and known != _identities(self.path, self.index)
+
+    def wait_for_others(self, seconds: float) -> None:
+        """Wait so long for another writer from now on."""
+        self.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
+
+    def begin(self) -> None:
+        """Begin, alone among all writers from here on. Whoever lent it rolls back what is not
+        committed.
+
+        Raises:
+            FileGone: It is to be begun on another connection.
+        """
+        try:
+            self.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            if not self.is_gone():
+                self.failed = True
+                raise
+        if self.is_gone():
+            raise FileGone(_GONE.format("nothing was recorded"))
+
+    def commit_now(self) -> None:
+        """Commit by a statement that stays prepared; no hook writes it like this.
+
+        Raises:
+            StoreError: The log went since it began.
+        """
+        if self.log and not os.access(self.log, os.F_OK):
+            self.identities = _NOWHERE
+            raise StoreError(_GONE.format("nothing was recorded"))
+        self.execute(_COMMIT)
+
+    def close(self) -> None:
+        """Close; refused inside a hook."""
+        if self._key in _opened and self.is_gone():
+            # Or SQLite would write what it has in its log over a file that others have written to,
+            # and delete their log. (Python can say so from 3.12 on.)
+            _configure(self, _NO_CHECKPOINT_ON_CLOSE, True)
+        super().close()
+        self.identities = _NOWHERE
+        _ = _opened.pop(self._key, None)
+
+
+_opened: WeakValueDictionary[tuple[int, int], Connection] = WeakValueDictionary()
+"""By the process that opened it; closed ones are not in it."""
+_inherited: list[Connection] = []
+"""SQLite keeps the books of a file's locks for the whole process. A fork copies the books and not
+the locks: while a connection of the parent's stands in them, the child would open the file without
+a lock, and whoever closes it elsewhere would delete the log in which the child writes."""
+
+
+def _forsake() -> None:
+    """In a forked child: let nothing close what the parent had open. SQLite is not called: another
+    thread of the parent may have been inside it."""
+    here = os.getpid()
+    theirs = [each.key for each in _opened.valuerefs() if each.key[0] != here]
+    _inherited.extend(filter(None, [_opened.pop(key, None) for key in theirs]))
+
+
+def _identities(path: str, index: str) -> tuple[int, ...]:
+    """Return what a file and its log's index are, whatever their names: device and number of each;
+    nothing where one of them is not there."""
+    try:
+        file, beside = os.stat(path), os.stat(index)
+    except OSError:
+        return ()
+    return file.st_dev, file.st_ino, beside.st_dev, beside.st_ino
+
+
+def _any_gone(path: str) -> bool:
+    """Whether this process has a connection open to what is no longer at this path. SQLite keeps
+    one view of a log for the whole process: a new connection would share that one's."""
+    opened = [each for each in [reference() for reference in _opened.valuerefs()] if each]
+    return any(each.path == path and each.is_gone() for each in opened)
 
 
 class Connections:
@@ -82,7 +193,7 @@ class Connections:
         if self._pid != os.getpid():
             with self._lock:
                 if self._pid != os.getpid():
-                    forsake()
+                    _forsake()
                     self._start_afresh()
         try:
             return self._idle.pop()
@@ -99,8 +210,7 @@ class Connections:
         return self._open()
 
     def give_back(self, connection: Connection) -> None:
-        """Roll back whatever is left open on it, and keep it for the next one."""
-        connection.close_cursors()
+        """Roll back whatever is left open on it, and keep it for the next one, unless it failed."""
         try:
             if connection.in_transaction:
                 connection.rollback()
@@ -124,8 +234,8 @@ class Connections:
         _close_all(self._idle, self._pid)
 
     def _open(self) -> Connection:
-        if inherited:
-            raise StoreError(FORKED)
+        if _inherited:
+            raise StoreError(_FORKED)
         self._wait_for_those_gone()
         try:
             connection = sqlite3.connect(
@@ -139,11 +249,10 @@ class Connections:
             error.add_note(f"the store's file is {self._path}")
             raise
         try:
-            connection.run("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA synchronous = FULL")
             mode = self._prepare(connection)
             self._identify(connection, mode)
             self._was_there = True
-            connection.guard.sealed = True
         except BaseException:
             connection.close()
             raise
@@ -159,7 +268,7 @@ class Connections:
         if self._was_there and not os.path.exists(self._path):
             raise StoreError(f"the database file is gone: {self._path}")
         end = time.monotonic() + self.busy_timeout
-        while any_gone(self._path):
+        while _any_gone(self._path):
             for each in _all_living():
                 if each._path == self._path:
                     each._close_idle()
@@ -177,9 +286,9 @@ class Connections:
         real = os.path.realpath(path)  # SQLite puts the log beside what a link leads to
         log, index = (f"{real}-wal", f"{real}-shm") if mode == "wal" else (path, path)
         connection.path, connection.log, connection.index = path, log, index
-        connection.identities = identities(path, index)
-        if not _has_open(connection.identities, identities(path, log)):
-            connection.identities = NOWHERE
+        connection.identities = _identities(path, index)
+        if not _has_open(connection.identities, _identities(path, log)):
+            connection.identities = _NOWHERE
             raise StoreError(_STILL_OPEN.format(path))
 
     def _prepare(self, connection: Connection) -> str:
@@ -188,20 +297,20 @@ class Connections:
         end = time.monotonic() + self.busy_timeout
         while True:
             try:
-                (mode,) = connection.run("PRAGMA journal_mode = WAL").fetchone()
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
                 break
             except sqlite3.OperationalError:
                 if time.monotonic() > end:
                     raise
                 time.sleep(random.uniform(0.001, 0.02))
         names = ", ".join(f"'{name}'" for name in self._tables)
-        present = connection.run(
+        present = connection.execute(
             f"SELECT count(*) FROM sqlite_master WHERE name IN ({names})"
         ).fetchone()
         if present[0] < len(self._tables):
             connection.begin()
             for statement in self._tables.values():
-                connection.run(statement)
+                connection.execute(statement)
             connection.commit_now()
         return str(mode)
 
@@ -253,14 +362,14 @@ def _all_living() -> list[Connections]:
 
 
 def _before_fork() -> None:
-    """A child can use the file only where its parent has it not open; see `inherited`. The parent
+    """A child can use the file only where its parent has it not open; see `_inherited`. The parent
     opens it again when it needs it."""
     for connections in _all_living():
         connections.close()
 
 
 def _begin_child() -> None:
-    forsake()
+    _forsake()
     for connections in _all_living():
         connections.renew_lock()
 

@@ -18,6 +18,7 @@ from ._open import hold_limits, transaction_is_open
 from ._protocol import Expected
 from ._recording import Loaded, OrderRow, ReadyStore, Rows, read_receipt, storable
 from ._sqlite_connections import Connection, Connections, FileGone
+from ._sqlite_guard import Guard
 
 __all__ = ["SqliteStore"]
 
@@ -87,8 +88,7 @@ class SqliteStore(ReadyStore[Connection]):
     `imp_receipts`, `imp_changes`.
 
     Where it is the shop's own database file, what a hook writes commits together with the
-    record, or not at all. A hook can set neither `synchronous` nor `journal_mode` nor
-    `locking_mode`, which would stay for later payments.
+    record, or not at all.
     Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
 
     Nothing but SQLite may open and close the file in this process (to copy it, for one): that
@@ -96,9 +96,9 @@ class SqliteStore(ReadyStore[Connection]):
     opened again. To back it up use `VACUUM INTO`, or another process.
 
     A store that is made before a fork serves in the child too, but a shop may keep no connection of
-    its own to this file open across the fork: in the child SQLite would not lock the file. What
-    functions read by is closed at the end. A process that was forked while a payment was
-    being recorded gets a `StoreError` from each method.
+    its own to this file open across the fork: in the child SQLite would not lock the file. A
+    process that was forked while a payment was being recorded gets a `StoreError` from each method,
+    and no hook may fork.
 
     Args:
         path: The database file.
@@ -144,7 +144,7 @@ class SqliteStore(ReadyStore[Connection]):
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
-        with self._connections.borrow() as db, db.guard:
+        with self._connections.borrow() as db, Guard(db):
             return self._functions.expected(merchant_uid, db)  # type: ignore[no-any-return]
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
@@ -155,7 +155,7 @@ class SqliteStore(ReadyStore[Connection]):
                 some = imp_uids[start : start + _MANY]
                 marks = ", ".join("?" * len(some))
                 query = f"SELECT {_RECEIPT} FROM imp_receipts WHERE imp_uid IN ({marks})"
-                rows = db.run(query, tuple(some))
+                rows = db.execute(query, tuple(some))
                 found.update((row[0], read_receipt(row)) for row in rows)
         return found
 
@@ -206,22 +206,22 @@ class SqliteStore(ReadyStore[Connection]):
             self._connections.give_back(db)
 
     def _run(self, db: Connection, function: Callable[..., Any], *arguments: object) -> Any:
-        with db.guard:
+        with Guard(db):
             return function(*arguments, db)
 
     def _load(self, db: Connection, imp_uid: str, merchant_uid: str | None) -> Loaded:
-        row = db.run(_LOAD, (imp_uid,)).fetchone()
-        rows = db.run("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (imp_uid,))
+        row = db.execute(_LOAD, (imp_uid,)).fetchone()
+        rows = db.execute("SELECT change, amount FROM imp_changes WHERE imp_uid = ?", (imp_uid,))
         before = Loaded(merchant_uid, known={change: Decimal(amount) for change, amount in rows})
         if row is not None:
             before.details, before.receipt = row[:5], read_receipt(row[5:])
         if merchant_uid is None:
             return before
         query = "SELECT paid_by, was_paid FROM imp_orders WHERE merchant_uid = ?"
-        order = db.run(query, (merchant_uid,)).fetchone()
+        order = db.execute(query, (merchant_uid,)).fetchone()
         if order is not None:
             before.paid_by, before.was_paid = order[0], bool(order[1])
-        before.others_wait = db.run(_OTHERS, (merchant_uid, imp_uid)).fetchone() is not None
+        before.others_wait = db.execute(_OTHERS, (merchant_uid, imp_uid)).fetchone() is not None
         return before
 
     def _save(self, db: Connection, rows: Rows) -> None:
@@ -230,11 +230,11 @@ class SqliteStore(ReadyStore[Connection]):
             _save_receipt(db, rows, rows.receipt, now)
         match rows.order:
             case OrderRow.PAID:
-                db.run(_PAID, (rows.merchant_uid, rows.imp_uid))
+                db.execute(_PAID, (rows.merchant_uid, rows.imp_uid))
             case OrderRow.UNPAID:
-                db.run(_UNPAID, (rows.merchant_uid, rows.imp_uid))
+                db.execute(_UNPAID, (rows.merchant_uid, rows.imp_uid))
             case OrderRow.SEEN:
-                db.run(_SEEN, (rows.merchant_uid,))
+                db.execute(_SEEN, (rows.merchant_uid,))
             case OrderRow.FORGOTTEN | None:  # the lock has made no row
                 pass
         for told, amount in rows.changes:
@@ -242,7 +242,7 @@ class SqliteStore(ReadyStore[Connection]):
             reason = None if told.reason is None else str(told.reason)
             number = storable(told.merchant_uid)
             values = (told.imp_uid, told.change, number, str(told.verdict), reason)
-            db.run(_TOLD, (*values, _decimal(amount), told.endpoint, now))
+            db.execute(_TOLD, (*values, _decimal(amount), told.endpoint, now))
 
 
 def _save_receipt(db: Connection, rows: Rows, receipt: Receipt, now: str) -> None:
@@ -259,9 +259,9 @@ def _save_receipt(db: Connection, rows: Rows, receipt: Receipt, now: str) -> Non
         receipt.imp_uid,
     )
     if rows.is_new:
-        db.run(_PUT, (*values, now))
+        db.execute(_PUT, (*values, now))
     else:
-        db.run(_SET, values)
+        db.execute(_SET, values)
 
 
 def _decimal(amount: Decimal) -> str:
