@@ -93,12 +93,12 @@ def ours(module: str) -> set[str]:
 
 
 def long_functions(module: str) -> Iterator[str]:
-    """Name the functions that are too long, their docstrings not counted."""
+    """Name the functions that are too long. A docstring does not count, nor a signature: that of a
+    verifier writes fifteen settings out."""
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            docstring = node.body[0] if ast.get_docstring(node) is not None else None
-            spoken = docstring.end_lineno - docstring.lineno + 1 if docstring else 0  # type: ignore[operator]
-            lines = node.end_lineno - node.lineno + 1 - spoken  # type: ignore[operator]
+            body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+            lines = node.end_lineno - body[0].lineno + 1 if body else 0  # type: ignore[operator]
             if lines > FUNCTION_LINES:
                 yield f"{module}.{node.name}: {lines}"
 

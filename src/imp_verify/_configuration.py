@@ -5,102 +5,76 @@ from __future__ import annotations
 
 import logging
 import os
-import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
-from typing import TypedDict
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
 
-from ._core.accounts import Accounts
-from ._core.gateway import Account
 from ._core.ids import is_merchant_uid
-from ._core.verification import Rules
-from ._web.endpoints import Desk
-from ._web.webhook_sources import Senders
+from ._web.webhook_sources import listed
 from .errors import ConfigurationError
 from .settings import (
     Checkout,
     Credentials,
     Landing,
+    Settings,
     check_address,
     check_public_url,
     credential_problem,
 )
 
-__all__ = ["Settings", "VerifierArguments"]
+__all__ = ["read_settings"]
 
 _log = logging.getLogger("imp_verify")
-_BASE_URL = "https://api.iamport.kr"
 _TRUTH = {"1": True, "true": True, "0": False, "false": False, "": False}
 _LONGEST_TIMEOUT = 3600.0
 
 
-class VerifierArguments(TypedDict, total=False):
-    """What `Verifier` and `AsyncVerifier` take besides a store and a transport."""
+def read_settings(
+    *,
+    credentials: Credentials | None,
+    accounts: Mapping[str, Credentials] | None,
+    base_url: str | None,
+    test_mode: bool | None,
+    timeout: float,
+    max_lookups: int,
+    landing: Landing | None,
+    checkout: Checkout | Mapping[str, Checkout] | None,
+    public_url: str | None,
+    language: str,
+    confirm_lookup: bool,
+    confirm_timeout: float,
+    webhook_sources: Iterable[str] | None,
+    trusted_proxies: Iterable[str] | None,
+) -> Settings:
+    """Check a verifier's arguments, and fill in what is left out from the environment.
 
-    credentials: Credentials | None
-    accounts: Mapping[str, Credentials] | None
-    base_url: str | None
-    test_mode: bool | None
-    timeout: float
-    max_lookups: int
-    landing: Landing | None
-    checkout: Checkout | Mapping[str, Checkout] | None
-    public_url: str | None
-    language: str
-    confirm_lookup: bool
-    confirm_timeout: float
-    webhook_sources: Iterable[str] | None
-    trusted_proxies: Iterable[str] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """A verifier's settings, made whole: what was given wins over the environment, that over the
-    defaults."""
-
-    desk: Desk
-    max_lookups: int
-    test_mode: bool
-    checkout: Checkout | Mapping[str, Checkout] | None
-    public_url: str | None
-
-    @classmethod
-    def read(
-        cls,
-        credentials: Credentials | None = None,
-        accounts: Mapping[str, Credentials] | None = None,
-        base_url: str | None = None,
-        test_mode: bool | None = None,
-        timeout: float = 5.0,
-        max_lookups: int = 64,
-        landing: Landing | None = None,
-        checkout: Checkout | Mapping[str, Checkout] | None = None,
-        public_url: str | None = None,
-        language: str = "ko",
-        confirm_lookup: bool = True,
-        confirm_timeout: float = 4.0,
-        webhook_sources: Iterable[str] | None = None,
-        trusted_proxies: Iterable[str] | None = None,
-    ) -> Settings:
-        """Check everything, and fill in what is left out.
-
-        Raises:
-            ConfigurationError: A setting is missing or unusable; the text names it, never a secret.
-        """
-        test_mode = _truth("IMP_TEST_MODE") if test_mode is None else test_mode
-        landing = landing or Landing()
-        _check_kinds(test_mode, confirm_lookup, landing, language)
-        url, clock = _check_base_url(base_url), time.monotonic
-        make = partial(Account, base_url=url, test_mode=test_mode, clock=clock)
-        known = _read_accounts(credentials, accounts, make)
-        told = _read_checkout(checkout, known), _check_public_url(public_url)
-        if test_mode:
-            _log.warning("test mode is on: payments of test channels count as money")
-        bounds = _seconds("timeout", timeout), _seconds("confirm_timeout", confirm_timeout)
-        rules = Rules(known, bounds[0], test_mode, confirm_lookup, bounds[1], clock)
-        desk = Desk(rules, landing, language, Senders(webhook_sources, trusted_proxies))
-        return cls(desk, _check_max_lookups(max_lookups), test_mode, *told)
+    Raises:
+        ConfigurationError: A setting is missing or unusable; the text names it, never a secret.
+    """
+    test_mode = _truth("IMP_TEST_MODE") if test_mode is None else test_mode
+    landing = landing or Landing()
+    _check_kinds(test_mode, confirm_lookup, landing, language)
+    base_url = _check_base_url(base_url)
+    credentials, accounts = _read_accounts(credentials, accounts)
+    checkout = _read_checkout(checkout, accounts or ())
+    public_url = _check_public_url(public_url)
+    if test_mode:
+        _log.warning("test mode is on: payments of test channels count as money")
+    return Settings(
+        credentials=credentials,
+        accounts=accounts,
+        base_url=base_url,
+        test_mode=test_mode,
+        timeout=_seconds("timeout", timeout),
+        max_lookups=_check_max_lookups(max_lookups),
+        landing=landing,
+        checkout=checkout,
+        public_url=public_url,
+        language=language,
+        confirm_lookup=confirm_lookup,
+        confirm_timeout=_seconds("confirm_timeout", confirm_timeout),
+        webhook_sources=_texts("webhook_sources", webhook_sources),
+        trusted_proxies=_texts("trusted_proxies", trusted_proxies) or (),
+    )
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:
@@ -109,15 +83,14 @@ def _check_kind(name: str, value: object, kind: type) -> None:
 
 
 def _read_accounts(
-    credentials: Credentials | None,
-    accounts: Mapping[str, Credentials] | None,
-    make: partial[Account],
-) -> Accounts:
-    """Make the only account, of what is given or in the environment, or all that are named."""
+    credentials: Credentials | None, accounts: Mapping[str, Credentials] | None
+) -> tuple[Credentials | None, Mapping[str, Credentials] | None]:
+    """Return the only account's credentials, given or from the environment, or those of all that
+    are named."""
     if accounts is None:
         credentials = credentials or _credentials_from_environment()
         _check_kind("credentials", credentials, Credentials)
-        return Accounts.of_one(make(credentials))
+        return credentials, None
     if credentials is not None:
         raise ConfigurationError("credentials and accounts are both given: it must be one of them")
     _check_kind("accounts", accounts, Mapping)
@@ -129,10 +102,12 @@ def _read_accounts(
                 f"accounts: a name must be 1 to 64 printable characters, not {name!r:.100}"
             )
         _check_kind(f"accounts[{name!r}]", each, Credentials)
-    return Accounts(named={name: make(each, name=name) for name, each in accounts.items()})
+    return None, MappingProxyType(dict(accounts))
 
 
-def _read_checkout(given: object, accounts: Accounts) -> Checkout | dict[str, Checkout] | None:
+def _read_checkout(
+    given: object, accounts: Collection[str]
+) -> Checkout | Mapping[str, Checkout] | None:
     """Take one for all orders, or exactly one for each of several accounts."""
     if given is None or isinstance(given, Checkout):
         return given
@@ -140,10 +115,10 @@ def _read_checkout(given: object, accounts: Accounts) -> Checkout | dict[str, Ch
         raise ConfigurationError(f"checkout must be Checkout, not {type(given).__name__}")
     for name, each in given.items():
         _check_kind(f"checkout[{name!r:.100}]", each, Checkout)
-    if given.keys() != accounts.named.keys():
-        there = ", ".join(map(repr, accounts.named)) or "none"
+    if given.keys() != set(accounts):
+        there = ", ".join(map(repr, accounts)) or "none"
         raise ConfigurationError(f"checkout must name each of the accounts and no other: {there}")
-    return dict(given)
+    return MappingProxyType(dict(given))
 
 
 def _check_kinds(
@@ -198,7 +173,7 @@ def _check_max_lookups(number: int) -> int:
 
 def _check_base_url(given: str | None) -> str:
     """Give the gateway's address without a slash at its end."""
-    url = given or os.environ.get("IMP_API_URL") or _BASE_URL
+    url = given or os.environ.get("IMP_API_URL") or Settings.base_url
     return check_address("base_url (IMP_API_URL)", url)
 
 
@@ -206,3 +181,8 @@ def _check_public_url(given: str | None) -> str | None:
     """Give the shop's own address without a slash at its end; None where nobody says it."""
     url = given or os.environ.get("IMP_PUBLIC_URL") or None
     return None if url is None else check_public_url("public_url (IMP_PUBLIC_URL)", url)
+
+
+def _texts(name: str, given: Iterable[str] | None) -> tuple[str, ...] | None:
+    """Return networks as given; what they are is checked where they are read."""
+    return None if given is None else tuple(listed(name, given))

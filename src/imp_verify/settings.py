@@ -1,21 +1,24 @@
-"""What a shop sets once: credentials, where a redirect lands, and what the payment window needs.
-Checked here, so that later code need not."""
+"""What a shop sets once: a verifier's settings, credentials, where a redirect lands, and what the
+payment window needs. Checked here and in `_configuration`, so that later code need not."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
-from .errors import ConfigurationError
+from .errors import ConfigurationError, StoreError
+from .models import ExpectedPayment
 
 __all__ = [
     "Checkout",
     "Credentials",
     "Landing",
+    "Settings",
+    "account_named",
     "check_address",
     "check_public_url",
     "credential_problem",
@@ -209,6 +212,54 @@ def _entry(url: object) -> str:
 def _is_word(value: object) -> bool:
     printable = isinstance(value, str) and value != "" and value.isprintable()
     return printable and not any(character.isspace() for character in str(value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """A verifier's settings as they hold, made by the verifier: what it was given, else what the
+    environment says, else the default, which is said here and nowhere else.
+
+    The names and their meaning are those of the arguments of `Verifier`. Exactly one of
+    `credentials` and `accounts` is set.
+    """
+
+    credentials: Credentials | None = field(default=None, repr=False)
+    accounts: Mapping[str, Credentials] | None = field(default=None, repr=False)
+    base_url: str = "https://api.iamport.kr"
+    test_mode: bool = False
+    timeout: float = 5.0
+    max_lookups: int = 64
+    landing: Landing = field(default_factory=Landing)
+    checkout: Checkout | Mapping[str, Checkout] | None = field(default=None, repr=False)
+    public_url: str | None = None
+    language: str = "ko"
+    confirm_lookup: bool = True
+    confirm_timeout: float = 4.0
+    webhook_sources: tuple[str, ...] | None = None
+    trusted_proxies: tuple[str, ...] = ()
+
+    def checkout_of(self, expected: ExpectedPayment) -> Checkout | None:
+        """Return what the payment window is told for this order; None where no `checkout` is set.
+
+        Raises:
+            StoreError: The order names none of several accounts.
+        """
+        name = None if self.accounts is None else account_named(expected, self.accounts)
+        return self.checkout[str(name)] if isinstance(self.checkout, Mapping) else self.checkout
+
+
+def account_named(expected: ExpectedPayment, names: Collection[str]) -> str:
+    """Return the name of the account that an order names, one of several.
+
+    Raises:
+        StoreError: It names none of them.
+    """
+    if expected.account is None or expected.account not in names:
+        raise StoreError(
+            f"order {expected.merchant_uid!r} must name an account, one of "
+            f"{', '.join(map(repr, names))}, not {expected.account!r:.100}"
+        )
+    return expected.account
 
 
 # What an absolute address must be: https, or http to this very machine.

@@ -14,7 +14,8 @@ from importlib.util import find_spec
 from typing import Any
 from weakref import WeakSet
 
-from ._configuration import Settings
+from ._configuration import read_settings
+from ._core.accounts import Accounts
 from ._core.amounts import read_amount
 from ._core.flow import (
     Alone,
@@ -36,9 +37,10 @@ from ._threads import within
 from ._web.answers import Voice, reason_words
 from ._web.endpoints import serve, too_late
 from ._web.http import Request, Response
+from ._web.webhook_sources import Senders
 from .errors import ConfigurationError, GatewayUnavailable, InvalidRequest
 from .models import Notice, Outcome, Payment
-from .settings import Checkout, Credentials, Landing
+from .settings import Checkout, Credentials, Landing, Settings
 from .stores import AsyncOrderStore, OrderStore
 from .stores._bridge import as_async
 from .stores._open import holding, outside_transactions
@@ -54,8 +56,8 @@ class _Base(ABC):
 
     def __init__(self, store: Any, transport: Any, settings: Settings, *, plain: bool) -> None:
         self._settings = settings
-        self._desk = settings.desk
-        self._rules = settings.desk.rules
+        self._senders = Senders(settings.webhook_sources, settings.trusted_proxies)
+        self._accounts = Accounts.from_settings(settings, time.monotonic)
         if transport is not None and is_async_callable(transport) is plain:
             raise ConfigurationError(
                 "Verifier needs a plain transport, such as RequestsTransport or Urllib3Transport; "
@@ -73,14 +75,14 @@ class _Base(ABC):
         _verifiers.add(self)
 
     @property
-    def _order_is_required(self) -> bool:
-        """Whether every request must name its order, because there are several accounts."""
-        return self._rules.accounts.only is None
+    def settings(self) -> Settings:
+        """The settings as they hold, defaults and the environment's included; read-only."""
+        return self._settings
 
     def _begin_process(self) -> None:
         """Make what belongs to one process; called again in a forked child, before anything else
         runs there."""
-        self._rules.accounts.forget()
+        self._accounts.forget()
         self._transport = self._given_transport
         self._making = threading.Lock()
 
@@ -97,7 +99,8 @@ class _Base(ABC):
     def _verification(self, imp_uid: str, merchant_uid: str | None) -> Flow[Outcome]:
         outside_transactions()
         claimed = None if merchant_uid is None else check_merchant_uid(merchant_uid)
-        return verify(self._rules, Notice(check_imp_uid(imp_uid), claimed), "call")
+        notice = Notice(check_imp_uid(imp_uid), claimed)
+        return verify(self._settings, self._accounts, notice, "call")
 
     def _approval(self, imp_uid: str, merchant_uid: str, amount: object) -> Flow[Refusal | None]:
         outside_transactions()
@@ -105,29 +108,31 @@ class _Base(ABC):
         if exact is None:
             raise InvalidRequest("amount must be an int, a Decimal or plain decimal text")
         notice = Notice(check_imp_uid(imp_uid), check_merchant_uid(merchant_uid), amount=exact)
-        return approve(self._rules, notice, time.monotonic())
+        return approve(self._settings, self._accounts, notice, time.monotonic())
 
     def _answer(self, endpoint: str, request: Request, began: float) -> Flow[Response]:
         outside_transactions()
-        return serve(self._desk, endpoint, request, began)
+        return serve(self._settings, self._accounts, self._senders, endpoint, request, began)
 
     def _words(self, refusal: Refusal | None) -> str | None:
         if refusal is None:
             return None
-        return reason_words(refusal.key, refusal.text, Voice.of(self._desk.language, []))
+        return reason_words(refusal.key, refusal.text, Voice.of(self._settings.language, []))
 
     def _look_up(self, imp_uid: str, account: str | None) -> Flow[Payment | None]:
         outside_transactions()
-        asked = self._rules.accounts.select(account)
-        return fetch_payment(asked, check_imp_uid(imp_uid), self._rules.deadline())
+        asked = self._accounts.select(account)
+        return fetch_payment(
+            asked, check_imp_uid(imp_uid), self._accounts.deadline(self._settings.timeout)
+        )
 
     def _look_up_all(self, merchant_uid: str, account: str | None) -> Flow[tuple[Payment, ...]]:
         outside_transactions()
-        asked = self._rules.accounts.select(account)
+        asked = self._accounts.select(account)
         number = check_merchant_uid(merchant_uid)
         if number in (".", ".."):
             raise InvalidRequest("a number that is a path segment of its own cannot be looked up")
-        return find_payments(asked, number, self._rules.deadline())
+        return find_payments(asked, number, self._accounts.deadline(self._settings.timeout))
 
 
 _verifiers: WeakSet[_Base] = WeakSet()
@@ -184,24 +189,42 @@ class Verifier(_Base):
         accounts: Mapping[str, Credentials] | None = None,
         base_url: str | None = None,
         test_mode: bool | None = None,
-        timeout: float = 5.0,
-        max_lookups: int = 64,
+        timeout: float = Settings.timeout,
+        max_lookups: int = Settings.max_lookups,
         transport: Transport | None = None,
         landing: Landing | None = None,
         checkout: Checkout | Mapping[str, Checkout] | None = None,
         public_url: str | None = None,
-        language: str = "ko",
-        confirm_lookup: bool = True,
-        confirm_timeout: float = 4.0,
+        language: str = Settings.language,
+        confirm_lookup: bool = Settings.confirm_lookup,
+        confirm_timeout: float = Settings.confirm_timeout,
         webhook_sources: Iterable[str] | None = None,
         trusted_proxies: Iterable[str] | None = None,
     ) -> None:
         if store_is_async(store):
             raise ConfigurationError("Verifier needs a plain store; AsyncVerifier takes both")
-        first = (credentials, accounts, base_url, test_mode, timeout, max_lookups, landing)
-        more = (checkout, public_url, language, confirm_lookup, confirm_timeout)
-        settings = Settings.read(*first, *more, webhook_sources, trusted_proxies)
+        settings = read_settings(
+            credentials=credentials,
+            accounts=accounts,
+            base_url=base_url,
+            test_mode=test_mode,
+            timeout=timeout,
+            max_lookups=max_lookups,
+            landing=landing,
+            checkout=checkout,
+            public_url=public_url,
+            language=language,
+            confirm_lookup=confirm_lookup,
+            confirm_timeout=confirm_timeout,
+            webhook_sources=webhook_sources,
+            trusted_proxies=trusted_proxies,
+        )
         super().__init__(store, transport, settings, plain=True)
+
+    @property
+    def store(self) -> OrderStore:
+        """The shop's store, as it was given."""
+        return self._store
 
     def _begin_process(self) -> None:
         super()._begin_process()
@@ -243,9 +266,9 @@ class Verifier(_Base):
         flow = self._answer(endpoint, request, began)
         if endpoint != "confirm" or request.method != "POST":
             return run(flow, self._perform)
-        until = began + self._rules.confirm_timeout
+        until = began + self._settings.confirm_timeout
         answer = within(until, flow, self._perform, self._store)
-        return answer or too_late(self._desk, request)
+        return answer or too_late(self._settings, request)
 
     def close(self) -> None:
         """Close idle connections to the gateway. Optional and repeatable; the verifier can be used
@@ -313,15 +336,15 @@ class AsyncVerifier(_Base):
         accounts: Mapping[str, Credentials] | None = None,
         base_url: str | None = None,
         test_mode: bool | None = None,
-        timeout: float = 5.0,
-        max_lookups: int = 64,
+        timeout: float = Settings.timeout,
+        max_lookups: int = Settings.max_lookups,
         transport: AsyncTransport | None = None,
         landing: Landing | None = None,
         checkout: Checkout | Mapping[str, Checkout] | None = None,
         public_url: str | None = None,
-        language: str = "ko",
-        confirm_lookup: bool = True,
-        confirm_timeout: float = 4.0,
+        language: str = Settings.language,
+        confirm_lookup: bool = Settings.confirm_lookup,
+        confirm_timeout: float = Settings.confirm_timeout,
         webhook_sources: Iterable[str] | None = None,
         trusted_proxies: Iterable[str] | None = None,
     ) -> None:
@@ -330,10 +353,29 @@ class AsyncVerifier(_Base):
                 'AsyncVerifier needs an async client: pip install "imp-verify[async]", '
                 "or give it a transport"
             )
-        first = (credentials, accounts, base_url, test_mode, timeout, max_lookups, landing)
-        more = (checkout, public_url, language, confirm_lookup, confirm_timeout)
-        settings = Settings.read(*first, *more, webhook_sources, trusted_proxies)
+        settings = read_settings(
+            credentials=credentials,
+            accounts=accounts,
+            base_url=base_url,
+            test_mode=test_mode,
+            timeout=timeout,
+            max_lookups=max_lookups,
+            landing=landing,
+            checkout=checkout,
+            public_url=public_url,
+            language=language,
+            confirm_lookup=confirm_lookup,
+            confirm_timeout=confirm_timeout,
+            webhook_sources=webhook_sources,
+            trusted_proxies=trusted_proxies,
+        )
         super().__init__(as_async(store), transport, settings, plain=False)
+
+    @property
+    def store(self) -> AsyncOrderStore:
+        """The shop's store, for `await`: the one that was given, or for a plain one what calls it
+        in a thread."""
+        return self._store
 
     def _begin_process(self) -> None:
         from ._loops import Loops  # here, because of asyncio, which a plain shop need not pay for
@@ -368,8 +410,8 @@ class AsyncVerifier(_Base):
         answering = run_async(self._answer(endpoint, request, began), self._perform)
         if endpoint != "confirm":
             return await answering
-        answer = await self._loops.within(began + self._rules.confirm_timeout, answering)
-        return answer or too_late(self._desk, request)
+        answer = await self._loops.within(began + self._settings.confirm_timeout, answering)
+        return answer or too_late(self._settings, request)
 
     async def close(self) -> None:
         """See `Verifier.close`; for the running loop."""

@@ -136,7 +136,7 @@ def test_g03_credentials_that_are_refused_are_an_error(
 
 
 def test_a_cause_is_named_once(shop: Shop, log: pytest.LogCaptureFixture) -> None:
-    shop.driver.verifier._rules.accounts.select(None).base_url = "http://127.0.0.1:9"
+    shop.driver.verifier._accounts.select(None).base_url = "http://127.0.0.1:9"
     assert shop.complete().status == 503
     [(_, line)] = lines(log)
     named = line.rpartition("(")[2].rstrip(")")

@@ -107,7 +107,7 @@ def test_X14_trouble_with_the_gateway_shows_nothing(
         gateway.lookups.clear()
         gateway.tokens.clear()
         verifier: Any = shop.driver.verifier
-        verifier._rules.accounts.forget()
+        verifier._accounts.forget()
     assert "imp_verify" in watch.names
     watch.check()
 
@@ -194,7 +194,7 @@ def test_X14_reprs_show_nothing(shop: Shop, gateway: ScriptedGateway) -> None:
     shop.complete()
     verifier: Any = shop.driver.verifier
     read = read_payment(payment())
-    account = verifier._rules.accounts.only.account
+    account = verifier._accounts.only.account
     shown: list[object] = [
         verifier,
         vars(verifier),
@@ -204,9 +204,8 @@ def test_X14_reprs_show_nothing(shop: Shop, gateway: ScriptedGateway) -> None:
         credentials(),
         Credentials(KEY, SECRET, "ABC"),
         [credentials()],
-        verifier._settings,
-        verifier._desk,
-        verifier._rules,
+        verifier.settings,
+        verifier._accounts,
         shop.store,
         read,
         shop.told[0][1],

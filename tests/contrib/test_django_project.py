@@ -90,7 +90,7 @@ def test_urls_of_an_application_that_is_not_installed_do_not_pass_the_check(proj
 
 
 def test_a_project_on_a_database_without_our_tables_is_told_what_to_run(project: Path) -> None:
-    ask = "import imp_verify.contrib.django as d; d.get_verifier()._store.receipts(['imp_1'])"
+    ask = "import imp_verify.contrib.django as d; d.get_verifier().store.receipts(['imp_1'])"
     went_well, text = manage(project, "shell", "-c", ask, IMP_KEY="key", IMP_SECRET="secret")
     assert not went_well
     assert "the store's tables are missing: run manage.py migrate" in text

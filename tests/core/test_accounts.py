@@ -22,21 +22,22 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify._core.accounts import Accounts
+from imp_verify._core.accounts import Accounts, Asked
 from imp_verify._core.flow import Expect, Flow, Hold, Observe, Recall, Send, Settle
-from imp_verify._core.verification import Refusal, Rules, approve, find_imp_uid, verify
+from imp_verify._core.verification import Refusal, approve, find_imp_uid, verify
 from imp_verify._core.wire import read_payment
-from imp_verify._web.endpoints import Desk, serve
+from imp_verify._web.endpoints import serve
 from imp_verify._web.webhook_sources import Senders
 from imp_verify.models import Notice
+from imp_verify.settings import Settings
 from tests.drivers.wire import I1, ORDER, UNKNOWN, account, fields, lookup, never, paid
 
 NAMES = ("kr", "us")
 
 
-def rules(*, confirm_lookup: bool = True) -> Rules:
+def known(*, confirm_lookup: bool = True) -> tuple[Settings, Accounts]:
     named = {name: account(name=name) for name in NAMES}
-    return Rules(Accounts(named=named), 5.0, False, confirm_lookup, 4.0, never)
+    return Settings(confirm_lookup=confirm_lookup), Accounts(never, named=named)
 
 
 def asks(name: str | None = "kr", amount: int = 39000, **more: Any) -> ExpectedPayment:
@@ -73,7 +74,7 @@ def end(flow: Flow[Any], answer: object) -> Any:
 
 def started() -> Flow[Outcome]:
     """A webhook after its first question: what is recorded of this payment."""
-    flow = verify(rules(), Notice(I1, ORDER), "webhook")
+    flow = verify(*known(), Notice(I1, ORDER), "webhook")
     assert next(flow) == Recall((I1,))
     return flow
 
@@ -165,7 +166,7 @@ def test_a_receipt_without_an_account_and_without_its_order_is_a_store_error() -
 
 def test_a_request_that_names_no_order_asks_nobody() -> None:
     with pytest.raises(InvalidRequest, match="merchant_uid is missing"):
-        next(verify(rules(), Notice(I1), "call"))
+        next(verify(*known(), Notice(I1), "call"))
 
 
 # --- what comes of it ----------------------------------------------------------------------------
@@ -259,7 +260,7 @@ def test_every_look_after_stale_chooses_the_account_anew() -> None:
 
 def asking(*, confirm_lookup: bool = True) -> Flow[Refusal | None]:
     claim = Notice(I1, ORDER, amount=Decimal(39000))
-    return approve(rules(confirm_lookup=confirm_lookup), claim, 0.0)
+    return approve(*known(confirm_lookup=confirm_lookup), claim, 0.0)
 
 
 def test_an_approval_asks_the_orders_account_and_the_order_again() -> None:
@@ -304,7 +305,7 @@ def test_an_approval_without_a_look_up_asks_no_account() -> None:
 
 
 def test_a_payment_is_looked_for_with_the_account_of_its_order() -> None:
-    flow = find_imp_uid(rules(), ORDER, 5.0)
+    flow = find_imp_uid(known()[1], ORDER, 5.0)
     assert next(flow) == Expect(ORDER)
     assert flow.send(asks("us")) == looks("us", f"/payments/find/{ORDER}/paid")
     assert flow.send(UNKNOWN) == looks("us", f"/payments/find/{ORDER}/ready")
@@ -312,7 +313,7 @@ def test_a_payment_is_looked_for_with_the_account_of_its_order() -> None:
 
 
 def test_a_payment_is_not_looked_for_where_the_order_names_no_account() -> None:
-    flow = find_imp_uid(rules(), ORDER, 5.0)
+    flow = find_imp_uid(known()[1], ORDER, 5.0)
     _ = next(flow)
     with pytest.raises(StoreError, match="must name an account"):
         flow.send(asks(None))
@@ -320,9 +321,11 @@ def test_a_payment_is_not_looked_for_where_the_order_names_no_account() -> None:
 
 def request(endpoint: str, query: str = "", body: bytes = b"") -> Flow[Any]:
     targets = Landing("/ok/{merchant_uid}", "/no?{status}", "/wait")
-    desk = Desk(rules(), targets, "ko", Senders(None, None))
+    settings, accounts = Settings(landing=targets), known()[1]
     method = "GET" if query else "POST"
-    return serve(desk, endpoint, Request(method, query, body=body), 0.0)
+    return serve(
+        settings, accounts, Senders(None, None), endpoint, Request(method, query, body=body), 0.0
+    )
 
 
 def test_a_redirect_without_an_imp_uid_finds_and_verifies_with_the_orders_account() -> None:
@@ -411,7 +414,7 @@ def test_the_log_names_the_account_that_was_asked(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_caller_names_one_of_several_and_none_where_there_is_one() -> None:
-    several, one = rules().accounts, Accounts.of_one(account())
+    several, one = known()[1], Accounts(never, Asked(account()))
     assert several.select("us") is several.named["us"]
     assert one.only is not None
     assert one.select(None) is one.only.account
@@ -427,6 +430,6 @@ def test_a_caller_names_one_of_several_and_none_where_there_is_one() -> None:
 
 
 def test_a_child_forgets_the_token_of_every_account() -> None:
-    accounts = rules().accounts
+    accounts = known()[1]
     accounts.forget()
     assert [each._token for each in accounts.named.values()] == [None, None]

@@ -20,13 +20,14 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify._core.accounts import Accounts
+from imp_verify._core.accounts import Accounts, Asked
 from imp_verify._core.flow import Expect, Flow, Hold, Observe, Recall, Send, Settle
-from imp_verify._core.verification import Refusal, Rules, approve, find_imp_uid, verify
+from imp_verify._core.verification import Refusal, approve, find_imp_uid, verify
 from imp_verify._core.wire import read_payment
-from imp_verify._web.endpoints import Desk, serve
+from imp_verify._web.endpoints import serve
 from imp_verify._web.webhook_sources import Senders
 from imp_verify.models import Notice
+from imp_verify.settings import Settings
 from imp_verify.transports import GatewayResponse
 from tests.drivers.wire import I1, ORDER, UNKNOWN, account, envelope, fields, lookup, never, paid
 
@@ -34,11 +35,12 @@ ASKED = ExpectedPayment(ORDER, 39000)
 LOOKUP = Send(lookup(f"/payments/{I1}"))
 
 
-def rules(
+def known(
     *, clock: Callable[[], float] = never, test_mode: bool = False, confirm_lookup: bool = True
-) -> Rules:
-    only = Accounts.of_one(account(clock, test_mode=test_mode))
-    return Rules(only, 5.0, test_mode, confirm_lookup, 4.0, clock)
+) -> tuple[Settings, Accounts]:
+    only = Asked(account(clock, test_mode=test_mode))
+    settings = Settings(test_mode=test_mode, confirm_lookup=confirm_lookup)
+    return settings, Accounts(clock, only)
 
 
 def notice(imp_uid: str = I1, merchant_uid: str | None = ORDER) -> Notice:
@@ -63,7 +65,7 @@ def end(flow: Flow[object], answer: object) -> object:
 
 def started(answer: GatewayResponse, *, test_mode: bool = False) -> Flow[Outcome]:
     """A webhook whose look-up is answered, and that asks the shop now."""
-    flow = verify(rules(test_mode=test_mode), notice(), "webhook")
+    flow = verify(*known(test_mode=test_mode), notice(), "webhook")
     assert next(flow) == Send(lookup(f"/payments/{I1}" + "?include_sandbox=true" * test_mode))
     assert flow.send(answer) == Expect(ORDER)
     return flow
@@ -166,7 +168,7 @@ def test_what_a_store_by_hand_says_of_a_part_changes_nothing_but_stale_does() ->
 
 
 def test_a_payment_that_the_gateway_does_not_know_touches_neither_shop_nor_store() -> None:
-    flow = verify(rules(), notice(), "webhook")
+    flow = verify(*known(), notice(), "webhook")
     assert next(flow) == LOOKUP
     assert end(flow, UNKNOWN) == Outcome(Verdict.UNKNOWN_PAYMENT, imp_uid=I1, endpoint="webhook")
 
@@ -184,7 +186,7 @@ def test_an_answer_that_names_another_order_is_no_such_order() -> None:
 
 
 def test_a_number_that_no_order_can_have_is_not_asked_of_the_shop() -> None:
-    flow = verify(rules(), notice(merchant_uid=None), "webhook")
+    flow = verify(*known(), notice(merchant_uid=None), "webhook")
     assert next(flow) == LOOKUP
     assert flow.send(paid(merchant_uid=" ORD\n1 ")) == Recall((I1,))
     flow.close()
@@ -250,7 +252,7 @@ def test_a_forgery_stays_one_whatever_the_order_is(settled: Settled | None) -> N
 
 
 def test_a_claim_for_another_order_asks_neither_order() -> None:
-    flow = verify(rules(), notice(merchant_uid="ORD-1002"), "webhook")
+    flow = verify(*known(), notice(merchant_uid="ORD-1002"), "webhook")
     assert next(flow) == LOOKUP
     wrong = outcome(Verdict.FORGERY, Reason.ORDER, expected=None)
     assert flow.send(paid()) == Observe(wrong)
@@ -341,7 +343,7 @@ def test_an_order_changed_to_another_amount_while_stale_is_not_paid() -> None:
 
 def test_all_looks_share_one_deadline() -> None:
     now = [100.0]
-    flow = verify(rules(clock=lambda: now[0]), notice(), "webhook")
+    flow = verify(*known(clock=lambda: now[0]), notice(), "webhook")
     assert next(flow) == Send(lookup(f"/payments/{I1}", deadline=105.0))
     _ = flow.send(paid())
     _ = flow.send(39000)
@@ -352,7 +354,7 @@ def test_all_looks_share_one_deadline() -> None:
 
 @pytest.mark.parametrize("where", range(3))
 def test_trouble_anywhere_leaves_verify_as_it_came(where: int) -> None:
-    flow = verify(rules(), notice(), "webhook")
+    flow = verify(*known(), notice(), "webhook")
     _ = next(flow)
     for answer in (paid(), 39000)[:where]:
         _ = flow.send(answer)
@@ -367,7 +369,7 @@ def test_trouble_anywhere_leaves_verify_as_it_came(where: int) -> None:
 
 def asking(amount: int | None = 39000, *, confirm_lookup: bool = True) -> Flow[Refusal | None]:
     claim = Notice(I1, ORDER, amount=None if amount is None else Decimal(amount))
-    return approve(rules(confirm_lookup=confirm_lookup), claim, 0.0)
+    return approve(*known(confirm_lookup=confirm_lookup), claim, 0.0)
 
 
 CONFIRM = Send(lookup(f"/payments/{I1}", deadline=2.0))
@@ -454,7 +456,7 @@ def test_a_hold_is_begun_within_three_quarters_of_the_time_or_not_at_all(
     now: float, held: bool
 ) -> None:
     clock = [0.0]
-    flow = approve(rules(clock=lambda: clock[0]), Notice(I1, ORDER, amount=Decimal(39000)), 0.0)
+    flow = approve(*known(clock=lambda: clock[0]), Notice(I1, ORDER, amount=Decimal(39000)), 0.0)
     _, _ = next(flow), flow.send(paid())
     clock[0] = now
     if held:
@@ -472,12 +474,12 @@ FIND_READY = Send(lookup(f"/payments/find/{ORDER}/ready"))
 
 
 def test_a_paid_payment_is_looked_for_first_then_one_that_waits() -> None:
-    flow = find_imp_uid(rules(), ORDER, 5.0)
+    flow = find_imp_uid(known()[1], ORDER, 5.0)
     assert next(flow) == Expect(ORDER)
     assert flow.send(39000) == FIND_PAID
     assert flow.send(paid(merchant_uid="ORD-2")) == FIND_READY
     assert end(flow, paid("imp_3", status="ready")) == "imp_3"
-    flow = find_imp_uid(rules(), ORDER, 5.0)
+    flow = find_imp_uid(known()[1], ORDER, 5.0)
     _, _, _ = next(flow), flow.send(39000), flow.send(UNKNOWN)
     assert end(flow, UNKNOWN) is None
 
@@ -485,18 +487,17 @@ def test_a_paid_payment_is_looked_for_first_then_one_that_waits() -> None:
 @pytest.mark.parametrize("number", [".", ".."])
 def test_a_number_that_is_no_path_segment_is_not_looked_for(number: str) -> None:
     with pytest.raises(StopIteration) as stop:
-        next(find_imp_uid(rules(), number, 5.0))
+        next(find_imp_uid(known()[1], number, 5.0))
     assert stop.value.value is None
 
 
-def desk() -> Desk:
-    targets = Landing("/ok/{merchant_uid}", "/no?{status}", "/wait")
-    return Desk(rules(), targets, "ko", Senders(None, None))
-
-
 def request(endpoint: str, query: str = "", body: bytes = b"") -> Flow[object]:
+    targets = Landing("/ok/{merchant_uid}", "/no?{status}", "/wait")
+    settings, accounts = Settings(landing=targets), known()[1]
     method = "GET" if query or endpoint == "redirect" else "POST"
-    return serve(desk(), endpoint, Request(method, query, body=body), 0.0)
+    return serve(
+        settings, accounts, Senders(None, None), endpoint, Request(method, query, body=body), 0.0
+    )
 
 
 def location(answer: object) -> object:

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, OrderStore, Outcome, ReceiptState, Settled, Verdict
-from imp_verify._core.accounts import Accounts
+from imp_verify._core.accounts import Accounts, Asked
 from imp_verify._core.flow import Expect, Observe, Recall, Send, Settle
-from imp_verify._core.verification import Rules, verify
+from imp_verify._core.verification import verify
 from imp_verify.models import Notice
+from imp_verify.settings import Settings
 from imp_verify.stores._hooks import HookArguments
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
@@ -36,7 +37,7 @@ class Shop:
         self.names: list[str] = []
         self.outcomes: list[Outcome] = []
         self.store = make(self)
-        self.rules = Rules(Accounts.of_one(account()), 5.0, False, True, 4.0, never)
+        self.accounts = Accounts(never, Asked(account()))
         self.account: str | None = None
         """What an order names when it is opened; the only account that knows the payments."""
         self._round = 0
@@ -87,7 +88,7 @@ class Shop:
     def delivery(self, number: int, endpoint: str) -> Actor:
         """One delivery of a payment; each step of it performs one effect."""
         claim = Notice(self.imp_uid(number), self.order)
-        flow = verify(self.rules, claim, endpoint)
+        flow = verify(Settings(), self.accounts, claim, endpoint)
         try:
             step = next(flow)
             while True:
@@ -305,7 +306,7 @@ def test_an_order_that_moves_to_another_account_is_paid_before_or_not_at_all(
     seen = set()
     shop.account = "kr"
     named = {name: account(name=name) for name in ("kr", "us")}
-    shop.rules = Rules(Accounts(named=named), 5.0, False, True, 4.0, never)
+    shop.accounts = Accounts(never, named=named)
 
     def check() -> None:
         verdicts = {outcome.verdict for outcome in shop.outcomes}

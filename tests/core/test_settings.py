@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, fields
 from typing import Any
 
 import pytest
@@ -19,11 +19,11 @@ from imp_verify import (
     Request,
     Verifier,
 )
-from imp_verify._configuration import Settings, VerifierArguments
-from imp_verify.settings import credential_problem
+from imp_verify.settings import Settings, credential_problem
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.transports import GatewayRequest, GatewayResponse
 
+STORE = MemoryStore(expected=lambda order, _: 39000)
 SECRET = "s3cr3t-of-the-shop"
 
 
@@ -102,7 +102,7 @@ def test_a5_a_variable_that_cannot_be_is_named_and_no_argument_is_blamed(
     else:
         monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigurationError) as caught:
-        Settings.read()
+        Verifier(STORE)
     assert str(caught.value).startswith(f"{variable} {complaint}")
 
 
@@ -113,7 +113,7 @@ def test_a5_an_unknown_argument_is_pythons_own_error_and_the_signature_is_writte
     with pytest.raises(TypeError, match=rf"^{kind.__name__}\.__init__\(\) got an unexpected"):
         kind(MemoryStore(expected=lambda order, _: 39000), credential=None)
     names = list(inspect.signature(kind).parameters)
-    assert set(names) == {"store", "transport", *VerifierArguments.__annotations__}
+    assert set(names) == {"store", "transport", *(each.name for each in fields(Settings))}
     assert {each.kind for each in list(inspect.signature(kind).parameters.values())[1:]} == {
         inspect.Parameter.KEYWORD_ONLY
     }
@@ -139,15 +139,34 @@ def test_every_argument_arrives_where_it_belongs() -> None:
     kinds: list[tuple[Any, Any]] = [(Verifier, send), (AsyncVerifier, send_later)]
     for kind, transport in kinds:
         made = kind(store, transport=transport, **given)
-        settings, rules, desk = made._settings, made._rules, made._desk
-        account = rules.accounts.select(None)
+        assert (made.store is store) is (kind is Verifier)
+        settings, account = made.settings, made._accounts.select(None)
         assert (account.base_url, account.test_mode) == ("https://gateway.test", True)
-        assert (rules.timeout, rules.confirm_lookup, rules.confirm_timeout) == (7.0, False, 2.0)
+        assert (settings.timeout, settings.confirm_lookup) == (7.0, False)
+        assert settings.confirm_timeout == 2.0
         assert (settings.max_lookups, settings.checkout) == (3, given["checkout"])
         assert (settings.public_url, settings.test_mode) == ("https://shop.test", True)
-        assert (desk.landing, desk.language) == (given["landing"], "en")
-        assert desk.senders.refusal(Request("POST", client="192.0.2.1")) is None
-        assert desk.senders.refusal(Request("POST", client="10.0.0.1")) is not None
+        assert (settings.landing, settings.language) == (given["landing"], "en")
+        assert made._senders.refusal(Request("POST", client="192.0.2.1")) is None
+        assert made._senders.refusal(Request("POST", client="10.0.0.1")) is not None
+
+
+def test_what_a_verifier_tells_of_its_settings_is_frozen_and_shows_no_secret() -> None:
+    accounts = {"kr": Credentials("the-key", SECRET), "us": Credentials("the-key", SECRET)}
+    sources = ["192.0.2.0/24"]
+    made = Verifier(STORE, accounts=accounts, test_mode=True, webhook_sources=sources)
+    kept = made.settings
+    del accounts["us"], sources[:]
+    assert kept.accounts is not None
+    assert (list(kept.accounts), kept.webhook_sources) == (["kr", "us"], ("192.0.2.0/24",))
+    with pytest.raises(FrozenInstanceError):
+        kept.timeout = 1.0  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        del kept.accounts["us"]  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError):
+        made.settings = kept  # type: ignore[misc]
+    assert SECRET not in repr(kept)
+    assert "the-key" not in repr(kept)
 
 
 def send(request: GatewayRequest) -> GatewayResponse:
@@ -338,12 +357,12 @@ def verifier(**arguments: Any) -> Verifier:
 def test_the_public_url_is_kept_without_a_slash(
     given: str, kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert verifier(public_url=given)._settings.public_url == kept
+    assert verifier(public_url=given).settings.public_url == kept
     monkeypatch.setenv("IMP_PUBLIC_URL", given)
-    assert verifier()._settings.public_url == kept
-    assert verifier(public_url="https://given.test")._settings.public_url == "https://given.test"
+    assert verifier().settings.public_url == kept
+    assert verifier(public_url="https://given.test").settings.public_url == "https://given.test"
     monkeypatch.setenv("IMP_PUBLIC_URL", "")
-    assert verifier()._settings.public_url is None
+    assert verifier().settings.public_url is None
 
 
 @pytest.mark.parametrize(
@@ -407,7 +426,7 @@ def test_a_checkout_of_another_kind_is_refused() -> None:
 )
 def test_a_setting_that_is_none_is_named(setting: dict[str, Any], complaint: str) -> None:
     with pytest.raises(ConfigurationError, match=complaint):
-        Settings.read(credentials=Credentials("key", "secret"), **setting)
+        Verifier(STORE, credentials=Credentials("key", "secret"), test_mode=True, **setting)
 
 
 @pytest.mark.parametrize("value", ["maybe", "2", "on"])
@@ -416,7 +435,7 @@ def test_a_test_mode_that_is_neither_is_named(monkeypatch: pytest.MonkeyPatch, v
     with pytest.raises(
         ConfigurationError, match="IMP_TEST_MODE must be 1, true, 0, false or empty"
     ):
-        Settings.read(credentials=Credentials("key", "secret"))
+        Verifier(STORE, credentials=Credentials("key", "secret"))
 
 
 def test_a_tier_that_no_header_can_carry_is_refused() -> None:

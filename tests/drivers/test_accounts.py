@@ -206,10 +206,9 @@ def test_no_repr_shows_a_key_or_a_secret(driver: Driver, gateway: Several) -> No
     gateway.by_key["key-kr"][I1] = paid()
     verifier = several(driver)
     outcome = driver.verify(verifier, I1)
-    accounts = verifier._rules.accounts
+    accounts = verifier._accounts
     shown: list[Callable[[], object]] = [
-        lambda: verifier._rules,
-        lambda: verifier._settings,
+        lambda: verifier.settings,
         lambda: accounts,
         lambda: [vars(each) for each in accounts.named.values()],
         lambda: outcome,

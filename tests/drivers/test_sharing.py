@@ -11,7 +11,6 @@ import time
 import warnings
 import weakref
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,8 +82,7 @@ def test_a_token_that_does_not_come_in_time_is_given_up_by_those_who_wait(driver
     gate = Gate()
     driver.stage.do = lambda name: gate if name == "token" else None
     patient, hasty = driver.verifier(timeout=30), driver.verifier(timeout=0.05)
-    hasty._settings = patient._settings  # one account, one lock
-    hasty._rules = replace(patient._rules, timeout=0.05)
+    hasty._accounts = patient._accounts  # one account, one lock
     for name in ("_locks", "_loops"):
         if hasattr(patient, name):
             setattr(hasty, name, getattr(patient, name))

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from imp_verify import AsyncVerifier, Verifier
-from imp_verify._configuration import VerifierArguments
 from imp_verify.stores.memory import MemoryStore
+from tests.support.arguments import VerifierArguments
 
 from .gateway import ORDER, PRICE, ScriptedGateway
 from .shop import LANDING, TIMEOUT, Answer, AsgiDriver, Header, credentials

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import pytest
 
-from imp_verify._configuration import VerifierArguments
+from tests.support.arguments import VerifierArguments
 
 from .gateway import ScriptedGateway, start
 from .shop import LANDING, MakeShop, Shop, credentials

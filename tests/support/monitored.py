@@ -102,7 +102,7 @@ class Monitored(Shop):
         self.gateway.has()
         self.fail_hooks(True)
         verifier: Any = self.driver.verifier
-        verifier._rules.accounts.forget()
+        verifier._accounts.forget()
         yield
         self.gateway.over.set()
 

@@ -19,8 +19,8 @@ from werkzeug.test import Client
 
 import imp_verify.contrib._asgi
 from imp_verify import AsyncVerifier, Outcome, Verifier
-from imp_verify._configuration import VerifierArguments
 from imp_verify.stores.sqlite import SqliteStore
+from tests.support.arguments import VerifierArguments
 
 from .gateway import I3, ORDER, PRICE
 from .shop import ASYNC, HOOK_FAILS, LANDING, PLAIN, PREFIX

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from imp_verify import Outcome, Receipt
-from imp_verify._configuration import VerifierArguments
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore, metadata
+from tests.support.arguments import VerifierArguments
 
 from .databases import Address, own_database
 from .gateway import I1, ScriptedGateway

@@ -33,9 +33,9 @@ from imp_verify import (
     Receipt,
     Verifier,
 )
-from imp_verify._configuration import VerifierArguments
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
+from tests.support.arguments import VerifierArguments
 
 from .gateway import I1, I2, ORDER, PRICE, ScriptedGateway
 from .markers import KEY, SECRET, found_in

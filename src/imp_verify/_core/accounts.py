@@ -3,12 +3,14 @@ without I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from .._core.ids import is_merchant_uid
 from ..errors import InvalidRequest, StoreError
 from ..models import ExpectedPayment, Receipt
+from ..settings import Settings, account_named
 from ..stores._protocol import read_expected
 from .flow import Expect, Flow, Recall
 from .gateway import Account
@@ -26,15 +28,26 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The accounts of a shop at the gateway: the only one, or several by name."""
+    """The accounts of a shop at the gateway as one process knows them, with the tokens it holds:
+    the only one, or several by name; and its clock (`time.monotonic`, seconds)."""
 
+    clock: Callable[[], float]
     only: Asked | None = None
     named: Mapping[str, Account] = field(default_factory=dict)
 
     @classmethod
-    def of_one(cls, account: Account) -> Accounts:
-        """Make them of a single account, which then needs no name."""
-        return cls(Asked(account))
+    def from_settings(cls, settings: Settings, clock: Callable[[], float]) -> Accounts:
+        """Make them, without a token yet."""
+        url, test_mode = settings.base_url, settings.test_mode
+        make = partial(Account, base_url=url, test_mode=test_mode, clock=clock)
+        if settings.credentials is not None:
+            return cls(clock, Asked(make(settings.credentials)))
+        several = settings.accounts or {}
+        return cls(clock, named={name: make(each, name=name) for name, each in several.items()})
+
+    def deadline(self, timeout: float) -> float:
+        """When gateway calls that begin now and may take so long must be done."""
+        return self.clock() + timeout
 
     def forget(self) -> None:
         """Drop what only this process may know; see `Account.forget`."""
@@ -64,13 +77,7 @@ class Accounts:
         """
         if self.only is not None:
             return self.only.account
-        found = None if expected.account is None else self.named.get(expected.account)
-        if found is None:
-            raise StoreError(
-                f"order {expected.merchant_uid!r} must name an account, one of {self._names()}, "
-                f"not {expected.account!r:.100}"
-            )
-        return found
+        return self.named[account_named(expected, self.named)]
 
     def recorded(self, receipt: Receipt) -> Account:
         """Give the account that a payment was recorded with.

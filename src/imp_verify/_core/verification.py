@@ -3,7 +3,6 @@ approval. No I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from .._core.ids import is_imp_uid
@@ -18,6 +17,7 @@ from ..models import (
     Verdict,
     outcome_with,
 )
+from ..settings import Settings
 from .accounts import Accounts, Asked, expect, whom_to_ask
 from .flow import Flow, Hold, Observe, Recall, Settle
 from .gateway import fetch_payment, find_payment
@@ -30,7 +30,7 @@ from .judge import (
     stands_for_order,
 )
 
-__all__ = ["Refusal", "Rules", "approve", "find_imp_uid", "verify"]
+__all__ = ["Refusal", "approve", "find_imp_uid", "verify"]
 
 _REFETCHES = 3
 _LOOKUP_ENDS = 0.5
@@ -38,34 +38,17 @@ _HOLD_BEGINS = 0.75
 """Of `confirm_timeout`: what is done later leaves nothing for what comes next."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What a verifier's flows need to know: its accounts, its limits and its clock
-    (`time.monotonic`, seconds).
-
-    Attributes:
-        confirm_timeout: Seconds after a confirm came in by which its answer must leave.
-    """
-
-    accounts: Accounts
-    timeout: float
-    test_mode: bool
-    confirm_lookup: bool
-    confirm_timeout: float
-    clock: Callable[[], float]
-
-    def deadline(self) -> float:
-        """When the gateway calls of a verification that begins now must be done."""
-        return self.clock() + self.timeout
-
-
 def verify(
-    rules: Rules, notice: Notice, endpoint: str, deadline: float | None = None
+    settings: Settings,
+    accounts: Accounts,
+    notice: Notice,
+    endpoint: str,
+    deadline: float | None = None,
 ) -> Flow[Outcome]:
     """Fetch the payment that a notice names, judge it, and have the store record it.
 
     Args:
-        deadline: When the gateway calls must be done; `rules.timeout` from now where it is left
+        deadline: When the gateway calls must be done; `settings.timeout` from now where it is left
             out.
 
     Raises:
@@ -74,10 +57,10 @@ def verify(
         StoreError: The store broke its protocol, or answered STALE again and again.
     """
     if deadline is None:
-        deadline = rules.deadline()
+        deadline = accounts.deadline(settings.timeout)
     before: Outcome | None = None
     for _ in range(1 + _REFETCHES):
-        outcome = yield from _look(rules, notice, endpoint, deadline)
+        outcome = yield from _look(settings, accounts, notice, endpoint, deadline)
         if before is not None and _same_answer(before, outcome):
             outcome = outcome_with(outcome, refetched=True)
         before = outcome
@@ -90,19 +73,19 @@ def verify(
     )
 
 
-def _look(rules: Rules, notice: Notice, endpoint: str, deadline: float) -> Flow[Outcome]:
+def _look(
+    settings: Settings, accounts: Accounts, notice: Notice, endpoint: str, deadline: float
+) -> Flow[Outcome]:
     """Fetch and judge: an outcome that no store has seen yet."""
     imp_uid = notice.imp_uid or ""
-    asked = rules.accounts.only or (
-        yield from whom_to_ask(rules.accounts, imp_uid, notice.merchant_uid)
-    )
+    asked = accounts.only or (yield from whom_to_ask(accounts, imp_uid, notice.merchant_uid))
     if asked is None:
         return Outcome(Verdict.UNKNOWN_ORDER, imp_uid=imp_uid, endpoint=endpoint)
     name = asked.account.name
     payment = yield from fetch_payment(asked.account, imp_uid, deadline)
     if payment is None:
         return Outcome(Verdict.UNKNOWN_PAYMENT, imp_uid=imp_uid, endpoint=endpoint, asked=name)
-    claim = judge_claim(payment, notice.merchant_uid, test_mode=rules.test_mode)
+    claim = judge_claim(payment, notice.merchant_uid, test_mode=settings.test_mode)
     expected = None
     if claim is None or claim.reason is not Reason.ORDER:
         # An order that named the account is not asked a second time: the store compares again.
@@ -188,7 +171,7 @@ def _conclude(outcome: Outcome, settled: Settled | None) -> Outcome:
     return outcome
 
 
-def find_imp_uid(rules: Rules, merchant_uid: str, deadline: float) -> Flow[str | None]:
+def find_imp_uid(accounts: Accounts, merchant_uid: str, deadline: float) -> Flow[str | None]:
     """Find the payment of an order that a browser came back from without naming one; None where
     there is none.
 
@@ -199,7 +182,7 @@ def find_imp_uid(rules: Rules, merchant_uid: str, deadline: float) -> Flow[str |
     expected = yield from expect(merchant_uid)
     if expected is None:
         return None
-    account = rules.accounts.of(expected)
+    account = accounts.of(expected)
     for status in ("paid", "ready"):
         payment = yield from find_payment(account, merchant_uid, status, deadline)
         if payment is not None:
@@ -224,28 +207,30 @@ class Refusal:
     outcome: Outcome | None = None
 
 
-def approve(rules: Rules, notice: Notice, began: float) -> Flow[Refusal | None]:
+def approve(
+    settings: Settings, accounts: Accounts, notice: Notice, began: float
+) -> Flow[Refusal | None]:
     """Say why a payment may not be approved, None where it may. Nothing is recorded.
 
     Args:
-        began: When the request came in, in seconds of `rules.clock`.
+        began: When the request came in, in seconds of `accounts.clock`.
 
     Raises:
         GatewayError: The gateway gave no usable answer, or too late to ask the shop.
         StoreError: The store broke its protocol.
     """
     imp_uid, merchant_uid = notice.imp_uid or "", notice.merchant_uid or ""
-    asked = rules.accounts.only or (yield from _of_order(rules.accounts, merchant_uid))
+    asked = accounts.only or (yield from _of_order(accounts, merchant_uid))
     if asked is None:
         return Refusal("unknown_order")
     payment = None
-    if rules.confirm_lookup:
-        ends = began + _LOOKUP_ENDS * rules.confirm_timeout
-        deadline = min(ends, rules.deadline())
+    if settings.confirm_lookup:
+        ends = began + _LOOKUP_ENDS * settings.confirm_timeout
+        deadline = min(ends, accounts.deadline(settings.timeout))
         payment = yield from fetch_payment(asked.account, imp_uid, deadline)
         if payment is None:
             return Refusal("unknown_payment")
-        if judge_claim(payment, merchant_uid, test_mode=rules.test_mode) is not None:
+        if judge_claim(payment, merchant_uid, test_mode=settings.test_mode) is not None:
             return Refusal("mismatch")
     expected = yield from expect(merchant_uid)
     if expected is None:
@@ -255,9 +240,9 @@ def approve(rules: Rules, notice: Notice, began: float) -> Flow[Refusal | None]:
         return Refusal("mismatch")
     if not expected.open:
         return Refusal("closed")
-    begin_by = began + _HOLD_BEGINS * rules.confirm_timeout
-    until = began + rules.confirm_timeout
-    if rules.clock() >= begin_by:
+    begin_by = began + _HOLD_BEGINS * settings.confirm_timeout
+    until = began + settings.confirm_timeout
+    if accounts.clock() >= begin_by:
         raise GatewayUnavailable("the look-up took too long to ask the shop for an approval")
     answer = yield from Hold(expected, imp_uid, until, begin_by)
     return None if answer is None else _refusal(answer)

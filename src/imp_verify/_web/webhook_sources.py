@@ -11,7 +11,7 @@ from typing import TypeAlias
 from ..errors import ConfigurationError
 from .http import Request
 
-__all__ = ["Senders"]
+__all__ = ["Senders", "listed"]
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -40,7 +40,7 @@ class Senders:
         self, sources: Iterable[str] | None, trusted_proxies: Iterable[str] | None
     ) -> None:
         self._sources = None if sources is None else _networks("webhook_sources", sources)
-        proxies = _listed("trusted_proxies", trusted_proxies or ())
+        proxies = listed("trusted_proxies", trusted_proxies or ())
         self._unix = _UNIX in proxies
         self._proxies = _networks("trusted_proxies", [each for each in proxies if each != _UNIX])
 
@@ -76,7 +76,12 @@ class Senders:
         return sender or "the peer has no address, and X-Forwarded-For is missing"
 
 
-def _listed(name: str, given: Iterable[str]) -> list[str]:
+def listed(name: str, given: Iterable[str]) -> list[str]:
+    """Return what was given as a list; one text, which is iterable too, is a mistake.
+
+    Raises:
+        ConfigurationError: It is no list.
+    """
     if isinstance(given, str | bytes) or not isinstance(given, Iterable):
         raise ConfigurationError(f"{name} must be a list of networks, not {given!r:.80}")
     return list(given)
@@ -84,7 +89,7 @@ def _listed(name: str, given: Iterable[str]) -> list[str]:
 
 def _networks(name: str, given: Iterable[str]) -> tuple[Network, ...]:
     try:
-        return tuple(_unmapped(ip_network(each)) for each in _listed(name, given))
+        return tuple(_unmapped(ip_network(each)) for each in listed(name, given))
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{name} holds something that is no network: {error}") from None
 

@@ -46,7 +46,7 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> APIRouter:
             response_class=Response,
             response_model=None,
         )
-        for method, described in operations(endpoint, verifier._order_is_required):
+        for method, described in operations(endpoint, verifier.settings.accounts is not None):
             operation_id = f"{name}_{endpoint}_{method.lower()}"
             route(f"/{endpoint}", methods=[method], operation_id=operation_id, **described)
         for slash in ("", "/"):  # no methods: all that there are, for the core to answer

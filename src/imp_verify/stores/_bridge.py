@@ -11,7 +11,7 @@ from ..errors import ConfigurationError
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
 from ._protocol import AsyncOrderStore, Expected, OrderStore, store_is_async
 
-__all__ = ["as_async", "in_thread", "own_thread"]
+__all__ = ["as_async", "as_given", "in_thread", "own_thread"]
 
 T = TypeVar("T")
 Hop: TypeAlias = Callable[..., Awaitable[Any]]
@@ -57,6 +57,11 @@ def as_async(store: OrderStore | AsyncOrderStore) -> AsyncOrderStore:
         return cast(AsyncOrderStore, store)
     hop = None if getattr(store, "blocks", True) else _on_the_loop  # None: the store's own
     return _InThread(cast(OrderStore, store), hop)
+
+
+def as_given(store: object) -> object:
+    """Return the plain store that another one calls in a thread; any other as it is."""
+    return store._store if isinstance(store, _InThread) else store
 
 
 class _InThread(AsyncOrderStore):

@@ -187,7 +187,7 @@ def _voice(verifier: Verifier | AsyncVerifier, place: Place, options: ButtonOpti
     language = options.get("language")
     if language not in (None, "ko", "en"):
         raise InvalidRequest('language must be "ko" or "en"')
-    return Voice.of(language or verifier._desk.language, list(place.accepted))
+    return Voice.of(language or verifier.settings.language, list(place.accepted))
 
 
 def _config(
@@ -218,10 +218,7 @@ def _config(
 
 
 def _shop(verifier: Verifier | AsyncVerifier, expected: ExpectedPayment) -> tuple[Checkout, str]:
-    checkout, public_url = verifier._settings.checkout, verifier._settings.public_url
-    account = verifier._rules.accounts.of(expected)
-    if isinstance(checkout, Mapping):
-        checkout = checkout[str(account.name)]
+    checkout, public_url = verifier.settings.checkout_of(expected), verifier.settings.public_url
     if checkout is None:
         raise ConfigurationError("the pay button needs a verifier with checkout=Checkout(...)")
     if public_url is None:

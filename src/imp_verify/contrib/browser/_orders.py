@@ -104,7 +104,7 @@ def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment
             "the orders of an AsyncVerifier are awaited: give the template "
             "`await find_order(verifier, number)` in place of the number"
         )
-    return _found(named.number, verifier._store.expected(named.number))
+    return _found(named.number, verifier.store.expected(named.number))
 
 
 async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
@@ -122,7 +122,7 @@ async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
     named = read_order(order)
     if named.expected is not None:
         return named.expected
-    return _found(named.number, await verifier._store.expected(named.number))
+    return _found(named.number, await verifier.store.expected(named.number))
 
 
 def _found(number: str, given: object) -> ExpectedPayment:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import fields
 from difflib import get_close_matches
 from traceback import walk_tb
 from typing import Any, TypeVar
@@ -16,8 +17,9 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from ... import AsyncVerifier, Checkout, ConfigurationError, Credentials, Landing, Verifier
-from ..._configuration import VerifierArguments
+from ...settings import Settings
 from ...stores import in_thread
+from ...stores._bridge import as_given
 from ...stores._protocol import store_is_async
 from .._paths import check_verifier
 from .threads import hop
@@ -30,7 +32,7 @@ _PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "ACCOUNTS", "LANDING"
 """What may be given as a dotted path; what turns out to be a class is called without arguments."""
 _VALUES: dict[str, type] = {"CREDENTIALS": Credentials, "LANDING": Landing, "CHECKOUT": Checkout}
 """What may be given as a dictionary of its arguments, in capitals or not."""
-_KEYS = {"STORE", "TRANSPORT", "ASYNC", *map(str.upper, VerifierArguments.__annotations__)}
+_KEYS = {"STORE", "TRANSPORT", "ASYNC", *(each.name.upper() for each in fields(Settings))}
 
 
 _VARIABLES = (
@@ -79,8 +81,7 @@ def get_store() -> Any:
 
 def store_of(verifier: Verifier | AsyncVerifier) -> Any:
     """Give the store that the shop gave, whatever stands between it and the verifier."""
-    store: Any = verifier._store
-    return getattr(store, "_store", store)
+    return as_given(verifier.store)
 
 
 def _forget(*, setting: str, **_: object) -> None:
