@@ -3,10 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from imp_verify import (
+    MAX_BODY,
     ExpectedPayment,
     GatewayUnavailable,
     Landing,
@@ -604,6 +606,22 @@ def test_a_malformed_body_is_400_before_anybody_is_asked(endpoint: str, body: by
     with pytest.raises(StopIteration) as stop:
         next(request(endpoint, body=body))
     assert stop.value.value.status == 400
+
+
+@pytest.mark.parametrize("endpoint", ["complete", "webhook", "confirm"])
+@pytest.mark.parametrize("problem", ["too large", "incomplete", "too slow"])
+def test_a_body_with_a_problem_is_answered_as_one_that_cannot_be_read(
+    endpoint: str, problem: Any
+) -> None:
+    body = b" " * (MAX_BODY + 1) if problem == "too large" else b"{"
+    whole = CONFIRM_BODY if endpoint == "confirm" else BODY  # and yet it is not believed
+    answers = []
+    for each in (Request("POST", body=body), Request("POST", body=whole, problem=problem)):
+        with pytest.raises(StopIteration) as stop:
+            next(serve(Settings(), known()[1], Senders(None, None), endpoint, each, 0.0))
+        answers.append(stop.value.value)
+    assert answers[0] == answers[1]
+    assert answers[1].status == (413 if problem == "too large" else 400)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), GeneratorExit()])

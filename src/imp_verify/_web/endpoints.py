@@ -82,7 +82,7 @@ def serve(
         if endpoint == "webhook" and (stranger := senders.refusal(request)) is not None:
             log_refusal(stranger)
             return verdict_answer(endpoint, FORBIDDEN, voice)
-        if len(request.body) > MAX_BODY:
+        if request.problem == "too large" or len(request.body) > MAX_BODY:
             return verdict_answer(endpoint, TOO_LARGE, voice)
         notice = read_notice(request, KEYS[endpoint], confirm=endpoint == "confirm")
         if endpoint == "confirm":

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 from .._core.amounts import read_amount
@@ -16,6 +17,7 @@ from ..models import Notice
 
 __all__ = [
     "MAX_BODY",
+    "Problem",
     "Request",
     "Response",
     "is_notice_of_v2",
@@ -25,6 +27,9 @@ __all__ = [
 
 MAX_BODY = 64 * 1024
 """Bytes of a request's body that are accepted; an adapter reads one more at most."""
+
+Problem: TypeAlias = Literal["too large", "incomplete", "too slow"]
+"""What may be wrong with a body before anybody reads it."""
 
 _MAX_FIELDS = 1000
 
@@ -45,6 +50,9 @@ class Request:
         headers: Name and value pairs as they came, repeated names included.
         body: The raw body, read no further than one byte over `MAX_BODY`.
         client: The peer's address, None where there is none.
+        problem: Why the body is not all there, where an adapter could not read it whole: over its
+            framework's own limit, shorter than it said, or not here in time. Nothing is read from
+            `body` then, and the answer is 413 or 400.
         began: When it came in, in seconds of `time.monotonic()`, where its body was read after
             that.
     """
@@ -55,6 +63,7 @@ class Request:
     body: bytes = field(default=b"", repr=False)
     client: str | None = None
     began: float | None = None
+    problem: Problem | None = None
 
     def values(self, name: str) -> list[str]:
         """Give the values of all headers of this (lower-case) name, in order."""
@@ -83,8 +92,10 @@ def read_notice(request: Request, keys: Iterable[str], *, confirm: bool = False)
         confirm: Whether all of imp_uid, merchant_uid and amount are required.
 
     Raises:
-        InvalidRequest: A malformed body, id or amount.
+        InvalidRequest: A malformed or incomplete body, a malformed id or amount.
     """
+    if request.problem is not None:
+        raise InvalidRequest(f"the body is {request.problem}")
     content_types = request.values("content-type")
     fields = _read_body(request.body, content_types[0] if content_types else "", frozenset(keys))
     merchant_uid = fields.get("merchant_uid")

@@ -9,9 +9,19 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, TypeAlias
 
 from .. import MAX_BODY, AsyncVerifier, Request
+from .._web.http import Problem
 from ._forms import form_body
 
-__all__ = ["Message", "Receive", "Scope", "Send", "answer", "form_again", "header_pairs"]
+__all__ = [
+    "Message",
+    "Receive",
+    "Scope",
+    "Send",
+    "TooLarge",
+    "answer",
+    "form_again",
+    "header_pairs",
+]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -19,8 +29,11 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 _BODY_TIME = 10.0
-"""Seconds that a body may take to arrive. What has come by then is not the whole and no id is read
-from it."""
+"""Seconds that a body may take to arrive."""
+
+
+class TooLarge(Exception):
+    """Raised by a `receive` of ours: the body is over a limit of the shop's own."""
 
 
 async def answer(
@@ -28,9 +41,10 @@ async def answer(
 ) -> None:
     """Serve one HTTP request by the endpoint `name`; a client that leaves early gets no answer."""
     began = time.monotonic()
-    body = await _read(receive)
-    if body is None:
+    come = await _read(receive)
+    if come is None:
         return
+    body, problem = come
     client = scope.get("client")
     response = await verifier.serve(
         name,
@@ -41,6 +55,7 @@ async def answer(
             body=body,
             client=client[0] if client else None,
             began=began,
+            problem=problem,
         ),
     )
     headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in response.headers]
@@ -57,9 +72,8 @@ def header_pairs(scope: Scope) -> list[tuple[str, str]]:
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """Read the body, one byte over the limit at most; None where the client left, no JSON where it
-    is too slow."""
+async def _read(receive: Receive) -> tuple[bytes, Problem | None] | None:
+    """Read the body, one byte over the limit at most; None where the client left."""
     chunks: list[bytes] = []
     size = 0
     try:
@@ -74,8 +88,10 @@ async def _read(receive: Receive) -> bytes | None:
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-        return b"{"
-    return b"".join(chunks)[: MAX_BODY + 1]
+        return b"", "too slow"
+    except TooLarge:
+        return b"", "too large"
+    return b"".join(chunks)[: MAX_BODY + 1], None
 
 
 def form_again(scope: Scope, fields: Iterable[tuple[str, object]]) -> Message:

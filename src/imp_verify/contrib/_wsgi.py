@@ -6,30 +6,30 @@ import re
 from collections.abc import Callable
 
 from .. import MAX_BODY
+from .._web.http import Problem
 
-__all__ = ["BROKEN", "read_body"]
+__all__ = ["read_body"]
 
-BROKEN = b"{"
-"""Stands for a body that breaks off: no id is read from it."""
 _LENGTH = re.compile(r"[0-9]{1,19}")
 """Not what int() takes: "+5", "1_0" and digits of any script, and fails on thousands of them."""
 
 
-def read_body(read: Callable[[int], bytes], length: str | None) -> bytes:
-    """Read a body, one byte over the limit at most.
+def read_body(read: Callable[[int], bytes], length: str | None) -> tuple[bytes, Problem | None]:
+    """Read a body, one byte over the limit at most, and say what is wrong with it.
 
     Args:
         read: Gives that many bytes or fewer, none at the end; what it raises leaves here.
-        length: CONTENT_LENGTH. A body that is shorter is BROKEN, and one whose length is no number:
-            not every server minds.
+        length: CONTENT_LENGTH. A body that is shorter is incomplete, and one whose length is no
+            number: not every server minds.
     """
     length = (length or "0").strip(" \t")
     if not _LENGTH.fullmatch(length):
-        return BROKEN
+        return b"", "incomplete"
     chunks: list[bytes] = []
     left = MAX_BODY + 1
     while left > 0 and (chunk := read(left)):
         chunks.append(chunk)
         left -= len(chunk)
     body = b"".join(chunks)
-    return BROKEN if 0 < len(body) < min(int(length), MAX_BODY) else body
+    broken = 0 < len(body) < min(int(length), MAX_BODY)
+    return (b"", "incomplete") if broken else (body, None)

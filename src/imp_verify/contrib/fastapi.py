@@ -17,8 +17,8 @@ except ImportError as error:
         'imp_verify.contrib.fastapi needs FastAPI: pip install "imp-verify[fastapi]"'
     ) from error
 
-from .. import ENDPOINTS, MAX_BODY, AsyncVerifier
-from ._asgi import answer, form_again
+from .. import ENDPOINTS, AsyncVerifier
+from ._asgi import TooLarge, answer, form_again
 from ._openapi import operations
 from ._paths import check_verifier
 
@@ -81,7 +81,8 @@ class _Answer(Response):
 async def _messages(request: Request, scope: Scope) -> AsyncGenerator[Message, None]:
     """Give the body in parts, or take it from where a dependency has had it kept.
 
-    One over a limit of the shop's own counts as one over ours.
+    Raises:
+        TooLarge: It is over a limit of the shop's own.
     """
     come = False
     try:
@@ -95,7 +96,7 @@ async def _messages(request: Request, scope: Scope) -> AsyncGenerator[Message, N
     except HTTPException as error:
         if error.status_code != 413:
             raise
-        yield {"type": "http.request", "body": bytes(MAX_BODY + 1)}
+        raise TooLarge from None
     except RuntimeError:
         if come:
             raise

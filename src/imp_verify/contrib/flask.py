@@ -13,11 +13,12 @@ except ImportError as error:
         'imp_verify.contrib.flask needs Flask: pip install "imp-verify[flask]"'
     ) from error
 
-from .. import MAX_BODY, Request, Verifier
+from .. import Request, Verifier
+from .._web.http import Problem
 from ._blueprint import add_rules, find
 from ._forms import form_body
 from ._paths import check_verifier
-from ._wsgi import BROKEN, read_body
+from ._wsgi import read_body
 from .browser import Markup, button
 
 __all__ = ["imp_verify_button", "payments"]
@@ -61,8 +62,10 @@ def _exempt(endpoint: str | None, values: object) -> None:
 def _view(verifier: Verifier, endpoint: str) -> Response:
     began = time.monotonic()
     headers = list(request.headers.items())
-    body = _body()
-    if not body and request.form:  # the shop's own code has had it parsed: it is form text by now
+    body, problem = _body()
+    if (
+        not body and problem is None and request.form
+    ):  # the shop's own code has had it parsed: it is form text by now
         body = form_body(list(request.form.items(multi=True)))
         headers = [pair for pair in headers if pair[0].lower() != "content-type"]
     answer = verifier.serve(
@@ -74,6 +77,7 @@ def _view(verifier: Verifier, endpoint: str) -> Response:
             body=body,
             client=request.remote_addr,
             began=began,
+            problem=problem,
         ),
     )
     response = Response(answer.body, answer.status)
@@ -82,16 +86,15 @@ def _view(verifier: Verifier, endpoint: str) -> Response:
     return response
 
 
-def _body() -> bytes:
-    """Read the body, one byte over the limit at most, or take it from where Flask has kept it.
-
-    One over a limit of the shop's own counts as one over ours; of one that breaks off no id is
-    read.
-    """
+def _body() -> tuple[bytes, Problem | None]:
+    """Read the body, one byte over the limit at most, or take it from where Flask has kept it. One
+    over a limit of the shop's own is as one over ours."""
     try:
-        body = read_body(request.stream.read, request.environ.get("CONTENT_LENGTH"))
+        body, problem = read_body(request.stream.read, request.environ.get("CONTENT_LENGTH"))
     except RequestEntityTooLarge:
-        return bytes(MAX_BODY + 1)
+        return b"", "too large"
     except Exception:  # each server has errors of its own for a body that breaks off
-        return BROKEN
-    return body or request.get_data(cache=False)
+        return b"", "incomplete"
+    if body or problem is not None:
+        return body, problem
+    return request.get_data(cache=False), None

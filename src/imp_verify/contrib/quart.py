@@ -14,8 +14,8 @@ except ImportError as error:
         'imp_verify.contrib.quart needs Quart: pip install "imp-verify[quart]"'
     ) from error
 
-from .. import MAX_BODY, AsyncVerifier
-from ._asgi import Message, Scope, answer, form_again
+from .. import AsyncVerifier
+from ._asgi import Message, Scope, TooLarge, answer, form_again
 from ._blueprint import add_rules, find
 from ._paths import check_verifier
 from .browser import Markup, async_button
@@ -69,7 +69,8 @@ async def _view(verifier: AsyncVerifier, endpoint: str) -> Response:
 async def _messages(scope: Scope) -> AsyncGenerator[Message, None]:
     """Give the body in parts, or take it from where Quart has kept it.
 
-    One over a limit of the shop's own counts as one over ours.
+    Raises:
+        TooLarge: It is over a limit of the shop's own.
     """
     come = False
     try:
@@ -82,4 +83,4 @@ async def _messages(scope: Scope) -> AsyncGenerator[Message, None]:
             yield form_again(scope, (await request.form).items(multi=True))
         yield {"type": "http.request"}
     except RequestEntityTooLarge:
-        yield {"type": "http.request", "body": bytes(MAX_BODY + 1)}
+        raise TooLarge from None

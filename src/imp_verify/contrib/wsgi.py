@@ -15,8 +15,9 @@ except ImportError as error:
     ) from error
 
 from .. import Request, Verifier
+from .._web.http import Problem
 from ._paths import check_verifier, routes
-from ._wsgi import BROKEN, read_body
+from ._wsgi import read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -69,18 +70,21 @@ def _request(environ: WSGIEnvironment) -> Request:
         if key.startswith("HTTP_")
     ]
     headers.append(("content-type", environ.get("CONTENT_TYPE", "")))
+    body, problem = _body(environ)
     return Request(
         method=environ["REQUEST_METHOD"],
         query=environ.get("QUERY_STRING", ""),
         headers=headers,
-        body=_body(environ),
+        body=body,
         client=environ.get("REMOTE_ADDR"),
+        problem=problem,
     )
 
 
-def _body(environ: WSGIEnvironment) -> bytes:
-    """Read the body, one byte over the limit at most; of one that breaks off no id is read."""
+def _body(environ: WSGIEnvironment) -> tuple[bytes, Problem | None]:
+    """Read the body, one byte over the limit at most; it is incomplete where the server says
+    so."""
     try:
         return read_body(get_input_stream(environ).read, environ.get("CONTENT_LENGTH"))
     except (HTTPException, OSError):
-        return BROKEN
+        return b"", "incomplete"

@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 
 from ... import MAX_BODY, AsyncVerifier, Request, Response, Verifier
+from ..._web.http import Problem
 from .._asgi import header_pairs
 from .._forms import form_body
-from .._wsgi import BROKEN, read_body
+from .._wsgi import read_body
 
 __all__ = ["serve", "serve_async"]
 
@@ -45,7 +46,7 @@ async def serve_async(request: HttpRequest, endpoint: str, verifier: AsyncVerifi
 def _request(request: HttpRequest) -> Request:
     began = time.monotonic()
     scope = getattr(request, "scope", None)  # under ASGI
-    body = _body(request)
+    body, problem = _body(request)
     headers = list(request.headers.items()) if scope is None else header_pairs(scope)
     if body is None:  # another middleware has had it parsed: it is form text by now, if anything
         fields = [(name, value) for name, values in request.POST.lists() for value in values]
@@ -61,29 +62,27 @@ def _request(request: HttpRequest) -> Request:
         body=body,
         client=request.META.get("REMOTE_ADDR") or None,
         began=began,
+        problem=problem,
     )
 
 
-def _body(request: HttpRequest) -> bytes | None:
+def _body(request: HttpRequest) -> tuple[bytes | None, Problem | None]:
     """Read the body, one byte over the limit at most, or take it from where Django has kept it;
-    None where somebody else has read it.
-
-    Of one that breaks off no id is read.
-    """
+    None where somebody else has read it."""
     length = request.META.get("CONTENT_LENGTH")
     # Of a body in chunks Django itself reads nothing: only the server knows where it ends.
     chunked = not length and request.META.get("wsgi.input_terminated")
     source = request.META["wsgi.input"] if chunked else request
     try:
-        body = read_body(source.read, length)
-        if not body:
-            return bytes(request.body[: MAX_BODY + 1])
+        body, problem = read_body(source.read, length)
+        if not body and problem is None:
+            return bytes(request.body[: MAX_BODY + 1]), None
     except RawPostDataException:
-        return None
+        return None, None
     except Exception:  # each server has errors of its own for a body that breaks off
-        return BROKEN
+        return b"", "incomplete"
     request._body = body  # for who logs request.body on the way out
-    return body
+    return body, problem
 
 
 def _response(request: HttpRequest, answer: Response) -> HttpResponse:
