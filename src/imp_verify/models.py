@@ -303,16 +303,15 @@ class ExpectedPayment:
             _refuse("account", "text or None", account)
         if not isinstance(open, int):
             _refuse("open", "True or False", open)
-        self.__dict__.update(  # frozen: nothing can be set by its name
-            merchant_uid=merchant_uid,
-            amount=read_price(amount),
-            currency=currency.upper(),
-            account=account,
-            open=bool(open),
-            pay_methods=None if pay_methods is None else _names("pay_methods", pay_methods),
-            pg_providers=None if pg_providers is None else _names("pg_providers", pg_providers),
-            metadata=metadata,
-        )
+        put = object.__setattr__  # as `dataclass` itself fills a frozen value
+        put(self, "merchant_uid", merchant_uid)
+        put(self, "amount", read_price(amount))
+        put(self, "currency", currency.upper())
+        put(self, "account", account)
+        put(self, "open", bool(open))
+        put(self, "pay_methods", _names("pay_methods", pay_methods))
+        put(self, "pg_providers", _names("pg_providers", pg_providers))
+        put(self, "metadata", metadata)
 
     def allows(self, payment: Payment) -> bool:
         """Whether the payment's method and PG are among those that the order allows, where it
@@ -335,7 +334,9 @@ def _refuse(name: str, what: str, value: object) -> NoReturn:
     raise StoreError(f"ExpectedPayment.{name} must be {what}, not {type(value).__name__}")
 
 
-def _names(name: str, given: Collection[str]) -> frozenset[str]:
+def _names(name: str, given: Collection[str] | None) -> frozenset[str] | None:
+    if given is None:
+        return None
     what = "a set or list of names"
     # One name's brackets forgotten: "card" is not c, a, r, d.
     if not isinstance(given, Collection) or isinstance(given, str | bytes):
@@ -431,8 +432,9 @@ if TYPE_CHECKING:
 else:
 
     def outcome_with(outcome, **changes):
-        """Give the outcome with other values, as `dataclasses.replace` does, which goes through
-        every field by name: a tenth of what a store needs to settle a payment."""
+        """Return the outcome with other values, as `dataclasses.replace` does."""
+        # Not by that: it goes through thirteen fields by name, in 4.0 us against 0.6, and a store
+        # that settles a payment (in about 90 us on SQLite) makes two or three of these.
         changed = object.__new__(Outcome)
         values = changed.__dict__
         values.update(outcome.__dict__)
@@ -455,30 +457,7 @@ class Receipt:
     merchant_uid: str
     state: ReceiptState
     amount: Decimal
-    cancel_amount: Decimal
-    currency: str
-    account: str | None
-    test: bool
-
-    def __init__(
-        self,
-        imp_uid: str,
-        merchant_uid: str,
-        state: ReceiptState,
-        amount: Decimal,
-        cancel_amount: Decimal = Decimal(0),
-        currency: str = "KRW",
-        account: str | None = None,
-        test: bool = False,
-    ) -> None:
-        # As `dataclass` would, but at once: under the order's lock one is made for every payment.
-        self.__dict__.update(
-            imp_uid=imp_uid,
-            merchant_uid=merchant_uid,
-            state=state,
-            amount=amount,
-            cancel_amount=cancel_amount,
-            currency=currency,
-            account=account,
-            test=test,
-        )
+    cancel_amount: Decimal = Decimal(0)
+    currency: str = "KRW"
+    account: str | None = None
+    test: bool = False

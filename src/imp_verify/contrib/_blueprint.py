@@ -42,7 +42,11 @@ def _names(endpoint: str) -> tuple[str, str]:
 
 class _EveryMethod(set[str]):
     """The methods that an endpoint has, where routes are listed; any other reaches the core too,
-    which answers it."""
+    which answers it.
+
+    Werkzeug's own word for "any", None, breaks who lists them: `quart routes` and extensions that
+    describe an application sort the methods of every rule.
+    """
 
     def __contains__(self, method: object) -> bool:
         return True
