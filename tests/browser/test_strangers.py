@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -107,22 +108,22 @@ def orders(demo: Demo) -> int:
         return int(db.execute("SELECT count(*) FROM orders").fetchone()[0])
 
 
-@pytest.mark.parametrize("kind", ["text/plain", "application/json", "multipart/form-data", None])
-@pytest.mark.parametrize("mode", ["cors", "no-cors"])
-def test_a_strangers_page_opens_no_window_and_sets_nothing(
-    demo: Demo, stranger: Page, kind: str | None, mode: str
-) -> None:
+KINDS = ("text/plain", "application/json", "multipart/form-data", None)
+
+
+def test_a_strangers_page_opens_no_window_and_sets_nothing(demo: Demo, stranger: Page) -> None:
     settings = demo.sandbox.sandbox.settings.as_dict()
     wanted = '{"params":{"merchant_uid":"A","amount":1,"currency":"<script>"}}'
-    for path, body in (
+    requests = (
         ("/window", wanted),
         ("/sandbox/open", '{"merchant_uid":"A","amount":1}'),
         ("/sandbox/settings", '{"webhook_url":"http://evil.test"}'),
         ("/sandbox/faults", '{"call":"payment"}'),
         ("/users/getToken", "imp_key=sandbox_key&imp_secret=sandbox_secret"),
-    ):
+    )
+    for (path, body), kind, mode in product(requests, KINDS, ("cors", "no-cors")):
         told = stranger.evaluate(SEND, [demo.sandbox.url + path, kind, body, mode])
-        assert told == ("refused" if mode == "cors" else "opaque"), path
+        assert told == ("refused" if mode == "cors" else "opaque"), (path, kind)
     assert demo.sandbox.sandbox.gateway.attempts() == []
     assert demo.sandbox.sandbox.settings.as_dict() == settings
     assert demo.sandbox.sandbox.faults.take("payment") is None
@@ -136,15 +137,15 @@ def test_a_strangers_page_reads_nothing(demo: Demo, stranger: Page) -> None:
     assert stranger.evaluate(READ, demo.url + "/") == "refused"
 
 
-@pytest.mark.parametrize("sandboxed", [False, True])
 def test_a_form_on_a_strangers_page_moves_no_payment_and_orders_nothing(
-    demo: Demo, stranger: Page, sandboxed: bool
+    demo: Demo, stranger: Page
 ) -> None:
     attempt = waiting(demo)
-    for action in ("approve", "decline", "close"):
-        url = f"{demo.sandbox.url}/window/{attempt.imp_uid}/{action}"
-        stranger.evaluate(SUBMIT, [url, sandboxed])
-    stranger.evaluate(SUBMIT, [demo.url + "/orders", sandboxed])
+    for sandboxed in (False, True):
+        for action in ("approve", "decline", "close"):
+            url = f"{demo.sandbox.url}/window/{attempt.imp_uid}/{action}"
+            stranger.evaluate(SUBMIT, [url, sandboxed])
+        stranger.evaluate(SUBMIT, [demo.url + "/orders", sandboxed])
     assert demo.sandbox.sandbox.gateway.attempts() == [attempt]
     assert orders(demo) == 0
 
