@@ -9,22 +9,12 @@ usable = import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
 candidates := python3.19 python3.18 python3.17 python3.16 python3.15 python3.14 python3.13 python3.12 python3.11 python3
 PYTHON := $(shell PATH='$(PATH)'; for p in $(candidates); do \
 	$$p -c '$(usable)' 2>/dev/null && echo $$p && break; done; true)
-# Test environments for the Pythons at hand, oldest first.
-pys := $(shell PATH='$(PATH)'; for v in 11 12 13 14; do \
-	python3.$$v -c '$(usable)' 2>/dev/null && echo py3$$v; done; true)
-# What one Python is enough for, and the oldest releases: browsers, and processes that die.
-SLOW = tests/browser tests/js tests/crashes tests/soak
-# Where time is short, also servers, clients and databases.
-ONCE = $(SLOW) tests/storage tests/examples tests/transports \
-	$(addprefix tests/contrib/test_,conformance.py hostile_clients.py answers_over_sockets.py) \
-	$(addprefix tests/contrib/test_,behind_middlewares.py after_a_fork.py)
-OLDER = $(filter-out $(lastword $(pys)),$(pys))
-comma := ,
-space := $(subst ,, )
 TOX = .venv-dev/bin/tox run
 # Tools for imp-verify.js alone; without npm its tests in node are skipped and say so.
 NODE_TOOLS = tests/js/node_modules/.package-lock.json
 ARGS ?=
+# Which environments `make test` runs: a label of tox.ini. `.ci/run` says ci.
+LABEL ?= test
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all dev js lint format bench soak screenshots hooks clean python
@@ -37,19 +27,17 @@ demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 	@.venv/bin/imp-verify demo $(ARGS)
 
 test: export IMP_VERIFY_RUN = python -m
-test: .venv-dev/stamp $(NODE_TOOLS) ## every test on the newest Python at hand, most on the oldest, lint, types
-	$(TOX) -e lint,typing,$(lastword $(pys)),bare -- $(ARGS)
-	$(if $(word 2,$(pys)),$(TOX) -e $(firstword $(pys)) -- $(ONCE:%=--ignore=%) $(ARGS))
+test: .venv-dev/stamp $(NODE_TOOLS) ## lint, types, and on the newest Python at hand every test but the slow ones
+	$(TOX) -m $(LABEL) -- $(ARGS)
 
 test-all: export IMP_VERIFY_GROUPS ?= compiled
 test-all: export IMP_VERIFY_ALL_SERVERS = 1
 test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself, coverage
-	$(if $(OLDER),$(TOX) -e $(subst $(space),$(comma),$(OLDER)) -- $(SLOW:%=--ignore=%) $(ARGS))
-	TOX_SKIP_ENV='^($(subst $(space),|,$(OLDER)))$$' $(TOX) -- $(ARGS)
+	$(TOX) -- $(ARGS)
 
 dev: .venv-dev/stamp ## an environment on the sources, to run one test at once: .venv-edit/bin/pytest
 	rm -rf .venv-edit
-	.venv-dev/bin/tox devenv -e $(lastword $(pys)) .venv-edit
+	.venv-dev/bin/tox devenv -e whole .venv-edit
 
 js: $(NODE_TOOLS) ## make imp-verify.min.js again from imp-verify.js; needs npm
 	cd tests/js && npm run --silent build
@@ -69,7 +57,7 @@ screenshots: .venv-dev/stamp ## the pictures in docs/images again; needs Debian'
 	$(TOX) -e screenshots
 
 soak: .venv-dev/stamp ## a thousand orders on servers that are killed, over databases that are cut off
-	IMP_VERIFY_SOAK_ORDERS=$${IMP_VERIFY_SOAK_ORDERS:-1000} $(TOX) -e $(lastword $(pys)) -- tests/soak $(ARGS)
+	IMP_VERIFY_SOAK_ORDERS=$${IMP_VERIFY_SOAK_ORDERS:-1000} $(TOX) -e whole -- tests/soak $(ARGS)
 
 hooks: .venv-dev/stamp ## run format and lint before every commit
 	.venv-dev/bin/pip install -q pre-commit

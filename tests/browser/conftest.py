@@ -42,10 +42,12 @@ EXPECTED_NOTES = re.compile(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All in one process, one after the other: Playwright keeps an event loop running in it."""
+    """Each module in one process, one test after the other: Playwright keeps an event loop running
+    in it."""
     for item in items:
         if "browser" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="package")

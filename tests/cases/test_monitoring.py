@@ -95,6 +95,7 @@ def test_n06_no_variable_shows_a_setting_that_is_refused(
     assert leaks(shown(raised.value)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_n06_sentry_with_its_defaults_is_sent_no_secret(
     transport: str, gateway: ScriptedGateway, tmp_path: Path

@@ -16,7 +16,10 @@ from tests.support.shop import ASYNC, LANDING, PLAIN, Shop, credentials
 __all__ = ["apps", "gateway", "kind", "make_shop", "one_gateway", "shop"]
 
 # One process of the tests' runs all tests of a server, so that it is started once.
-SERVED = [pytest.param(setup, marks=pytest.mark.xdist_group(setup)) for setup in SETUPS]
+SERVED = [
+    pytest.param(setup, marks=[pytest.mark.xdist_group(setup), pytest.mark.slow])
+    for setup in SETUPS
+]
 Client = Shop | Remote
 
 

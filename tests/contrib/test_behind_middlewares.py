@@ -155,6 +155,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setup", OTHERS)
 def test_another_server_serves_it_too(setup: str, gateway: ScriptedGateway, tmp_path: Path) -> None:
     gateway.has()

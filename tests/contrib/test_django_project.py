@@ -28,6 +28,7 @@ def expected(merchant_uid, using):
 
 store = DjangoStore(expected=expected)
 """
+pytestmark = pytest.mark.slow
 MISSING = "IMP_KEY is missing"
 
 

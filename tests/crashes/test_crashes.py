@@ -11,9 +11,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from tests.storage.sqlalchemy_shops import cleared
 from tests.support.databases import own_database
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 WANTED = {
     "paid": (["on_paid"], ["paying"]),

@@ -216,6 +216,7 @@ PLAIN = ("Flask", "Django (WSGI)", "any WSGI application")
 ASYNC = ("Quart", "Django (ASGI)", "FastAPI", "Starlette", "any ASGI application")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("server", "framework"), [*cells(WSGI_SERVERS, *PLAIN), *cells(ASGI_SERVERS, *ASYNC)]
 )
@@ -235,6 +236,7 @@ ON_WSGI = ("flask_shop", "django_shop", "wsgi_shop")
 ON_ASGI = ("starlette_shop", "fastapi_shop", "asgi_shop")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("server", "name"),
     [

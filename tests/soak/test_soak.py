@@ -156,6 +156,7 @@ def check_nothing_missing(world: World, books: Books) -> None:
     assert must <= set(books.paid)
 
 
+@pytest.mark.slow
 @pytest.mark.needs("postgresql")
 @pytest.mark.xdist_group("soak")
 def test_nothing_is_lost_and_nothing_is_twice_whatever_breaks(

@@ -741,6 +741,7 @@ def check(found: dict[str, str], wanted: dict[str, str]) -> None:
         assert "\n  expected: " in found[name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_fault_fails_the_tests_that_are_about_it(fault: type[HandStore], tmp_path: Path) -> None:
     check(find(fault, tmp_path, alone=True), FAULTS[fault])
