@@ -41,8 +41,8 @@ _GONE = (
 _COMMIT = "COMMIT /* imp_verify */"
 _NO_CHECKPOINT_ON_CLOSE = 1006  # SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, known to Python from 3.12 on
 _configure = getattr(sqlite3.Connection, "setconfig", lambda *_: None)
-_NOWHERE = (0,)
-"""The identities of what a connection has open that is closed, or that has no file at its path."""
+_NOWHERE = (0, 0)
+"""The identity of what is not there; a connection that is closed has no other."""
 _log = logging.getLogger("imp_verify")
 
 
@@ -76,6 +76,13 @@ class Connection(GuardedConnection):
         known = self.identities
         return known is not None and known != _identities(self.path, self.index)
 
+    def _log_is_gone(self) -> bool:
+        """The same of the log alone. Somebody may have deleted it and left its index."""
+        known = self.identities
+        if known is None:
+            return False
+        return known[2:] != _identity(self.index) or not os.access(self.log, os.F_OK)
+
     def wait_for_others(self, seconds: float) -> None:
         """Wait so long for another writer from now on."""
         self.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
@@ -102,7 +109,7 @@ class Connection(GuardedConnection):
         Raises:
             StoreError: The log went since it began.
         """
-        if self.log and not os.access(self.log, os.F_OK):
+        if self._log_is_gone():
             self.identities = _NOWHERE
             raise StoreError(_GONE.format("nothing was recorded"))
         self.execute(_COMMIT)
@@ -135,13 +142,17 @@ def _forsake() -> None:
 
 
 def _identities(path: str, index: str) -> tuple[int, ...]:
-    """Return what a file and its log's index are, whatever their names: device and number of each;
-    nothing where one of them is not there."""
+    """Return what a file and its log's index are, whatever their names: device and number of
+    each."""
+    return _identity(path) + _identity(index)
+
+
+def _identity(path: str) -> tuple[int, ...]:
     try:
-        file, beside = os.stat(path), os.stat(index)
+        found = os.stat(path)
     except OSError:
-        return ()
-    return file.st_dev, file.st_ino, beside.st_dev, beside.st_ino
+        return _NOWHERE
+    return found.st_dev, found.st_ino
 
 
 def _any_gone(path: str) -> bool:
@@ -326,7 +337,7 @@ def _has_open(*files: tuple[int, ...]) -> bool:
         with suppress(OSError):  # closed meanwhile
             found = os.fstat(int(number))
             opened.add((found.st_dev, found.st_ino))
-    return all(each and {each[:2], each[2:]} <= opened for each in files)
+    return all({each[:2], each[2:]} <= opened for each in files)
 
 
 class _Loan:
