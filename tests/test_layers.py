@@ -66,7 +66,7 @@ def tree(module: str) -> ast.Module:
 
 
 def imports(module: str) -> Iterator[str]:
-    """Give the full dotted name of everything that a module imports, wherever it does so."""
+    """Yield the full dotted name of everything that a module imports, wherever it does so."""
     package = ["imp_verify", *module.split("/")[:-1]]
     for node in ast.walk(tree(module)):
         if isinstance(node, ast.Import):
@@ -78,7 +78,7 @@ def imports(module: str) -> Iterator[str]:
 
 
 def ours(module: str) -> set[str]:
-    """Give those modules of this package that a module imports."""
+    """Return those modules of this package that a module imports."""
     found = set()
     for name in imports(module):
         top, *rest = name.split(".")
@@ -134,6 +134,17 @@ def test_edges_do_not_import_one_another() -> None:
         if edge(module) and edge(module) not in MAY_IMPORT_EDGES
         for other in ours(module)
         if edge(other) not in (None, edge(module))
+    ] == []
+
+
+def test_adapters_use_nothing_of_a_verifier_that_others_may_not() -> None:
+    assert [
+        f"{module} reads {ast.unparse(node)}"
+        for module in FILES
+        if module.startswith("contrib/")
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_")
+        if ast.unparse(node.value) in ("verifier", "get_verifier()", "self._verifier")
     ] == []
 
 

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 
 def lowest() -> list[Requirement]:
-    """Give what the package needs, with all extras together, pinned to the lower bounds."""
+    """Return what the package needs, with all extras together, pinned to the lower bounds."""
     bounds: dict[str, Version] = {}
     for one in map(Requirement, requires("imp-verify") or ()):
         for bound in one.specifier:  # two extras may need the same: the higher bound holds

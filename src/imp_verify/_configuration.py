@@ -172,13 +172,13 @@ def _check_max_lookups(number: int) -> int:
 
 
 def _check_base_url(given: str | None) -> str:
-    """Give the gateway's address without a slash at its end."""
+    """Return the gateway's address without a slash at its end."""
     url = given or os.environ.get("IMP_API_URL") or Settings.base_url
     return check_address("base_url (IMP_API_URL)", url)
 
 
 def _check_public_url(given: str | None) -> str | None:
-    """Give the shop's own address without a slash at its end; None where nobody says it."""
+    """Return the shop's own address without a slash at its end; None where nobody says it."""
     url = given or os.environ.get("IMP_PUBLIC_URL") or None
     return None if url is None else check_public_url("public_url (IMP_PUBLIC_URL)", url)
 

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class _Waiter:
-    """A task that waits for a place; `granted` is written under the places' lock."""
+    """A task that waits for a place; `granted` is written under the semaphore's lock."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -30,8 +30,8 @@ class _Waiter:
             self.turn.set_result(None)
 
 
-class _Places:
-    """Some places that tasks of any loop, in any thread, take in the order in which they came.
+class FairSemaphore:
+    """A semaphore that tasks of any loop, in any thread, acquire in the order in which they came.
 
     asyncio's own locks belong to one loop each, and a shop may have a loop for each request.
     """
@@ -42,7 +42,7 @@ class _Places:
         self._waiting: deque[_Waiter] = deque()
 
     def take(self) -> _Waiter | None:
-        """Take a place, or give what waits for one."""
+        """Take a place, or return what waits for one."""
         with self._lock:
             if self._free > 0:
                 self._free -= 1
@@ -57,7 +57,7 @@ class _Places:
             while self._waiting:
                 waiter = self._waiting.popleft()
                 try:
-                    _ = waiter.loop.call_soon_threadsafe(waiter.wake)
+                    waiter.loop.call_soon_threadsafe(waiter.wake)
                 except RuntimeError:
                     continue
                 waiter.granted = True
@@ -75,23 +75,23 @@ class _Places:
 
 
 class Loops:
-    """Gives one process's locks and slots."""
+    """One process's locks and slots."""
 
     def __init__(self, slots: int) -> None:
-        self._slots = _Places(slots)
-        self._locks: dict[object, _Places] = {}
+        self._slots = FairSemaphore(slots)
+        self._locks: dict[object, FairSemaphore] = {}
 
-    def slot(self, deadline: float) -> _Held:
+    def slot(self, deadline: float) -> Slot:
         """Hold one of the process's slots for a call to the gateway."""
-        return _Held(self._slots, deadline, "too many look-ups are under way")
+        return Slot(self._slots, deadline, "too many look-ups are under way")
 
-    def alone(self, key: object, deadline: float) -> _Held:
+    def alone(self, key: object, deadline: float) -> Slot:
         """Hold the lock of a key."""
-        lock = self._locks.setdefault(key, _Places(1))
-        return _Held(lock, deadline, "another call did not bring a token in time")
+        lock = self._locks.setdefault(key, FairSemaphore(1))
+        return Slot(lock, deadline, "another call did not bring a token in time")
 
     async def within(self, deadline: float, work: Awaitable[T]) -> T | None:
-        """Give what the work gives, or None where it does not by the deadline; it is cancelled
+        """Return what the work returns, or None where it does not by the deadline; it is cancelled
         then."""
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
@@ -101,29 +101,29 @@ class Loops:
         return answer if time.monotonic() <= deadline else None
 
 
-class _Held:
+class Slot:
     """A lock or a slot, held for a while; waiting for it ends with an error at the deadline."""
 
-    __slots__ = ("_deadline", "_places", "_why")
+    __slots__ = ("_deadline", "_semaphore", "_why")
 
-    def __init__(self, places: _Places, deadline: float, why: str) -> None:
-        self._places = places
+    def __init__(self, semaphore: FairSemaphore, deadline: float, why: str) -> None:
+        self._semaphore = semaphore
         self._deadline = deadline
         self._why = why
 
     async def __aenter__(self) -> None:
-        waiter = self._places.take()
+        waiter = self._semaphore.take()
         if waiter is None:
             return
         try:
             async with asyncio.timeout(self._deadline - time.monotonic()):
                 await waiter.turn
         except TimeoutError:
-            self._places.leave(waiter)
+            self._semaphore.leave(waiter)
             raise GatewayUnavailable(self._why) from None
         except BaseException:
-            self._places.leave(waiter)
+            self._semaphore.leave(waiter)
             raise
 
     async def __aexit__(self, *error: object) -> None:
-        self._places.give_back()
+        self._semaphore.give_back()

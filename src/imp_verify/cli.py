@@ -16,7 +16,7 @@ DEMO_PORT = 8000
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; gives its exit status: 0 good, 1 something found, 2 wrong use."""
+    """Run the command and return its exit status: 0 good, 1 something found, 2 wrong use."""
     args = _parser().parse_args(argv)
     status: int = args.run(args)
     return status
@@ -102,7 +102,7 @@ def _demo(args: argparse.Namespace) -> int:
 
 
 def _free_port() -> int:
-    """Give the demo's own port, or 0 (any) where somebody else has it."""
+    """Return the demo's own port, or 0 (any) where somebody else has it."""
     try:
         with socket.create_server(("127.0.0.1", DEMO_PORT)):
             return DEMO_PORT
@@ -119,7 +119,7 @@ def _port(text: str) -> int:
 
 @contextmanager
 def _ending() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C or SIGTERM sets, instead of ending the process in mid-work."""
+    """Yield an event that Ctrl-C or SIGTERM sets, instead of ending the process in mid-work."""
     ended = threading.Event()
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in numbers}

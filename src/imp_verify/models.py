@@ -98,8 +98,8 @@ _LAST_DAY = 253402214400
 
 
 def read_time(value: object) -> datetime | None:
-    """Turn Unix seconds, a number or its digits, into an aware UTC datetime; 0, absent and anything
-    that is no moment give None, and so does the last day that a datetime knows: it has no hour in
+    """Turn Unix seconds, a number or its digits, into an aware UTC datetime. Return None for 0, for
+    anything that is no moment, and for the last day that a datetime knows, which has no hour in
     Seoul."""
     if isinstance(value, str) and _DIGITS.fullmatch(value):
         value = int(value)
@@ -194,7 +194,7 @@ class Payment:
 
 
 class Verdict(StrEnum):
-    """What is true of a payment, a row each of the one table of answers."""
+    """What is true of a payment. Each is a row of the table of answers."""
 
     PAID = "paid"
     PARTLY_CANCELLED = "partly_cancelled"
@@ -321,7 +321,8 @@ class ExpectedPayment:
 
 
 def _check_currency(currency: object) -> None:
-    """A column's padding, for one, would make a forgery of every payment."""
+    """Refuse what is not three letters: "KRW " from a padded column, for example, would make a
+    forgery of every payment."""
     what = "three letters, as ISO 4217 has them"
     if not isinstance(currency, str):
         _refuse("currency", what, currency)
@@ -411,7 +412,8 @@ class Outcome:
     @property
     def change(self) -> str:
         """The change this outcome stands for, within its payment: the verdict, then the reason or
-        the refund. A forgery with money is news also where one without was told."""
+        the refund. A forgery with money is another change than one without: the shop hears of it
+        even where it heard of the first."""
         change = str(self.verdict)
         if self.reason is not None:
             change += f":{self.reason}"
@@ -421,9 +423,9 @@ class Outcome:
 
     @property
     def key(self) -> str:
-        """The same change has the same key, however often it is delivered: for a hook's work that
-        must not be done twice. It is not the payment's: `settle` gets the same payment under
-        another key once a part of it was refunded."""
+        """Names this change: the same however often it is delivered, so that a hook can see what it
+        has done already. It does not name the payment: once a part is refunded, `settle` gets the
+        same payment under another key."""
         return f"{self.imp_uid}:{self.change}"
 
 

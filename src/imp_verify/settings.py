@@ -83,13 +83,12 @@ class Landing:
     """Where a redirect sends the buyer; a target left out is the built-in page.
 
     A target begins with one `/` or with `https://` and is used as written, but for
-    `{merchant_uid}`, `{status}`
-    and `{reason}`, which are filled in percent-encoded.
+    `{merchant_uid}`, `{status}` and `{reason}`, which are filled in percent-encoded.
 
     Args:
         theme: CSS values for the built-in page: `background`, `surface`, `text`, `muted`,
             `accent`, `on-accent`, `success`, `failure`, `waiting` (colours), `radius` and `font`;
-            `{"accent": "#0a6b4f"}` for one. `light-dark(a, b)` gives a colour for each scheme.
+            for example `{"accent": "#0a6b4f"}`. `light-dark(a, b)` gives a colour for each scheme.
 
     Raises:
         ConfigurationError: A target of another form, or with an unknown placeholder; a theme with
@@ -149,7 +148,7 @@ def _check_target(name: str, target: object) -> None:
         known = ", ".join(_PLACEHOLDERS)
         raise ConfigurationError(f"Landing.{name} may hold {known} and no other braces")
     if absolute:
-        _ = in_ascii(f"Landing.{name}", target)
+        in_ascii(f"Landing.{name}", target)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,7 @@ class Checkout:
     """What the payment window is told about the shop. A buyer sees all of it; nothing is secret.
 
     Args:
-        user_code: The shop's code at the gateway (고객사 식별코드), "imp00000000" for one.
+        user_code: The shop's code at the gateway (고객사 식별코드), for example "imp00000000".
         channel_key: The console's channel; for v1/iamport.js, which has taken the place of `pg`.
         pg: The older selector, "provider" or "provider.mid". With neither the console's default
             is meant.
@@ -266,7 +265,7 @@ def account_named(expected: ExpectedPayment, names: Collection[str]) -> str:
 
 
 def check_address(name: str, given: object, *, query: bool = False) -> str:
-    """Give an address without a slash at its end back.
+    """Return an address without a slash at its end.
 
     Args:
         name: The setting, for the error to name.
@@ -296,7 +295,7 @@ def check_address(name: str, given: object, *, query: bool = False) -> str:
 
 
 def check_public_url(name: str, given: object) -> str:
-    """Give the address under which buyers reach a shop, without a slash at the end of its path. A
+    """Return the address under which buyers reach a shop, without a slash at the end of its path. A
     fragment is left out: it never reaches a server, and some PGs lose what stands behind it. Raises
     like `check_address`."""
     text = given.partition("#")[0] if isinstance(given, str) else given
@@ -319,7 +318,7 @@ def warn_if_long(name: str, address: str) -> None:
 
 
 def in_ascii(name: str, address: str) -> str:
-    """Give an address with a host in its own script as the DNS knows it: 한글.한국 is
+    """Return an address with a host in its own script as the DNS knows it: 한글.한국 is
     xn--bj0bj06e.xn--3e0b707e.
 
     Raises:

@@ -34,7 +34,7 @@ from ._core.gateway import fetch_payment, find_payments
 from ._core.ids import check_imp_uid, check_merchant_uid
 from ._core.verification import Refusal, approve, verify
 from ._threads import within
-from ._web.answers import Voice, reason_words
+from ._web.answers import Wording, reason_words
 from ._web.endpoints import serve, too_late
 from ._web.http import Request, Response
 from ._web.webhook_sources import Senders
@@ -117,7 +117,7 @@ class _Base(ABC):
     def _words(self, refusal: Refusal | None) -> str | None:
         if refusal is None:
             return None
-        return reason_words(refusal.key, refusal.text, Voice.of(self._settings.language, []))
+        return reason_words(refusal.key, refusal.text, Wording.of(self._settings.language, []))
 
     def _look_up(self, imp_uid: str, account: str | None) -> Flow[Payment | None]:
         outside_transactions()
@@ -159,7 +159,7 @@ class Verifier(_Base):
         test_mode: Whether payments of test channels count as money; else IMP_TEST_MODE.
         timeout: Seconds for all gateway calls of one verification together, 5 where left out.
         max_lookups: How many gateway calls may run at once in this process, 64 where left out.
-        transport: What sends the calls, `RequestsTransport(session)` for one; requests where
+        transport: What sends the calls, for example `RequestsTransport(session)`; requests where
             left out.
         landing: Where a redirect sends the buyer; the built-in page where left out.
         checkout: What the payment window is told, by the button; or one for each of `accounts`.

@@ -33,7 +33,7 @@ class Example:
         return answer.headers["location"].rpartition("/")[2]
 
     def changes(self, number: str) -> list[str]:
-        """Give what the store has handed on for an order, in its order."""
+        """Return what the store has handed on for an order, in its order."""
         with closing(sqlite3.connect(self.database)) as db:
             found = db.execute(
                 "SELECT verdict FROM imp_changes WHERE merchant_uid = ? ORDER BY rowid", (number,)

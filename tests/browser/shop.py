@@ -134,7 +134,7 @@ class Shop:
         window.locator(f"button[formaction$='/{action}']").click()
 
     def complaints(self, page: Page, part: str) -> list[str]:
-        """Give what axe finds in a part of the page that a reader would stumble over."""
+        """Return what axe finds in a part of the page that a reader would stumble over."""
         page.add_script_tag(path=NODE_MODULES / "axe-core" / "axe.min.js")
         found = page.evaluate(f"axe.run({part!r}, {{resultTypes: ['violations']}})")
         assert "button-name" in {each["id"] for each in found["passes"]}

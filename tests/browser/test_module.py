@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from imp_verify._web.answers import TROUBLE, Voice, verdict_answer
+from imp_verify._web.answers import TROUBLE, Wording, verdict_answer
 from imp_verify.models import Verdict
 from tests.browser.conftest import Visit
 
@@ -73,7 +73,7 @@ class Site:
         elif path == "/payments/complete":
             self.asked.append(route.request.post_data_json)
             key = self.answers.pop(0) if self.answers else Verdict.PAID
-            answer = verdict_answer("complete", key, Voice("ko"))
+            answer = verdict_answer("complete", key, Wording("ko"))
             route.fulfill(
                 status=answer.status, headers=dict(answer.headers), body=answer.body.decode()
             )

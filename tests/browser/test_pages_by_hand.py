@@ -80,7 +80,7 @@ ANDROID = "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/14
 
 
 def written(way: str, folder: Path, method: str, price: int) -> str:
-    """Give the page, with a component bundled as a shop's build would."""
+    """Return the page, with a component bundled as a shop's build would."""
     code, kind, finished = WAYS[way]
     request = REQUEST.replace("METHOD", repr(method)).replace("PRICE", str(price))
     code = code.replace("FINISHED", finished).replace("REQUEST", request.replace("NUMBER", NUMBER))

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from imp_verify import Landing, Verdict
-from imp_verify._web.answers import TROUBLE, Told, Voice, landing
+from imp_verify._web.answers import TROUBLE, Told, Wording, landing
 from imp_verify.models import Notice
 from tests.browser.conftest import Visit
 from tests.browser.shop import NODE_MODULES, needs_node
@@ -29,17 +29,17 @@ LONG = "한도초과 " * 20 + "https://card.test/" + "a" * 150
 class Served:
     """Answers a browser as the endpoint would, from a list; the last answer stays."""
 
-    def __init__(self, page: Page, *keys: str, voice: Voice, targets: Landing) -> None:
-        self.answers = [self._answer(key, voice, targets) for key in keys]
+    def __init__(self, page: Page, *keys: str, wording: Wording, targets: Landing) -> None:
+        self.answers = [self._answer(key, wording, targets) for key in keys]
         self.asked: list[str] = []
         page.route("https://shop.test/**", self._serve)
 
-    def _answer(self, key: str, voice: Voice, targets: Landing) -> Any:
+    def _answer(self, key: str, wording: Wording, targets: Landing) -> Any:
         told = Told()
         if key in tuple(Verdict):
             paid = payment(fail_reason=LONG if key == Verdict.FAILED else None)
             told = Told.of(outcome(Verdict(key), paid, expected=order()), Notice(I1, ORDER))
-        return landing(key, told, targets, voice)
+        return landing(key, told, targets, wording)
 
     def _serve(self, route: Route) -> None:
         self.asked.append(route.request.url)
@@ -62,7 +62,7 @@ def test_a_page_is_free_of_what_axe_finds_and_fits_its_screen(
     new_page: Callable[..., Page], key: str, screen: str, language: str
 ) -> None:
     page = new_page(**SCREENS[screen], bypass_csp=True)  # axe is a script; pages allow none
-    Served(page, key, voice=Voice(language), targets=Landing())
+    Served(page, key, wording=Wording(language), targets=Landing())
     page.goto(ADDRESS)
     page.add_script_tag(path=NODE_MODULES / "axe-core" / "axe.min.js")
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
@@ -79,7 +79,7 @@ def test_the_policy_lets_the_pages_own_style_through_and_no_script(
     new_page: Callable[..., Page], targets: Landing
 ) -> None:
     page = new_page()
-    Served(page, Verdict.PAID, voice=Voice("ko"), targets=targets)
+    Served(page, Verdict.PAID, wording=Wording("ko"), targets=targets)
     page.goto(ADDRESS)
     main = page.locator("main")
     expect(main).to_have_css("text-align", "center")
@@ -93,7 +93,7 @@ def test_while_nothing_is_known_the_buyer_asks_again_by_the_same_address(
 ) -> None:
     page = new_page()
     served = Served(
-        page, TROUBLE, Verdict.PENDING, Verdict.PAID, voice=Voice("ko"), targets=Landing()
+        page, TROUBLE, Verdict.PENDING, Verdict.PAID, wording=Wording("ko"), targets=Landing()
     )
     page.goto(ADDRESS)
     for _ in range(2):
@@ -111,6 +111,6 @@ def test_while_nothing_is_known_the_buyer_asks_again_by_the_same_address(
 
 def test_why_it_failed_is_text(new_page: Callable[..., Page]) -> None:
     page = new_page()
-    Served(page, Verdict.FAILED, voice=Voice("ko"), targets=Landing())
+    Served(page, Verdict.FAILED, wording=Wording("ko"), targets=Landing())
     page.goto(ADDRESS)
     expect(page.locator("main > p")).to_have_text(LONG[:200].strip())

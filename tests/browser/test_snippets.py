@@ -26,7 +26,7 @@ def shop() -> Iterator[Shop]:
 
 
 def printed(capfd: pytest.CaptureFixture[str], *args: str) -> str:
-    """Give what the command prints."""
+    """Return what the command prints."""
     assert cli.main(["snippet", *args]) == 0
     return capfd.readouterr().out
 

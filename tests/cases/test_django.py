@@ -1,5 +1,5 @@
 """Cases met in Django: row locks that lock nothing, tests in which nothing is ever committed, and
-code of either colour."""
+sync or async code."""
 
 # ruff: noqa: N802 - the case's id stands in the name as it is
 

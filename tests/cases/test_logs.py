@@ -40,7 +40,7 @@ def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
 
 
 def lines(log: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
-    """Give level and text of what our logger said since the last time, and forget it."""
+    """Return level and text of what our logger said since the last time, and forget it."""
     ours = [each for each in log.records if each.name == "imp_verify"]
     log.clear()
     return [(each.levelname, each.getMessage()) for each in ours]

@@ -45,7 +45,7 @@ class Asked:
     headers: tuple[tuple[str, str], ...] = field(default=())
 
     def expects(self, core: Verifier) -> tuple[int, dict[str, str], bytes]:
-        """Give the core's own answer."""
+        """Return the core's own answer."""
         path, _, query = self.target.partition("?")
         body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
         headers = list(self.headers)
@@ -56,7 +56,7 @@ class Asked:
         return answer.status, {k.lower(): v for k, v in answer.headers}, answer.body
 
     def gets(self, client: Client) -> tuple[int, dict[str, str], bytes]:
-        """Give what the framework answers."""
+        """Return what the framework answers."""
         answer = client.ask(
             self.method, self.target, self.body, self.content_type, headers=self.headers
         )

@@ -73,35 +73,35 @@ Make = Callable[..., Shop]
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
-def colour(request: pytest.FixtureRequest) -> str:
+def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
 def make(
-    colour: str, gateway: ScriptedGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, gateway: ScriptedGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Make]:
     """Make the one shop of a test, behind middlewares and under settings of the test's own."""
     made: list[tuple[Shop, Any]] = []
 
     def make(*middlewares: str, keeps: str = "memory", **changes: Any) -> Shop:
-        table: Any = support.PLAIN if colour == "wsgi" else support.ASYNC
+        table: Any = support.PLAIN if kind == "wsgi" else support.ASYNC
 
         def app(verifier: Any) -> Any:
             changes.setdefault("MIDDLEWARE", [*MIDDLEWARE, *middlewares])
             changed = override_settings(IMP_VERIFY={"VERIFIER": verifier}, **changes)
             changed.enable()
             made.append((None, changed))  # type: ignore[arg-type]
-            return WSGIHandler() if colour == "wsgi" else site.connected(ASGIHandler())
+            return WSGIHandler() if kind == "wsgi" else site.connected(ASGIHandler())
 
-        monkeypatch.setitem(table, f"tested-{colour}", app)
+        monkeypatch.setitem(table, f"tested-{kind}", app)
         arguments: Any = {
             "credentials": support.credentials(),
             "base_url": gateway.address,
             "test_mode": keeps == "memory",
             "landing": support.LANDING,
         }
-        shop = Shop(gateway, f"tested-{colour}", keeps, tmp_path / "shop.db", arguments)
+        shop = Shop(gateway, f"tested-{kind}", keeps, tmp_path / "shop.db", arguments)
         made[-1] = (shop, made[-1][1])
         return shop
 
@@ -599,7 +599,7 @@ def test_the_urls_are_there_before_the_setting_is_read() -> None:
 
 
 def ids(deploy: bool = False, **settings: Any) -> list[str | None]:
-    """Give the numbers of what the checks find; of Django's own only without `deploy`."""
+    """Return the numbers of what the checks find; of Django's own only without `deploy`."""
     with override_settings(**settings):
         found = [str(each.id) for each in checks.run_checks(include_deployment_checks=deploy)]
     return [each for each in found if each.startswith("imp_verify.") or not deploy]

@@ -29,7 +29,7 @@ from imp_verify import (
 )
 from imp_verify.contrib.django import get_verifier
 from imp_verify.contrib.django.stores import DjangoStore
-from imp_verify.testing._trial import paid_outcome
+from imp_verify.testing._harness import paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import rows
 from tests.support import markers
@@ -100,7 +100,7 @@ def page(client: Client, name: str, query: str = "") -> str:
 
 
 def listed(text: str) -> list[str]:
-    """Give the payments in a list, from the links of its rows."""
+    """Return the payments in a list, from the links of its rows."""
     return re.findall(r'<t[hd] class="field-imp_uid"><?[^>]*>?(imp_\w+)', text)
 
 

@@ -29,7 +29,7 @@ def _page(answer: Any) -> str:
 
 
 def pages(call: Callable[[], object]) -> str:
-    """Give all that is shown of what a view of the shop's own raised, as a page, as text and with
+    """Return all that is shown of what a view of the shop's own raised, as a page, as text and with
     its variables; but for the settings, of which Django itself hides what it knows by name."""
     assert site.urlpatterns
     texts: list[str] = []

@@ -72,7 +72,7 @@ def test_n11_a_foreign_check_of_csrf_tokens_has_the_three_endpoints_exempt(apps:
 
 
 def words(page: dict[str, Any], path: str, method: str = "post") -> set[tuple[int, str]]:
-    """Give status code and word of every answer that the page documents."""
+    """Return status code and word of every answer that the page documents."""
     responses = page["paths"][path][method]["responses"]
     return {
         (int(status), word)

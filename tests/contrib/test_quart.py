@@ -124,7 +124,7 @@ def test_a_limit_of_the_shops_own_is_answered_by_the_core(apps: Apps, parts: lis
 
 
 def slow(app: Any, pause: float) -> Any:
-    """Give the body's parts with a pause before each."""
+    """Yield the body's parts with a pause before each."""
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
         async def slowly() -> Any:

@@ -22,7 +22,7 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify._core.accounts import Accounts, Asked
+from imp_verify._core.accounts import AccountChoice, Accounts
 from imp_verify._core.flow import Expect, Flow, Hold, Observe, Recall, Send, Settle
 from imp_verify._core.verification import Refusal, approve, find_imp_uid, verify
 from imp_verify._core.wire import read_payment
@@ -139,14 +139,14 @@ def test_another_orders_receipt_does_not_stand_for_an_unknown_order() -> None:
 @pytest.mark.parametrize("name", [None, "", "KR", "kr ", "jp"])
 def test_an_order_without_an_account_that_there_is_is_a_store_error(name: str | None) -> None:
     flow = started()
-    _ = flow.send({})
+    flow.send({})
     with pytest.raises(StoreError, match=r"'ORD-1001' must name an account, one of 'kr', 'us'"):
         flow.send(asks(name))
 
 
 def test_an_order_given_as_a_bare_amount_names_no_account() -> None:
     flow = started()
-    _ = flow.send({})
+    flow.send({})
     with pytest.raises(StoreError, match="must name an account"):
         flow.send(39000)
 
@@ -159,7 +159,7 @@ def test_a_receipt_whose_account_is_gone_is_a_store_error_and_asks_nobody() -> N
 
 def test_a_receipt_without_an_account_and_without_its_order_is_a_store_error() -> None:
     flow = started()
-    _ = flow.send(kept(None))
+    flow.send(kept(None))
     with pytest.raises(StoreError, match="recorded without an account, and its order is gone"):
         flow.send(None)
 
@@ -314,7 +314,7 @@ def test_a_payment_is_looked_for_with_the_account_of_its_order() -> None:
 
 def test_a_payment_is_not_looked_for_where_the_order_names_no_account() -> None:
     flow = find_imp_uid(known()[1], ORDER, 5.0)
-    _ = next(flow)
+    next(flow)
     with pytest.raises(StoreError, match="must name an account"):
         flow.send(asks(None))
 
@@ -414,7 +414,7 @@ def test_the_log_names_the_account_that_was_asked(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_caller_names_one_of_several_and_none_where_there_is_one() -> None:
-    several, one = known()[1], Accounts(never, Asked(account()))
+    several, one = known()[1], Accounts(never, AccountChoice(account()))
     assert several.select("us") is several.named["us"]
     assert one.only is not None
     assert one.select(None) is one.only.account

@@ -171,7 +171,7 @@ for row in TABLE:
 
 
 def begin(state: str, world: OrderState) -> OrderState:
-    """Give the order with this receipt, and with what was handed on before it got there."""
+    """Return the order with this receipt, and with what was handed on before it got there."""
     if state == "none":
         return world
     recorded = receipt(ReceiptState(state))
@@ -335,7 +335,7 @@ def test_an_account_given_up_and_a_later_refund_are_two_changes() -> None:
 
 
 def follow(*kinds: str) -> list[list[str]]:
-    """Give the hooks of each of these in turn, as a store records them one after the other."""
+    """Return the hooks of each of these in turn, as a store records them one after the other."""
     world, told = WORLDS["open"], []
     for kind in kinds:
         change = advance(world, KINDS[kind])

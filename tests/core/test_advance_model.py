@@ -59,7 +59,7 @@ class Ledger:
         return self.status == "paid" or 0 < self.cancelled < PRICE
 
     def after(self, event: str) -> Ledger | None:
-        """Give the ledger after an event, None where the event cannot be."""
+        """Return the ledger after an event, None where the event cannot be."""
         left = PRICE - self.cancelled
         match event:
             case "issue" if self.status in ("", "failed", "cancelled") and not self.parts:
@@ -82,7 +82,7 @@ EVENTS = ("issue", "pay", "fail", "give up", "part", "all")
 
 @cache
 def fetched(which: int, ledger: Ledger) -> Payment | None:
-    """Give the gateway's answer; it knows no payment before anything happened."""
+    """Return the gateway's answer; it knows no payment before anything happened."""
     if not ledger.status:
         return None
     history = [part(amount, f"c{n}", 1735700000 + n) for n, amount in enumerate(ledger.parts)]
@@ -294,7 +294,7 @@ def _check_account(end: World, which: int) -> None:
 
 
 def moves(world: World) -> Iterator[World]:
-    """Give every world that may come next: anything happens at the gateway or in the shop, or a
+    """Yield every world that may come next: anything happens at the gateway or in the shop, or a
     delivery arrives."""
     for which in (0, 1):
         for event in EVENTS:

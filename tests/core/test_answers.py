@@ -21,7 +21,7 @@ from imp_verify._web.answers import (
     TOO_LARGE,
     TROUBLE,
     Told,
-    Voice,
+    Wording,
     approved,
     landing,
     no_method,
@@ -34,7 +34,7 @@ from imp_verify.models import Notice
 
 from .values import I1, ORDER, order, outcome, payment
 
-KOREAN, ENGLISH = Voice(), Voice("en")
+KOREAN, ENGLISH = Wording(), Wording("en")
 KEYS = (*Verdict, TROUBLE, INVALID, TOO_LARGE, FORBIDDEN)
 
 # verdict: code and word of complete, of webhook, and where a redirect goes
@@ -152,8 +152,8 @@ def test_confirm_stops_with_409_and_a_reason() -> None:
     ],
 )
 def test_confirm_in_trouble_and_a_malformed_one_say_why(key: str, status: int, word: str) -> None:
-    for voice in (KOREAN, ENGLISH):
-        answer = verdict_answer("confirm", key, voice)
+    for wording in (KOREAN, ENGLISH):
+        answer = verdict_answer("confirm", key, wording)
         assert (answer.status, read(answer)["status"]) == (status, word)
         assert read(answer)["reason"] == read(answer)["message"]
 
@@ -245,25 +245,25 @@ def test_every_sentence_is_there_in_korean_and_english(key: str) -> None:
 def test_auto_is_the_language_a_browser_prefers_of_korean_and_english(
     accepted: list[str], language: str
 ) -> None:
-    assert Voice.of("auto", accepted) == Voice(language, varies=True)
+    assert Wording.of("auto", accepted) == Wording(language, varies=True)
 
 
 def test_a_language_that_is_set_is_not_asked_for_and_does_not_vary() -> None:
     for language in ("ko", "en"):
         for accepted in ([], ["en"], ["ko"]):
-            assert Voice.of(language, accepted) == Voice(language, varies=False)
+            assert Wording.of(language, accepted) == Wording(language, varies=False)
 
 
 @pytest.mark.parametrize("accepted", ["en", "ko", "fr"])
 def test_what_a_browser_prefers_varies_every_answer_with_words(accepted: str) -> None:
-    voice = Voice.of("auto", [accepted])
+    wording = Wording.of("auto", [accepted])
     answers = [
-        verdict_answer("complete", Verdict.PAID, voice),
-        verdict_answer("webhook", TROUBLE, voice),
-        approved(voice),
-        refused("no", voice),
-        no_method("webhook", "PUT", "POST", voice),
-        landing(Verdict.PAID, Told(), Landing(), voice),
+        verdict_answer("complete", Verdict.PAID, wording),
+        verdict_answer("webhook", TROUBLE, wording),
+        approved(wording),
+        refused("no", wording),
+        no_method("webhook", "PUT", "POST", wording),
+        landing(Verdict.PAID, Told(), Landing(), wording),
     ]
     assert {headers(answer)["Vary"] for answer in answers} == {"Accept-Language"}
     assert "Vary" not in headers(verdict_answer("complete", Verdict.PAID, ENGLISH))
@@ -271,7 +271,7 @@ def test_what_a_browser_prefers_varies_every_answer_with_words(accepted: str) ->
 
 @given(st.lists(st.text(max_size=60)))
 def test_any_header_chooses_a_language(accepted: list[str]) -> None:
-    assert Voice.of("auto", accepted).language in ("ko", "en")
+    assert Wording.of("auto", accepted).language in ("ko", "en")
 
 
 # --- where a browser lands -----------------------------------------------------------------------
@@ -283,7 +283,7 @@ BOTH = Notice(I1, ORDER)
 
 
 def known(key: str, claim: Notice = BOTH, **fields: Any) -> Told:
-    """Give what may be told of a payment to who claimed this of it, where the shop knows the
+    """Return what may be told of a payment to who claimed this of it, where the shop knows the
     order."""
     fields.setdefault("expected", order())
     paid = payment(**fields.pop("paid", {}))
@@ -446,19 +446,19 @@ FOR_A_BUYER = {
 
 
 def style_hash(page: Response) -> str:
-    """Give what a browser makes of the page's style, to find it in the policy."""
+    """Return what a browser makes of the page's style, to find it in the policy."""
     style = page.body.partition(b"<style>")[2].partition(b"</style>")[0]
     return "sha256-" + b64encode(sha256(style).digest()).decode()
 
 
-@pytest.mark.parametrize("voice", [KOREAN, ENGLISH])
+@pytest.mark.parametrize("wording", [KOREAN, ENGLISH])
 @pytest.mark.parametrize("key", KEYS)
-def test_the_built_in_page_says_what_complete_says(key: str, voice: Voice) -> None:
-    page, said = landing(key, Told(), Landing(), voice), verdict_answer("complete", key, voice)
+def test_the_built_in_page_says_what_complete_says(key: str, wording: Wording) -> None:
+    page, said = landing(key, Told(), Landing(), wording), verdict_answer("complete", key, wording)
     assert page.status == said.status
-    message = FOR_A_BUYER.get((read(said)["status"], voice.language), read(said)["message"])
+    message = FOR_A_BUYER.get((read(said)["status"], wording.language), read(said)["message"])
     assert f"<h1>{message}</h1>" in unescape(page.body.decode())
-    assert f'<html lang="{voice.language}">'.encode() in page.body
+    assert f'<html lang="{wording.language}">'.encode() in page.body
     assert headers(page) == {
         "Content-Type": "text/html; charset=utf-8",
         "Cache-Control": "no-store",
@@ -486,15 +486,15 @@ def test_the_built_in_page_shows_why_as_escaped_text(text: str) -> None:
     assert "<script" not in page
 
 
-@pytest.mark.parametrize("voice", [KOREAN, ENGLISH])
+@pytest.mark.parametrize("wording", [KOREAN, ENGLISH])
 @pytest.mark.parametrize("key", KEYS)
-def test_only_a_page_that_may_change_can_be_asked_for_again(key: str, voice: Voice) -> None:
-    page = landing(key, Told(), Landing(), voice).body.decode()
+def test_only_a_page_that_may_change_can_be_asked_for_again(key: str, wording: Wording) -> None:
+    page = landing(key, Told(), Landing(), wording).body.decode()
     waits = TABLE[key][4] == "pending"
-    again = {"ko": "다시 확인하기", "en": "Check again"}[voice.language]
+    again = {"ko": "다시 확인하기", "en": "Check again"}[wording.language]
     assert (f'<a href="">{again}</a>' in page) is waits
     assert page.count("<a ") == 1 + waits
-    do_not = {"ko": "다시 결제하지 마시고", "en": "do not pay again"}[voice.language]
+    do_not = {"ko": "다시 결제하지 마시고", "en": "do not pay again"}[wording.language]
     assert (do_not in page) is waits
     for found in ("<script", "http-equiv", "onclick", "<img", "<link", "url("):
         assert found not in page.lower()

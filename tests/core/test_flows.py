@@ -22,7 +22,7 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify._core.accounts import Accounts, Asked
+from imp_verify._core.accounts import AccountChoice, Accounts
 from imp_verify._core.flow import Expect, Flow, Hold, Observe, Recall, Send, Settle
 from imp_verify._core.verification import Refusal, approve, find_imp_uid, verify
 from imp_verify._core.wire import read_payment
@@ -40,7 +40,7 @@ LOOKUP = Send(lookup(f"/payments/{I1}"))
 def known(
     *, clock: Callable[[], float] = never, test_mode: bool = False, confirm_lookup: bool = True
 ) -> tuple[Settings, Accounts]:
-    only = Asked(account(clock, test_mode=test_mode))
+    only = AccountChoice(account(clock, test_mode=test_mode))
     settings = Settings(test_mode=test_mode, confirm_lookup=confirm_lookup)
     return settings, Accounts(clock, only)
 
@@ -112,7 +112,7 @@ def test_what_the_store_says_of_money_ends_it(
     settled: Settled, verdict: Verdict, ships: bool
 ) -> None:
     flow = started(paid())
-    _ = flow.send(39000)
+    flow.send(39000)
     done = end(flow, settled)
     assert done == outcome(verdict, settled=settled)
     assert isinstance(done, Outcome)
@@ -121,7 +121,7 @@ def test_what_the_store_says_of_money_ends_it(
 
 def test_a_review_makes_it_pending_with_a_reason() -> None:
     flow = started(paid())
-    _ = flow.send(39000)
+    flow.send(39000)
     done = end(flow, Settled.REVIEW)
     assert done == outcome(Verdict.PENDING, Reason.WENT_BACK, settled=Settled.REVIEW)
 
@@ -129,7 +129,7 @@ def test_a_review_makes_it_pending_with_a_reason() -> None:
 @pytest.mark.parametrize("answer", [None, True, "new", object(), 0])
 def test_a_settle_that_answers_no_settled_is_a_store_error(answer: object) -> None:
     flow = started(paid())
-    _ = flow.send(39000)
+    flow.send(39000)
     with pytest.raises(StoreError, match="Settled"):
         flow.send(answer)
 
@@ -150,7 +150,7 @@ def test_a_refund_in_part_settles_first_and_is_observed_then(settled: Settled) -
 @pytest.mark.parametrize("settled", [Settled.DUPLICATE, Settled.LATE, Settled.REVIEW])
 def test_a_refund_in_part_of_money_that_pays_nothing_is_not_observed(settled: Settled) -> None:
     flow = started(paid(**part(1000)))
-    _ = flow.send(39000)
+    flow.send(39000)
     done = end(flow, settled)
     assert isinstance(done, Outcome)
     assert done.settled is settled
@@ -306,14 +306,14 @@ def test_stale_fetches_again_and_says_when_the_same_answer_came() -> None:
 
 def test_another_answer_after_stale_is_a_new_one() -> None:
     flow = started(paid())
-    _ = flow.send(39000)
-    _ = flow.send(Settled.STALE)
+    flow.send(39000)
+    flow.send(Settled.STALE)
     cancelled = {"status": "cancelled", "cancel_amount": 39000}
-    _ = flow.send(paid(**cancelled))
+    flow.send(paid(**cancelled))
     step = flow.send(39000)
     assert step == Observe(outcome(Verdict.CANCELLED, payment=payment(**cancelled)))
-    _ = flow.send(Settled.STALE)
-    _ = flow.send(paid(**cancelled))
+    flow.send(Settled.STALE)
+    flow.send(paid(**cancelled))
     step = flow.send(39000)
     assert isinstance(step, Observe)
     assert step.outcome.refetched
@@ -323,19 +323,19 @@ def test_another_answer_after_stale_is_a_new_one() -> None:
 def test_stale_is_looked_at_again_three_times_and_no_more() -> None:
     flow = started(paid())
     for _ in range(3):
-        _ = flow.send(39000)
+        flow.send(39000)
         assert flow.send(Settled.STALE) == LOOKUP
         assert flow.send(paid()) == Expect(ORDER)
-    _ = flow.send(39000)
+    flow.send(39000)
     with pytest.raises(StoreError, match="stale"):
         flow.send(Settled.STALE)
 
 
 def test_an_order_changed_to_another_amount_while_stale_is_not_paid() -> None:
     flow = started(paid())
-    _ = flow.send(39000)
-    _ = flow.send(Settled.STALE)
-    _ = flow.send(paid())
+    flow.send(39000)
+    flow.send(Settled.STALE)
+    flow.send(paid())
     assert flow.send(50000) == Recall((I1,))
     step = flow.send({})
     assert isinstance(step, Observe)
@@ -347,8 +347,8 @@ def test_all_looks_share_one_deadline() -> None:
     now = [100.0]
     flow = verify(*known(clock=lambda: now[0]), notice(), "webhook")
     assert next(flow) == Send(lookup(f"/payments/{I1}", deadline=105.0))
-    _ = flow.send(paid())
-    _ = flow.send(39000)
+    flow.send(paid())
+    flow.send(39000)
     now[0] = 104.0
     assert flow.send(Settled.STALE) == Send(lookup(f"/payments/{I1}", deadline=105.0))
     flow.close()
@@ -357,9 +357,9 @@ def test_all_looks_share_one_deadline() -> None:
 @pytest.mark.parametrize("where", range(3))
 def test_trouble_anywhere_leaves_verify_as_it_came(where: int) -> None:
     flow = verify(*known(), notice(), "webhook")
-    _ = next(flow)
+    next(flow)
     for answer in (paid(), 39000)[:where]:
-        _ = flow.send(answer)
+        flow.send(answer)
     trouble = RuntimeError("the shop's own")
     with pytest.raises(RuntimeError) as caught:
         flow.throw(trouble)
@@ -415,7 +415,7 @@ def test_what_the_look_up_refuses_is_not_asked_of_the_shop(
     answer: GatewayResponse, key: str
 ) -> None:
     flow = asking()
-    _ = next(flow)
+    next(flow)
     assert end(flow, answer) == Refusal(key)
 
 
@@ -590,7 +590,7 @@ def test_any_exception_is_503_and_logged_once(
     endpoint: str, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
     flow = request(endpoint, body=CONFIRM_BODY if endpoint == "confirm" else BODY)
-    _ = next(flow)
+    next(flow)
     with pytest.raises(StopIteration) as stop:
         flow.throw(error)
     answer = stop.value.value
@@ -627,7 +627,7 @@ def test_a_body_with_a_problem_is_answered_as_one_that_cannot_be_read(
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(), GeneratorExit()])
 def test_what_ends_the_process_is_no_answer(error: BaseException) -> None:
     flow = request("webhook", body=BODY)
-    _ = next(flow)
+    next(flow)
     with pytest.raises(type(error)):
         flow.throw(error)
 
@@ -653,6 +653,6 @@ def test_a_confirm_is_approved_or_refused_with_a_reason() -> None:
 
 def test_an_odd_answer_of_the_gateway_is_trouble_and_no_verdict() -> None:
     flow = request("complete", body=BODY)
-    _ = next(flow)
+    next(flow)
     answer = end(flow, envelope(None))
     assert answer.status == 503  # type: ignore[attr-defined]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, OrderStore, Outcome, ReceiptState, Settled, Verdict
-from imp_verify._core.accounts import Accounts, Asked
+from imp_verify._core.accounts import AccountChoice, Accounts
 from imp_verify._core.flow import Expect, Observe, Recall, Send, Settle
 from imp_verify._core.verification import verify
 from imp_verify.models import Notice
@@ -37,7 +37,7 @@ class Shop:
         self.names: list[str] = []
         self.outcomes: list[Outcome] = []
         self.store = make(self)
-        self.accounts = Accounts(never, Asked(account()))
+        self.accounts = Accounts(never, AccountChoice(account()))
         self.account: str | None = None
         """What an order names when it is opened; the only account that knows the payments."""
         self._round = 0
@@ -123,7 +123,7 @@ def schedules(play: Callable[[Callable[[int], int]], None]) -> int:
 
         play(partial(_choose, prefix, taken))
         while taken and taken[-1][0] + 1 == taken[-1][1]:
-            _ = taken.pop()
+            taken.pop()
         if not taken:
             return count
         prefix = [choice for choice, _ in taken[:-1]] + [taken[-1][0] + 1]

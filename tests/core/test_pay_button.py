@@ -491,11 +491,11 @@ def test_F04_D02_addresses_are_made_of_one_setting_and_the_mount_point(
 
 
 def warnings_of(caplog: pytest.LogCaptureFixture, *verifiers: Verifier) -> list[str]:
-    """Give what the log says of these shops' addresses, each page shown twice."""
+    """Return what the log says of these shops' addresses, each page shown twice."""
     _warn_of_addresses.cache_clear()
     caplog.clear()
     for each in verifiers * 2:
-        _ = shown("ORD-1001", each)
+        shown("ORD-1001", each)
     return [each for each in caplog.messages if "address" in each]
 
 
@@ -558,7 +558,7 @@ def test_e17_a_number_with_signs_is_warned_of_and_refused_where_the_pg_is_known(
 ) -> None:
     _warn.cache_clear()
     odd = {"merchant_uid": "a/b#c", "amount": 1}
-    _ = button(shop(), odd)
+    button(shop(), odd)
     assert len([each for each in caplog.messages if "some PGs reject" in each]) == 1
     with pytest.raises(InvalidRequest, match="smartro_v2 takes ASCII letters and digits only"):
         button(shop(checkout=Checkout(CODE, pg="smartro_v2")), odd)

@@ -397,9 +397,9 @@ def test_n15_a_host_in_its_own_script_is_written_as_the_dns_knows_it_wherever_on
 
 
 def test_d03_a_public_url_that_a_pg_may_cut_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    _ = verifier(public_url="https://shop.test/" + "a" * 237)
+    verifier(public_url="https://shop.test/" + "a" * 237)
     assert [each for each in caplog.messages if "characters" in each] == []
-    _ = verifier(public_url="https://shop.test/" + "a" * 238)
+    verifier(public_url="https://shop.test/" + "a" * 238)
     [warning] = [each for each in caplog.messages if "characters" in each]
     assert warning.startswith("public_url (IMP_PUBLIC_URL) has 256 characters: some PGs cut")
 

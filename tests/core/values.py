@@ -30,12 +30,12 @@ ACCOUNT = {"pay_method": "vbank", "vbank_num": "123-456"}
 
 
 def order(amount: Decimal | int | str = PRICE, **fields: Any) -> ExpectedPayment:
-    """Give what the shop asks for the order."""
+    """Return what the shop asks for the order."""
     return ExpectedPayment(fields.pop("merchant_uid", ORDER), amount, **fields)
 
 
 def payment(status: str = "paid", cancelled: int | str | Decimal = 0, **fields: Any) -> Payment:
-    """Give a payment by card of the whole price; any other keys of the wire go to `raw`."""
+    """Return a payment by card of the whole price; any other keys of the wire go to `raw`."""
     known = {name: fields.pop(name) for name in list(fields) if name in _PAYMENT.__dict__}
     if "amount" in known:
         known["amount"] = Decimal(known["amount"])
@@ -44,14 +44,14 @@ def payment(status: str = "paid", cancelled: int | str | Decimal = 0, **fields: 
 
 
 def account(status: str = "ready", cancelled: int | str | Decimal = 0, **fields: Any) -> Payment:
-    """Give a payment by virtual account, issued where nothing else is said."""
+    """Return a payment by virtual account, issued where nothing else is said."""
     return payment(status, cancelled, **{**ACCOUNT, **fields})
 
 
 def part(
     amount: int | str | Decimal, name: str | None = None, at: int = 1735700000, **fields: Any
 ) -> dict[str, object]:
-    """Give one entry of `cancel_history`."""
+    """Return one entry of `cancel_history`."""
     entry: dict[str, object] = {
         "pg_tid": "t",
         "amount": Decimal(amount),
@@ -64,12 +64,13 @@ def part(
 
 
 def receipt(state: ReceiptState = ReceiptState.PAYING, **fields: Any) -> Receipt:
-    """Give what is recorded of the payment."""
+    """Return what is recorded of the payment."""
     return replace(_RECEIPT, state=state, **fields)
 
 
 def outcome(verdict: Verdict, of: Payment, reason: Reason | None = None, **fields: Any) -> Outcome:
-    """Give what the flow hands to the store; the order is as asked unless `expected` says else."""
+    """Return what the flow hands to the store; the order is as asked unless `expected` says
+    else."""
     return Outcome(
         verdict,
         reason,

@@ -25,7 +25,7 @@ import psycopg
 
 from imp_verify import ExpectedPayment, Verifier
 from imp_verify.testing import TrialShop
-from imp_verify.testing._trial import PRICE, Trial
+from imp_verify.testing._harness import PRICE, Trial
 from tests.storage import shops, sqlalchemy_shops
 from tests.storage.shops import SqliteShop
 from tests.storage.sqlalchemy_shops import SqlShop, Variant

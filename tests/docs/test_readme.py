@@ -25,7 +25,7 @@ READMES = ("README.md", "README.ko.md")
 
 
 def shop_of(readme: str) -> str:
-    """Give the first Python block."""
+    """Return the first Python block."""
     text = (ROOT / readme).read_text(encoding="utf-8")
     found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
     assert found

@@ -11,7 +11,7 @@ import sqlalchemy
 
 from imp_verify import Credentials, ExpectedPayment, Settled, Verdict, Verifier
 from imp_verify.sandbox import SandboxServer
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
 from tests.support.databases import own_database
 
 ROOT = Path(__file__).parents[2]

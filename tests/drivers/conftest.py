@@ -1,4 +1,4 @@
-"""One body for both colours."""
+"""One body for sync and async."""
 
 from collections.abc import Iterator
 

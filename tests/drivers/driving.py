@@ -1,4 +1,4 @@
-"""Both colours under one surface: verifiers, a store that says where it is, gates to wait at."""
+"""Sync and async under one surface: verifiers, a store that says where it is, gates to wait at."""
 
 import asyncio
 import threading
@@ -170,11 +170,11 @@ class AsyncStagedTransport:
 
 
 class Driver:
-    """Makes verifiers of one colour and calls them; calls at once come from threads, or from tasks
+    """Makes sync or async verifiers and calls them; calls at once come from threads, or from tasks
     of one loop."""
 
-    def __init__(self, colour: str) -> None:
-        self.is_async = colour == "async"
+    def __init__(self, kind: str) -> None:
+        self.is_async = kind == "async"
         self.stage = Stage()
         self.gateway = Gateway()
         self._loop = asyncio.new_event_loop()

@@ -1,4 +1,4 @@
-"""Verifiers with several accounts, in both colours: what is refused at construction, whose token is
+"""Verifiers with several accounts, sync and async: what is refused at construction, whose token is
 used, and that nothing is shared."""
 
 import json

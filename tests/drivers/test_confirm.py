@@ -129,7 +129,7 @@ def test_a_hold_sees_the_callers_context(driver: Driver) -> None:
 
     class InTask:
         async def serve(self, *arguments: object) -> object:
-            _ = caller.set("a request")
+            caller.set("a request")
             return await verifier.serve(*arguments)
 
     answer = driver.call(InTask() if driver.is_async else InContext(), "serve", "confirm", REQUEST)
@@ -147,7 +147,7 @@ def test_what_ends_the_process_is_not_swallowed_by_the_confirm_thread(driver: Dr
 
     driver.stage.do = do
     with pytest.raises(SystemExit):
-        _ = serve(driver, driver.verifier())
+        serve(driver, driver.verifier())
 
 
 def test_other_methods_of_confirm_start_no_thread(driver: Driver) -> None:
@@ -166,7 +166,7 @@ def test_a_shop_is_not_asked_once_it_is_too_late_to_begin() -> None:
     )
     now = time.monotonic()
     with holding(now + 60, begin_by=now - 1), pytest.raises(StoreError, match="busy"):
-        _ = store.hold(ExpectedPayment(ORDER, 39000), I1)
+        store.hold(ExpectedPayment(ORDER, 39000), I1)
     assert asked == []
 
 

@@ -50,7 +50,7 @@ def throwing(error: BaseException) -> Callable[[], object]:
 def test_effects_come_in_their_order(driver: Driver, case: str) -> None:
     prepare, names = EFFECTS[case]
     prepare(driver)
-    _ = driver.verify(driver.verifier(), I1)
+    driver.verify(driver.verifier(), I1)
     assert driver.stage.names == names
 
 
@@ -63,7 +63,7 @@ def test_what_any_effect_raises_comes_out_as_it_is_and_the_next_call_works(
     trouble = LookupError("the shop's own")
     driver.stage.do = once(effect, throwing(trouble))
     with pytest.raises(LookupError) as caught:
-        _ = driver.verify(verifier, I1)
+        driver.verify(verifier, I1)
     assert caught.value is trouble
     assert driver.verify(verifier, I1).verdict is not Verdict.UNKNOWN_PAYMENT
 
@@ -82,12 +82,12 @@ def test_a_call_interrupted_in_any_effect_gives_lock_and_slot_back(
         gate.reached()
         assert future.cancel()
         with pytest.raises(CancelledError):
-            _ = future.result(5)
+            future.result(5)
     else:
         driver.stage.do = once(effect, throwing(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            _ = driver.call(verifier, *wanted)
-    _ = driver.call(verifier, *wanted)
+            driver.call(verifier, *wanted)
+    driver.call(verifier, *wanted)
     assert driver.gateway.tokens <= 2
     gate.open()
 
@@ -112,8 +112,8 @@ def _stop(driver: Driver, verifier: object, effect: str) -> None:
     driver.stage.do = once(effect, throwing(StopIteration("the shop's")))
     wanted = ("confirm", I1, ORDER, 39000) if effect == "hold" else ("verify", I1, ORDER)
     with pytest.raises(RuntimeError):
-        _ = driver.call(verifier, *wanted)
-    _ = driver.call(verifier, *wanted)
+        driver.call(verifier, *wanted)
+    driver.call(verifier, *wanted)
 
 
 def test_serve_turns_whatever_is_raised_into_503(driver: Driver) -> None:
@@ -128,18 +128,18 @@ def test_serve_turns_whatever_is_raised_into_503(driver: Driver) -> None:
 
 def test_r06_a_look_up_that_fails_writes_nothing(driver: Driver) -> None:
     verifier = driver.verifier()
-    _ = driver.verify(verifier, I1)
+    driver.verify(verifier, I1)
     driver.stage.names.clear()
     driver.stage.do = once("lookup", throwing(GatewayUnavailable("late")))
     with pytest.raises(GatewayUnavailable):
-        _ = driver.verify(verifier, I1)
+        driver.verify(verifier, I1)
     assert driver.stage.names == ["lookup"]
 
 
 def test_stale_again_and_again_ends(driver: Driver) -> None:
     driver.stage.settles = Settled.STALE
     with pytest.raises(Exception, match="stale"):
-        _ = driver.verify(driver.verifier(), I1)
+        driver.verify(driver.verifier(), I1)
     assert driver.stage.names.count("settle") == 4
 
 
@@ -167,5 +167,5 @@ def test_a_timeout_around_a_call_is_a_cancellation_like_any_other(asynchronous: 
                 return await verifier.verify(I1, ORDER)
 
     with pytest.raises(TimeoutError):
-        _ = asynchronous.call(Impatient(), "verify")
+        asynchronous.call(Impatient(), "verify")
     assert asynchronous.verify(verifier, I1).paid

@@ -80,12 +80,12 @@ def test_an_order_without_payments_has_none() -> None:
 )
 def test_an_answer_that_is_no_list_of_payments_is_trouble(answer: tuple[int, int, Any]) -> None:
     with pytest.raises(GatewayError):
-        _ = verifier(Answers(answer)).payments_of(ORDER)
+        verifier(Answers(answer)).payments_of(ORDER)
 
 
 @pytest.mark.parametrize("number", [".", ".."])
 def test_a_number_that_is_a_path_segment_of_its_own_is_not_asked_for(number: str) -> None:
     gateway = Answers()
     with pytest.raises(InvalidRequest, match="path segment"):
-        _ = verifier(gateway).payments_of(number)
+        verifier(gateway).payments_of(number)
     assert gateway.asked == []

@@ -89,7 +89,7 @@ def test_a_token_that_does_not_come_in_time_is_given_up_by_those_who_wait(driver
     leader = driver.begin(patient, "verify", I1, ORDER)
     gate.reached()
     with pytest.raises(GatewayUnavailable, match="token in time"):
-        _ = driver.verify(hasty, I1)
+        driver.verify(hasty, I1)
     gate.open()
     assert leader.result(30).paid
 
@@ -97,7 +97,7 @@ def test_a_token_that_does_not_come_in_time_is_given_up_by_those_who_wait(driver
 def test_no_more_look_ups_run_at_once_than_allowed(driver: Driver) -> None:
     names, gate = prepare(driver, 12), Gate()
     verifier = driver.verifier(max_lookups=3, timeout=30)
-    _ = driver.verify(verifier, I1)
+    driver.verify(verifier, I1)
     running, peak, lock = [0], [0], threading.Lock()
 
     def do(name: str) -> object:
@@ -123,7 +123,7 @@ def test_no_more_look_ups_run_at_once_than_allowed(driver: Driver) -> None:
 def test_calls_that_find_no_slot_end_in_their_own_time(driver: Driver) -> None:
     names, gate = prepare(driver, 6), Gate()
     verifier = driver.verifier(max_lookups=2, timeout=0.2)
-    _ = driver.verify(verifier, I1)
+    driver.verify(verifier, I1)
     driver.stage.do = lambda name: gate if name == "lookup" else None
     futures = begin_all(driver, verifier, names)
     gate.reached(2)
@@ -175,7 +175,7 @@ def test_one_verifier_serves_several_event_loops_at_once(asynchronous: Driver) -
         return list(await asyncio.gather(*(verifier.verify(name, ORDER) for name in mine)))
 
     def run(mine: list[str]) -> None:
-        _ = gate.wait(30)
+        gate.wait(30)
         found.extend(asyncio.run(work(mine)))
 
     threads = [threading.Thread(target=run, args=(names[n::4],)) for n in range(4)]
@@ -256,7 +256,7 @@ def test_a_loop_that_has_ended_keeps_no_place_and_is_not_kept() -> None:
         return weakref.ref(ended)
 
     kept = asyncio.run(work())
-    _ = gc.collect()
+    gc.collect()
     assert kept() is None
 
 
@@ -284,10 +284,10 @@ def test_who_comes_while_a_lock_is_handed_over_waits_no_longer_than_its_time() -
 # Forks
 
 
-def _fork_while_busy(colour: str) -> None:
+def _fork_while_busy(kind: str) -> None:
     """Fork while another thread holds the only slot and the token's lock."""
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
-    driver, parent, gate = Driver(colour), os.getpid(), Gate()
+    driver, parent, gate = Driver(kind), os.getpid(), Gate()
     warm, busy = driver.verifier(), driver.verifier(max_lookups=1)
     assert driver.verify(warm, I1).paid
     driver.stage.do = lambda name: gate if name == "token" and os.getpid() == parent else None
@@ -312,9 +312,9 @@ def _in_child(driver: Driver, warm: Any, busy: Any) -> int:
     return 0
 
 
-@pytest.mark.parametrize("colour", ["sync", "async"])
-def test_a_forked_child_has_its_own_token_locks_and_slots(colour: str) -> None:
-    process = multiprocessing.get_context("spawn").Process(target=_fork_while_busy, args=(colour,))
+@pytest.mark.parametrize("kind", ["sync", "async"])
+def test_a_forked_child_has_its_own_token_locks_and_slots(kind: str) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_fork_while_busy, args=(kind,))
     process.start()
     process.join(60)
     assert process.exitcode == 0

@@ -25,7 +25,7 @@ def token(text: str = "token-1", *, now: int = 1_735_700_000, life: int = 1800) 
 
 
 def fields(imp_uid: object = I1, **changes: object) -> dict[str, object]:
-    """Give a paid payment of the order as the gateway writes it."""
+    """Return a paid payment of the order as the gateway writes it."""
     return {
         "imp_uid": imp_uid,
         "merchant_uid": ORDER,
@@ -111,7 +111,7 @@ def account(
     made = Account(credentials, name=name, base_url=base_url, test_mode=test_mode, clock=clock)
     if warm:
         answer = token(f"token-{name or 1}")
-        _ = run(made.get("/", float("inf")), answering(lambda request: answer))
+        run(made.get("/", float("inf")), answering(lambda request: answer))
     return made
 
 

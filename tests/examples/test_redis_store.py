@@ -8,8 +8,8 @@ import pytest
 from imp_verify import ExpectedPayment, Settled
 from imp_verify.testing import OrderStoreContract, TrialFailure, TrialShop
 from imp_verify.testing._crashes import RETURNED, crash
+from imp_verify.testing._harness import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
 from imp_verify.testing._shop import CRASHED
-from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
 from tests.examples.redis_shop import EXAMPLE, DyingShop, RedisShop
 
 ASKED = ExpectedPayment(ORDER, PRICE)

@@ -115,14 +115,14 @@ urlpatterns = [path("own", lambda request: HttpResponse("the shop's own")), {lin
 
 
 def lines_of(readme: str) -> list[list[str]]:
-    """Give the code in each row of the table, in its order."""
+    """Return the code in each row of the table, in its order."""
     text = (ROOT / readme).read_text(encoding="utf-8")
     rows = re.findall(r"^\| [^|]+ \| (.*) \| `(?:\w+)` \|$", text, re.MULTILINE)
     return [code for row in rows if (code := re.findall(r"`([^`]+)`", row))]
 
 
 def named(readme: str) -> dict[str, list[str]]:
-    """Give the same by the names of SHOPS, and Django's."""
+    """Return the same by the names of SHOPS, and Django's."""
     names = ["Flask", "Quart", "Django", *list(SHOPS)[2:]]
     return dict(zip(names, lines_of(readme), strict=True))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from imp_verify._web.answers import INVALID, TOO_LARGE, TROUBLE, Voice, verdict_answer
+from imp_verify._web.answers import INVALID, TOO_LARGE, TROUBLE, Wording, verdict_answer
 from imp_verify.models import Verdict
 
 HERE = Path(__file__).parent
@@ -22,9 +22,9 @@ TEST = re.compile(r"^\s*test\(", re.MULTILINE)
 
 
 def answers() -> list[tuple[int, str]]:
-    """Give every status code and word that complete answers with."""
+    """Return every status code and word that complete answers with."""
     keys = (*Verdict, TROUBLE, INVALID, TOO_LARGE)
-    given = [verdict_answer("complete", key, Voice("ko")) for key in keys]
+    given = [verdict_answer("complete", key, Wording("ko")) for key in keys]
     return sorted({(answer.status, json.loads(answer.body)["status"]) for answer in given})
 
 
@@ -32,7 +32,7 @@ def answers() -> list[tuple[int, str]]:
 @pytest.mark.needs("node")
 @pytest.mark.parametrize("suite", SUITES)
 def test_the_browser_module_passes_its_own_suite(suite: str) -> None:
-    with as_file(files("imp_verify") / "contrib" / "browser") as directory:
+    with as_file(files("imp_verify") / "_web") as directory:
         ran = subprocess.run(
             [str(NODE), "--test", "--test-reporter=tap", suite],
             cwd=HERE,

@@ -317,7 +317,7 @@ FIELDS = (
 
 
 def looks(server: SandboxServer, rest: Rest) -> list[str]:
-    """Give every page that there is, in both languages and with every mark-up for a language."""
+    """Return every page that there is, in both languages and with every mark-up for a language."""
     attempts = server.sandbox.gateway.attempts()
     paths = ["/", *(f"/window/{attempt.imp_uid}" for attempt in attempts)]
     asked = ("", "?lang=en", f"?lang={quote(MARKUP)}")

@@ -108,7 +108,7 @@ class Delivery:
     number: str
 
     def to(self, server: Server) -> Wire | None:
-        """Give the answer, None where it was lost."""
+        """Return the answer, None where it was lost."""
         claim = {"imp_uid": self.imp_uid, "merchant_uid": self.number}
         query = f"imp_uid={self.imp_uid}&merchant_uid={self.number}"
         with suppress(OSError):

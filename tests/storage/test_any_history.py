@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from imp_verify import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled, Verdict
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import TrialShop
-from imp_verify.testing._trial import PRICE, Trial
+from imp_verify.testing._harness import PRICE, Trial
 from tests.core.test_advance_model import EVENTS, MONEY, Ledger
 from tests.storage.shops import MemoryShop, SqliteShop
 from tests.storage.sqlalchemy_shops import POOLED, SqlShop, Variant, cleared

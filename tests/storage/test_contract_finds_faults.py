@@ -20,8 +20,8 @@ import pytest
 from imp_verify import AsyncOrderStore, ExpectedPayment, Outcome, Settled, Verdict
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing import OrderStoreContract, TrialFailure, TrialShop
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, Trial, paid_outcome
 from imp_verify.testing._moments import Interrupted
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, Trial, paid_outcome
 from tests.storage.by_hand import HandShop, HandStore
 from tests.storage.shops import MemoryShop, SqliteShop
 

@@ -12,7 +12,7 @@ from django.db import connections
 from imp_verify import OrderStore
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing import OrderStoreContract, TrialShop
-from imp_verify.testing._trial import PRICE
+from imp_verify.testing._harness import PRICE
 from tests.storage import django_shops
 from tests.storage import test_ready as ready
 from tests.storage.django_shops import DjangoShop

@@ -14,7 +14,7 @@ from django.db.transaction import atomic
 
 from imp_verify import ExpectedPayment, Outcome, Reason, Settled, StoreError, Verdict
 from imp_verify.contrib.django.stores import DjangoStore
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import rows, run, tell
 from tests.support.django_databases import SERVERS, another, end_sessions

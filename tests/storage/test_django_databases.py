@@ -28,7 +28,7 @@ from imp_verify import (
 )
 from imp_verify.contrib.django._transactions import Attempt, Collision, Place, in_transaction
 from imp_verify.contrib.django.stores import DjangoStore
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import DjangoShop, rows, run, tell
 from tests.support.django_databases import ALIASES, another

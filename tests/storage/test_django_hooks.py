@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing import TrialFailure
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import DjangoShop, rows, run, tell
 from tests.storage.shops import Hook

@@ -15,7 +15,7 @@ from django.db.transaction import atomic, set_rollback
 from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.stores._open import holding
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import rows, run
 from tests.support.django_databases import SERVERS, another

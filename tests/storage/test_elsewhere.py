@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment
-from imp_verify.testing._elsewhere import Ended, Meeting, _nurseries, run_elsewhere
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
+from imp_verify.testing._processes import Ended, Meeting, _nurseries, run_elsewhere
 from imp_verify.testing._shop import CRASHED
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, paid_outcome
 from tests.storage.shops import MemoryShop
 
 

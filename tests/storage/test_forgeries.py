@@ -12,7 +12,7 @@ import pytest
 
 from imp_verify import ExpectedPayment, Reason, Settled, Verdict
 from imp_verify.testing import TrialShop
-from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import DjangoShop
 from tests.storage.shops import MemoryShop, SqliteShop

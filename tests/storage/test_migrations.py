@@ -14,7 +14,7 @@ from sqlalchemy import inspect
 
 from imp_verify import ExpectedPayment, Settled
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
 from tests.storage.sqlalchemy_shops import PLAIN_DRIVER, Place, plain_engine, url
 from tests.support.databases import own_database
 

@@ -27,7 +27,7 @@ from imp_verify.stores._open import holding
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlite import SqliteStore
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, paid_outcome
 
 ASKED = ExpectedPayment(ORDER, PRICE)
 Make = Callable[..., OrderStore]

@@ -38,7 +38,7 @@ from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled, St
 from imp_verify.stores import sqlalchemy as stores_on_sqlalchemy
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.sqlalchemy_shops import (
     KINDS,
     PLAIN_DRIVER,
@@ -236,7 +236,7 @@ import os, sys
 from sqlalchemy import create_engine
 from imp_verify import ExpectedPayment
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
-from imp_verify.testing._trial import paid_outcome
+from imp_verify.testing._harness import paid_outcome
 
 engine = create_engine(sys.argv[1], pool_size=1, max_overflow=0)
 store = SqlAlchemyStore(engine, expected=lambda order, db: 100)
@@ -278,7 +278,7 @@ import os, sqlite3, sys
 from sqlalchemy import create_engine
 from imp_verify import ExpectedPayment
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
-from imp_verify.testing._trial import paid_outcome
+from imp_verify.testing._harness import paid_outcome
 
 path = sys.argv[1]
 def read(query):

@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.schema import CreateTable
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, Trial, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, Trial, paid_outcome
 from tests.storage.sqlalchemy_shops import (
     Make,
     SqlShop,

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.testing import TrialFailure
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.sqlalchemy_shops import (
     Make,
     SqlShop,

@@ -22,7 +22,7 @@ from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.stores import in_thread
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
-from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, OTHER, PRICE, SECOND, paid_outcome
 from tests.storage.sqlalchemy_shops import KINDS, url
 
 ASKED = ExpectedPayment(ORDER, PRICE)

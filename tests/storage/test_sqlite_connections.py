@@ -26,7 +26,7 @@ from imp_verify import (
 )
 from imp_verify.stores._open import holding
 from imp_verify.stores.sqlite import SqliteStore
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.shops import SqliteShop, tell
 
 ASKED = ExpectedPayment(ORDER, PRICE)

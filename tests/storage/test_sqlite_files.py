@@ -19,7 +19,7 @@ from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.stores._open import holding
 from imp_verify.stores._sqlite_connections import Connection
 from imp_verify.stores.sqlite import SqliteStore
-from imp_verify.testing._trial import FIRST, ORDER, OTHER, PRICE, SECOND, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, OTHER, PRICE, SECOND, paid_outcome
 from tests.storage.shops import SqliteShop, tell
 
 ASKED = ExpectedPayment(ORDER, PRICE)

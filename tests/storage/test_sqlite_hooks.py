@@ -22,7 +22,7 @@ from imp_verify import (
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing import TrialFailure
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial
 from tests.storage.shops import Hook, SqliteShop, tell
 
 Database = sqlite3.Connection

@@ -21,7 +21,7 @@ import pytest
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.stores.sqlite import SqliteStore
-from imp_verify.testing._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.shops import SqliteShop, tell
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -36,7 +36,7 @@ def gateway(one_gateway: ScriptedGateway) -> Iterator[ScriptedGateway]:
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
-    """Framework and store, "flask-sqlite" for one."""
+    """Framework and store, "flask-sqlite" for example."""
     return str(request.param)
 
 

@@ -43,7 +43,7 @@ SETUPS = (
     *(f"{server}-{framework}" for server in ("gthread", "preload") for framework in PLAIN),
     *(f"uvicorn-{framework}" for framework in ASYNC),
 )
-"""Server and adapter, "gthread-flask" for one."""
+"""Server and adapter, "gthread-flask" for example."""
 
 
 @dataclass

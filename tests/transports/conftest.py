@@ -157,7 +157,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def ca(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Give the file of an authority that the environment names as well."""
+    """Yield the file of an authority that the environment names as well."""
     path = str(tmp_path / "ca.pem")
     authority.cert_pem.write_to_path(path)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", path)

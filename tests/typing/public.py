@@ -1,9 +1,11 @@
 """What a type checker must see in the public names. Checked by mypy and pyright, never run."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import assert_type
 
 from imp_verify import (
+    AsyncOrderStore,
     AsyncVerifier,
     Credentials,
     ExpectedPayment,
@@ -12,12 +14,14 @@ from imp_verify import (
     Payment,
     Reason,
     Receipt,
+    Request,
     Settled,
     Verdict,
     Verifier,
     order_number,
 )
 from imp_verify.contrib.browser import Markup, async_button, button, find_order
+from imp_verify.settings import Settings
 
 
 def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
@@ -43,6 +47,17 @@ async def an_async_one_too(store: OrderStore, one: Credentials, receipt: Receipt
     assert_type(await verifier.payment("imp_123456789012", account="kr"), Payment | None)
     assert_type(await verifier.payments_of("ORD-1001", account="kr"), tuple[Payment, ...])
     assert_type(receipt.account, str | None)
+
+
+def an_adapter_reads_settings_and_store(plain: Verifier, waits: AsyncVerifier) -> None:
+    assert_type(plain.settings, Settings)
+    assert_type(plain.settings.timeout, float)
+    assert_type(plain.settings.accounts, Mapping[str, Credentials] | None)
+    assert_type(plain.store, OrderStore)
+    assert_type(waits.store, AsyncOrderStore)
+    plain.settings.timeout = 1.0  # type: ignore[misc]  # pyright: ignore
+    Request("POST", problem="too large")
+    Request("POST", problem="too big")  # type: ignore[arg-type]  # pyright: ignore
 
 
 def a_button_is_finished_html(verifier: Verifier) -> None:

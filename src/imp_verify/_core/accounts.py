@@ -15,11 +15,11 @@ from ..stores._protocol import read_expected
 from .flow import Expect, Flow, Recall
 from .gateway import Account
 
-__all__ = ["Accounts", "Asked", "expect", "whom_to_ask"]
+__all__ = ["AccountChoice", "Accounts", "expect", "whom_to_ask"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AccountChoice:
     """The account to ask, and the order that names it, where it was an order that did."""
 
     account: Account
@@ -32,7 +32,7 @@ class Accounts:
     the only one, or several by name; and its clock (`time.monotonic`, seconds)."""
 
     clock: Callable[[], float]
-    only: Asked | None = None
+    only: AccountChoice | None = None
     named: Mapping[str, Account] = field(default_factory=dict)
 
     @classmethod
@@ -41,7 +41,7 @@ class Accounts:
         url, test_mode = settings.base_url, settings.test_mode
         make = partial(Account, base_url=url, test_mode=test_mode, clock=clock)
         if settings.credentials is not None:
-            return cls(clock, Asked(make(settings.credentials)))
+            return cls(clock, AccountChoice(make(settings.credentials)))
         several = settings.accounts or {}
         return cls(clock, named={name: make(each, name=name) for name, each in several.items()})
 
@@ -55,7 +55,7 @@ class Accounts:
             account.forget()
 
     def select(self, name: str | None) -> Account:
-        """Give the account that a caller names.
+        """Return the account that a caller names.
 
         Raises:
             InvalidRequest: It is not one of several, or it is named where there is only one.
@@ -70,7 +70,7 @@ class Accounts:
         return found
 
     def of(self, expected: ExpectedPayment) -> Account:
-        """Give the account of an order.
+        """Return the account of an order.
 
         Raises:
             StoreError: The order names none of several.
@@ -80,7 +80,7 @@ class Accounts:
         return self.named[account_named(expected, self.named)]
 
     def recorded(self, receipt: Receipt) -> Account:
-        """Give the account that a payment was recorded with.
+        """Return the account that a payment was recorded with.
 
         Raises:
             StoreError: It is none of those that there are now.
@@ -104,7 +104,9 @@ def expect(merchant_uid: str) -> Flow[ExpectedPayment | None]:
     return read_expected(merchant_uid, (yield from Expect(merchant_uid)))
 
 
-def whom_to_ask(accounts: Accounts, imp_uid: str, merchant_uid: str | None) -> Flow[Asked | None]:
+def whom_to_ask(
+    accounts: Accounts, imp_uid: str, merchant_uid: str | None
+) -> Flow[AccountChoice | None]:
     """Choose among several accounts the one to ask about a payment; None: there is no such order.
 
     A payment that is recorded for this order is looked up with its own account for ever, whatever
@@ -122,10 +124,10 @@ def whom_to_ask(accounts: Accounts, imp_uid: str, merchant_uid: str | None) -> F
     if receipt is not None and receipt.merchant_uid != merchant_uid:
         receipt = None
     if receipt is not None and receipt.account is not None:
-        return Asked(accounts.recorded(receipt))
+        return AccountChoice(accounts.recorded(receipt))
     expected = yield from expect(merchant_uid)
     if expected is not None:
-        return Asked(accounts.of(expected), expected)
+        return AccountChoice(accounts.of(expected), expected)
     if receipt is not None:
         raise StoreError(f"{imp_uid} is recorded without an account, and its order is gone")
     return None

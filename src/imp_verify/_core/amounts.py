@@ -65,7 +65,8 @@ def read_price(value: object) -> Decimal:
 
 
 def _without_spare_zeros(value: Decimal) -> Decimal | None:
-    """A database may give 39000.0000000000: the number counts, not how many zeros a column has."""
+    """Read an amount without the zeros at its end: a database may return 39000.0000000000, and the
+    number counts, not how many zeros a column has."""
     sign, digits, exponent = value.as_tuple()
     if not isinstance(exponent, int):
         return None

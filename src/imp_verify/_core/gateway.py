@@ -109,7 +109,7 @@ class Account:
         raise failure
 
     def _renewed(self, stale: Token | None, deadline: float) -> Flow[Token]:
-        """Give a token other than the stale one; runs alone, and looks again first: another may
+        """Return a token other than the stale one; runs alone, and looks again first: another may
         have fetched it."""
         token = self._token
         if token is not None and token is not stale and self.clock() < token.renew_at:
@@ -208,8 +208,7 @@ def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
     if tier is not None:
         headers["Tier"] = tier
     # Both times are the server's, so the difference is right whatever this machine's clock says.
-    # Counted from
-    # before the call, so that a slow answer never makes a token live longer here than there.
+    # Counted from before the call, a slow answer never makes a token live longer here than there.
     return Token(headers, asked_at + float(end - now) - _RENEW_BEFORE)
 
 
@@ -262,7 +261,7 @@ def find_payments(
 
 
 def _read_page(envelope: Envelope, page: int) -> tuple[list[Payment], int | None]:
-    """Give the payments of this page, and the number of the next, None where this is the last."""
+    """Return the payments of this page, and the number of the next, None where this is the last."""
     envelope.check()
     content = envelope.response
     if envelope.http_status == 404 and envelope.code != 0 and not isinstance(content, dict):

@@ -18,7 +18,7 @@ from ..models import (
     outcome_with,
 )
 from ..settings import Settings
-from .accounts import Accounts, Asked, expect, whom_to_ask
+from .accounts import AccountChoice, Accounts, expect, whom_to_ask
 from .flow import Flow, Hold, Observe, Recall, Settle
 from .gateway import fetch_payment, find_payment
 from .judge import (
@@ -30,7 +30,7 @@ from .judge import (
     stands_for_order,
 )
 
-__all__ = ["Refusal", "approve", "find_imp_uid", "verify"]
+__all__ = ["Refusal", "approve", "fetch_and_judge", "find_imp_uid", "verify"]
 
 _REFETCHES = 3
 _LOOKUP_ENDS = 0.5
@@ -60,7 +60,7 @@ def verify(
         deadline = accounts.deadline(settings.timeout)
     before: Outcome | None = None
     for _ in range(1 + _REFETCHES):
-        outcome = yield from _look(settings, accounts, notice, endpoint, deadline)
+        outcome = yield from fetch_and_judge(settings, accounts, notice, endpoint, deadline)
         if before is not None and _same_answer(before, outcome):
             outcome = outcome_with(outcome, refetched=True)
         before = outcome
@@ -73,23 +73,23 @@ def verify(
     )
 
 
-def _look(
+def fetch_and_judge(
     settings: Settings, accounts: Accounts, notice: Notice, endpoint: str, deadline: float
 ) -> Flow[Outcome]:
     """Fetch and judge: an outcome that no store has seen yet."""
     imp_uid = notice.imp_uid or ""
-    asked = accounts.only or (yield from whom_to_ask(accounts, imp_uid, notice.merchant_uid))
-    if asked is None:
+    choice = accounts.only or (yield from whom_to_ask(accounts, imp_uid, notice.merchant_uid))
+    if choice is None:
         return Outcome(Verdict.UNKNOWN_ORDER, imp_uid=imp_uid, endpoint=endpoint)
-    name = asked.account.name
-    payment = yield from fetch_payment(asked.account, imp_uid, deadline)
+    name = choice.account.name
+    payment = yield from fetch_payment(choice.account, imp_uid, deadline)
     if payment is None:
         return Outcome(Verdict.UNKNOWN_PAYMENT, imp_uid=imp_uid, endpoint=endpoint, asked=name)
     claim = judge_claim(payment, notice.merchant_uid, test_mode=settings.test_mode)
     expected = None
     if claim is None or claim.reason is not Reason.ORDER:
         # An order that named the account is not asked a second time: the store compares again.
-        expected = asked.expected or (yield from expect(payment.merchant_uid))
+        expected = choice.expected or (yield from expect(payment.merchant_uid))
     verdict, reason = claim or (yield from _judge(payment, expected, name))
     return Outcome(
         verdict,
@@ -118,7 +118,7 @@ def _judge(
 
 
 def _hand_over(outcome: Outcome) -> Flow[Settled | None]:
-    """Give the store what is its own: money to `settle`, all else to `observe`."""
+    """Hand the outcome to the store: money to `settle`, all else to `observe`."""
     verdict = outcome.verdict
     if verdict is Verdict.UNKNOWN_PAYMENT or verdict is Verdict.UNKNOWN_ORDER:
         return None
@@ -156,7 +156,7 @@ def _facts(outcome: Outcome) -> tuple[object, ...]:
 
 
 def _conclude(outcome: Outcome, settled: Settled | None) -> Outcome:
-    """What the store says ends it; only a forgery stays one whatever the order's state is."""
+    """Turn the store's answer into the final verdict. A forgery stays one, whatever it says."""
     outcome = outcome_with(outcome, settled=settled)
     if outcome.verdict is Verdict.FORGERY:
         return outcome
@@ -191,7 +191,7 @@ def find_imp_uid(accounts: Accounts, merchant_uid: str, deadline: float) -> Flow
 
 
 def _as_imp_uid(found: str) -> str:
-    """Give back what the gateway calls a payment, which no request has named: logs and stores know
+    """Return an id that came from the gateway and from no request, checked: logs and stores take
     well-formed ids only."""
     if not is_imp_uid(found):
         raise GatewayProtocolError("a payment's imp_uid is not 1 to 32 letters, digits, _ or -")
@@ -220,14 +220,14 @@ def approve(
         StoreError: The store broke its protocol.
     """
     imp_uid, merchant_uid = notice.imp_uid or "", notice.merchant_uid or ""
-    asked = accounts.only or (yield from _of_order(accounts, merchant_uid))
-    if asked is None:
+    choice = accounts.only or (yield from _of_order(accounts, merchant_uid))
+    if choice is None:
         return Refusal("unknown_order")
     payment = None
     if settings.confirm_lookup:
         ends = began + _LOOKUP_ENDS * settings.confirm_timeout
         deadline = min(ends, accounts.deadline(settings.timeout))
-        payment = yield from fetch_payment(asked.account, imp_uid, deadline)
+        payment = yield from fetch_payment(choice.account, imp_uid, deadline)
         if payment is None:
             return Refusal("unknown_payment")
         if judge_claim(payment, merchant_uid, test_mode=settings.test_mode) is not None:
@@ -235,7 +235,7 @@ def approve(
     expected = yield from expect(merchant_uid)
     if expected is None:
         return Refusal("unknown_order")
-    reason = None if payment is None else judge_money(payment, expected, asked.account.name)
+    reason = None if payment is None else judge_money(payment, expected, choice.account.name)
     if reason is not None or notice.amount != expected.amount:
         return Refusal("mismatch")
     if not expected.open:
@@ -248,14 +248,14 @@ def approve(
     return None if answer is None else _refusal(answer)
 
 
-def _of_order(accounts: Accounts, merchant_uid: str) -> Flow[Asked | None]:
+def _of_order(accounts: Accounts, merchant_uid: str) -> Flow[AccountChoice | None]:
     """Choose the account of an order; None where there is no such order.
 
     What is recorded is not asked: nothing stands for the order before money moves. The order is
     read again after the look-up, because no store compares a `hold` again.
     """
     expected = yield from expect(merchant_uid)
-    return None if expected is None else Asked(accounts.of(expected))
+    return None if expected is None else AccountChoice(accounts.of(expected))
 
 
 def _refusal(reason: object) -> Refusal:

@@ -31,7 +31,7 @@ class Envelope(NamedTuple):
         raise kind(text, http_status=self.http_status, code=self.code, message=self.message)
 
     def check(self) -> None:
-        """See that it is an answer at all, yes or no.
+        """Raise unless the gateway answered at all, be it yes or no.
 
         Raises:
             GatewayUnavailable: HTTP 429 or 5xx.
@@ -57,7 +57,7 @@ def _decode(body: bytes) -> object:
 
 
 def read_envelope(response: GatewayResponse, conceal: Callable[[str], str] = str) -> Envelope:
-    """Read an answer's envelope, whatever it says, and whether it is one or not.
+    """Read the envelope of an answer, whatever it says. What is no envelope has no `code`.
 
     Args:
         conceal: Takes out of the gateway's message what nobody may see.
@@ -86,9 +86,8 @@ def read_payment(content: Mapping[str, object]) -> Payment:
 
     Args:
         content: The envelope's "response". "amount" and "cancel_amount" are numbers in the
-            currency's main unit
-            (won, dollars), at most 18 digits before and 8 after the point; "currency"
-            is KRW where absent.
+            currency's main unit (won, dollars), at most 18 digits before and 8 after the point;
+            "currency" is KRW where absent.
 
     Raises:
         GatewayProtocolError: A field that a rule reads is missing, of another type or out of range.

@@ -21,7 +21,7 @@ __all__ = [
     "TOO_LARGE",
     "TROUBLE",
     "Told",
-    "Voice",
+    "Wording",
     "approved",
     "landing",
     "no_method",
@@ -112,14 +112,14 @@ _LANGUAGES = ("ko", "en")
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class Wording:
     """The language of one answer, and whether the request's `Accept-Language` chose it."""
 
     language: str = "ko"
     varies: bool = False
 
     @classmethod
-    def of(cls, setting: str, accepted: list[str]) -> Voice:
+    def of(cls, setting: str, accepted: list[str]) -> Wording:
         """Choose by the shop's setting, and with `auto` by what the browser prefers of Korean and
         English."""
         if setting != "auto":
@@ -127,11 +127,11 @@ class Voice:
         return cls(_preferred(",".join(accepted)), varies=True)
 
     def say(self, words: tuple[str, str]) -> str:
-        """Give the sentence in this language."""
+        """Return the sentence in this language."""
         return words[_LANGUAGES.index(self.language)]
 
     def headers(self) -> tuple[tuple[str, str], ...]:
-        """Give the header that tells caches of a choice."""
+        """Return the header that tells caches of a choice."""
         return (("Vary", "Accept-Language"),) if self.varies else ()
 
 
@@ -150,42 +150,42 @@ def _preferred(accepted: str) -> str:
     return best
 
 
-def verdict_answer(endpoint: str, key: str, voice: Voice) -> Response:
+def verdict_answer(endpoint: str, key: str, wording: Wording) -> Response:
     """Answer complete or webhook with a verdict, or with trouble, a malformed request or a refused
     sender."""
     row = _TABLE[key]
     status, word = row.webhook if endpoint == "webhook" else row.complete
     if endpoint == "confirm":
-        return _json(status, word, voice, reason=voice.say(_WORDS[word]))
-    return _json(status, word, voice)
+        return _json(status, word, wording, reason=wording.say(_WORDS[word]))
+    return _json(status, word, wording)
 
 
-def approved(voice: Voice) -> Response:
+def approved(wording: Wording) -> Response:
     """Answer confirm: go on."""
-    return _json(200, "approved", voice)
+    return _json(200, "approved", wording)
 
 
-def refused(reason: str, voice: Voice) -> Response:
+def refused(reason: str, wording: Wording) -> Response:
     """Answer confirm: stop, with the reason that the gateway shows to the shop."""
-    return _json(409, "refused", voice, reason=reason)
+    return _json(409, "refused", wording, reason=reason)
 
 
-def reason_words(key: str, text: str | None, voice: Voice) -> str:
+def reason_words(key: str, text: str | None, wording: Wording) -> str:
     """Turn a refusal into words: the shop's own, or the table's for a key."""
-    return text[:_LONGEST_REASON] if text is not None else voice.say(_REASONS[key])
+    return text[:_LONGEST_REASON] if text is not None else wording.say(_REASONS[key])
 
 
-def no_method(endpoint: str, method: str, allowed: str, voice: Voice) -> Response:
+def no_method(endpoint: str, method: str, allowed: str, wording: Wording) -> Response:
     """Answer OPTIONS with 204, any other method that the endpoint does not have with 405."""
     headers = (("Allow", allowed), ("Cache-Control", "no-store"))
     if method == "OPTIONS":
         return Response(204, headers, b"")
-    answer = _json(405, "invalid", voice)
+    answer = _json(405, "invalid", wording)
     return Response(405, (*answer.headers, headers[0]), b"" if method == "HEAD" else answer.body)
 
 
-def _json(status: int, word: str, voice: Voice, *, reason: str | None = None) -> Response:
-    content = {"status": word, "message": voice.say(_WORDS[word])}
+def _json(status: int, word: str, wording: Wording, *, reason: str | None = None) -> Response:
+    content = {"status": word, "message": wording.say(_WORDS[word])}
     if reason is not None:
         content["reason"] = reason
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -193,7 +193,7 @@ def _json(status: int, word: str, voice: Voice, *, reason: str | None = None) ->
         ("Content-Type", "application/json"),
         ("Cache-Control", "no-store"),
         *_retry(status),
-        *voice.headers(),
+        *wording.headers(),
     )
     return Response(status, headers, body.encode("utf-8", "replace"))
 
@@ -227,7 +227,7 @@ class Told:
         return cls(number, (reason or "")[:_LONGEST_REASON])
 
 
-def landing(key: str, told: Told, targets: Landing, voice: Voice) -> Response:
+def landing(key: str, told: Told, targets: Landing, wording: Wording) -> Response:
     """Send a browser that came back to the shop's own page, or show the built-in one: also in place
     of a page of an order whose number may not be told.
 
@@ -237,7 +237,7 @@ def landing(key: str, told: Told, targets: Landing, voice: Voice) -> Response:
     word = row.complete[1]
     target: str | None = getattr(targets, row.lands)
     if target is None or ("{merchant_uid}" in target and not told.merchant_uid):
-        return _page(key, told.reason, targets, voice)
+        return _page(key, told.reason, targets, wording)
     location = (
         target.replace("{status}", word)
         .replace("{merchant_uid}", _encode(told.merchant_uid, safe=""))
@@ -262,7 +262,7 @@ def _encode(text: str, *, safe: str) -> str:
     return quote(text.encode("utf-8", "replace"), safe=safe)
 
 
-def _page(key: str, reason: str, targets: Landing, voice: Voice) -> Response:
+def _page(key: str, reason: str, targets: Landing, wording: Wording) -> Response:
     row = _TABLE[key]
     code, word = row.complete
     headers = (
@@ -273,8 +273,8 @@ def _page(key: str, reason: str, targets: Landing, voice: Voice) -> Response:
         ("X-Frame-Options", "DENY"),
         ("Content-Security-Policy", policy(targets.theme)),
         *_retry(code),
-        *voice.headers(),
+        *wording.headers(),
     )
-    heading = voice.say(_HEADINGS.get(word, _WORDS[word]))
-    said = (row.lands, word, heading, reason, voice.language)
+    heading = wording.say(_HEADINGS.get(word, _WORDS[word]))
+    said = (row.lands, word, heading, reason, wording.language)
     return Response(code, headers, render(*said, targets.theme))

@@ -18,7 +18,7 @@ from .answers import (
     TOO_LARGE,
     TROUBLE,
     Told,
-    Voice,
+    Wording,
     approved,
     landing,
     no_method,
@@ -70,38 +70,38 @@ def serve(
         KeyError: There is no such endpoint.
     """
     methods = METHODS[endpoint]
-    voice = Voice.of(settings.language, request.values("accept-language"))
+    wording = Wording.of(settings.language, request.values("accept-language"))
     if request.method not in methods:
-        return no_method(endpoint, request.method, ", ".join((*methods, "OPTIONS")), voice)
+        return no_method(endpoint, request.method, ", ".join((*methods, "OPTIONS")), wording)
     if endpoint == MODULE:
         return module(request)
     if request.method == "GET":
-        return (yield from _serve_return(settings, accounts, request, voice))
+        return (yield from _serve_return(settings, accounts, request, wording))
     notice: Notice | None = None
     try:
         if endpoint == "webhook" and (stranger := senders.refusal(request)) is not None:
             log_refusal(stranger)
-            return verdict_answer(endpoint, FORBIDDEN, voice)
+            return verdict_answer(endpoint, FORBIDDEN, wording)
         if request.problem == "too large" or len(request.body) > MAX_BODY:
-            return verdict_answer(endpoint, TOO_LARGE, voice)
+            return verdict_answer(endpoint, TOO_LARGE, wording)
         notice = read_notice(request, KEYS[endpoint], confirm=endpoint == "confirm")
         if endpoint == "confirm":
-            return (yield from _serve_confirm(settings, accounts, notice, voice, began))
+            return (yield from _serve_confirm(settings, accounts, notice, wording, began))
         outcome = yield from verify(settings, accounts, notice, endpoint)
     except Exception as error:
         log_trouble(endpoint, error, request, notice)
-        return verdict_answer(endpoint, _row(error), voice)
+        return verdict_answer(endpoint, _row(error), wording)
     log_outcome(outcome, notice.merchant_uid, test_mode=settings.test_mode)
-    return verdict_answer(endpoint, outcome.verdict, voice)
+    return verdict_answer(endpoint, outcome.verdict, wording)
 
 
 def _row(error: Exception) -> str:
-    """Give an exception's row of the table."""
+    """Return an exception's row of the table."""
     return INVALID if isinstance(error, InvalidRequest) else TROUBLE
 
 
 def _serve_return(
-    settings: Settings, accounts: Accounts, request: Request, voice: Voice
+    settings: Settings, accounts: Accounts, request: Request, wording: Wording
 ) -> Flow[Response]:
     """A browser comes back: verify the payment it names, or the one found for its order."""
     notice: Notice | None = None
@@ -115,7 +115,7 @@ def _serve_return(
     except Exception as error:
         log_trouble("redirect", error, request, notice)
         key = _row(error)
-    return landing(key, Told.of(outcome, notice), settings.landing, voice)
+    return landing(key, Told.of(outcome, notice), settings.landing, wording)
 
 
 def _verify_return(settings: Settings, accounts: Accounts, notice: Notice) -> Flow[Outcome]:
@@ -141,17 +141,17 @@ def _verify_return(settings: Settings, accounts: Accounts, notice: Notice) -> Fl
 
 
 def _serve_confirm(
-    settings: Settings, accounts: Accounts, notice: Notice, voice: Voice, began: float
+    settings: Settings, accounts: Accounts, notice: Notice, wording: Wording, began: float
 ) -> Flow[Response]:
     refusal = yield from approve(settings, accounts, notice, began)
     log_approval(notice, None if refusal is None else refusal.key)
     if refusal is None:
-        return approved(voice)
-    return refused(reason_words(refusal.key, refusal.text, voice), voice)
+        return approved(wording)
+    return refused(reason_words(refusal.key, refusal.text, wording), wording)
 
 
 def too_late(settings: Settings, request: Request) -> Response:
     """Answer a confirm whose own answer did not come in time; the gateway takes it as no."""
     _log.warning("confirm: no answer in time")
-    voice = Voice.of(settings.language, request.values("accept-language"))
-    return verdict_answer("confirm", TROUBLE, voice)
+    wording = Wording.of(settings.language, request.values("accept-language"))
+    return verdict_answer("confirm", TROUBLE, wording)

@@ -66,7 +66,7 @@ class Request:
     problem: Problem | None = None
 
     def values(self, name: str) -> list[str]:
-        """Give the values of all headers of this (lower-case) name, in order."""
+        """Return the values of all headers of this (lower-case) name, in order."""
         return [value for key, value in self.headers if key.lower() == name]
 
 
@@ -79,7 +79,7 @@ class Response:
     body: bytes
 
     def length(self, method: str) -> int | None:
-        """Give the `Content-Length` of this answer to a request by `method`; None where it has
+        """Return the `Content-Length` of this answer to a request by `method`; None where it has
         none to tell, because no body belongs to it."""
         return None if method == "HEAD" or self.status in (204, 304) else len(self.body)
 
@@ -177,9 +177,8 @@ def _read_body(body: bytes, content_type: str, keys: frozenset[str]) -> Mapping[
         return _once(pairs, keys)
     except InvalidRequest:
         raise
-    except (
-        Exception
-    ) as error:  # whatever the reader raises, RecursionError included, the body is malformed
+    except Exception as error:
+        # Whatever the reader raises, RecursionError included, the body is malformed.
         raise InvalidRequest(f"the body cannot be read ({type(error).__name__})") from None
 
 
@@ -232,7 +231,7 @@ def _read_part(part: bytes) -> tuple[str, object]:
 
 
 def _once(pairs: Iterable[tuple[str, object]], keys: frozenset[str]) -> Mapping[str, object]:
-    """Give the known keys' values, null ones left out; two different values for one key are
+    """Return the known keys' values, null ones left out; two different values for one key are
     malformed."""
     found: dict[str, object] = {}
     for key, value in pairs:

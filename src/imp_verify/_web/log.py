@@ -22,7 +22,7 @@ _V2 = (
 
 
 def escaped(text: str, longest: int = 300) -> str:
-    """Give text of somebody else's for a line of the log: clipped, and without a character that
+    """Return text of somebody else's for a line of the log: clipped, and without a character that
     moves the cursor, starts a line or turns the direction of what follows."""
     return repr(text[:longest])[1:-1]
 
@@ -116,7 +116,7 @@ def log_trouble(endpoint: str, error: Exception, request: Request, notice: Notic
 
 
 def _words(error: GatewayError) -> str:
-    """Give an error's own words, then those of the gateway, which are somebody else's."""
+    """Return an error's own words, then those of the gateway, which are somebody else's."""
     words = f"{type(error).__name__}: {escaped(str(error))}"
     cause = type(error.__cause__).__name__
     if error.__cause__ is not None and cause not in words:

@@ -102,7 +102,7 @@ def render(
 
 
 def policy(theme: Mapping[str, str]) -> str:
-    """Give the content security policy: this very style, and nothing else."""
+    """Return the content security policy: this very style, and nothing else."""
     from base64 import b64encode  # here, because `import imp_verify` need not pay for them
     from hashlib import sha256
 

@@ -34,7 +34,7 @@ def _file() -> _File:
 
 
 def address() -> str:
-    """Give its name with what tells this version from any other: it may be kept for ever."""
+    """Return its name with what tells this version from any other: it may be kept for ever."""
     return f"{MODULE}?v={_file().version}"
 
 

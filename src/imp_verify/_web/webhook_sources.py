@@ -54,7 +54,7 @@ class Senders:
         return None if _lies_in(sender, self._sources) else f"{sender} is not in webhook_sources"
 
     def _sender(self, request: Request) -> Address | str:
-        """Give the peer, or while that is a trusted proxy, the next entry from the right of
+        """Return the peer, or while that is a trusted proxy, the next entry from the right of
         X-Forwarded-For; where that is no address, what to say of it.
 
         Only what trusted proxies added is believed; what lies further left was written by the
@@ -95,7 +95,7 @@ def _networks(name: str, given: Iterable[str]) -> tuple[Network, ...]:
 
 
 def _unmapped(network: Network) -> Network:
-    """Give a network of IPv4-mapped addresses as what its senders are read as: IPv4."""
+    """Return a network of IPv4-mapped addresses as what its senders are read as: IPv4."""
     first = network.network_address
     mapped = first.ipv4_mapped if isinstance(first, IPv6Address) else None
     if mapped is None or network.prefixlen < 96:
@@ -104,8 +104,8 @@ def _unmapped(network: Network) -> Network:
 
 
 def _forwarded(request: Request) -> list[str]:
-    """Give the entries of all X-Forwarded-For lines; the first holds all that are too many, and is
-    no address then."""
+    """Return the entries of all X-Forwarded-For lines; the first holds all that are too many, and
+    is no address then."""
     joined = ",".join(request.values("x-forwarded-for"))
     return joined.rsplit(",", _MOST_PROXIES) if joined else []
 

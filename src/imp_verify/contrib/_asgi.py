@@ -67,7 +67,7 @@ async def answer(
 
 
 def header_pairs(scope: Scope) -> list[tuple[str, str]]:
-    """Give the headers under the names that came: one with an underscore is not taken for another
+    """Return the headers under the names that came: one with an underscore is not taken for another
     with a hyphen."""
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
 
@@ -95,7 +95,7 @@ async def _read(receive: Receive) -> tuple[bytes, Problem | None] | None:
 
 
 def form_again(scope: Scope, fields: Iterable[tuple[str, object]]) -> Message:
-    """Give a form that the shop's own code has had parsed as a body once more; it is form text by
+    """Return a form that the shop's own code has had parsed as a body once more; it is form text by
     now, whatever the scope's headers said."""
     scope["headers"] = [pair for pair in scope["headers"] if pair[0].lower() != b"content-type"]
     text = [(name, value) for name, value in fields if isinstance(value, str)]

@@ -53,8 +53,8 @@ class _EveryMethod(set[str]):
 
 
 def _take_every_method(state: Any) -> None:
-    """Done for each application that the blueprint is registered on: a rule is made with a list
-    only."""
+    """Let our rules on an application have every method. Not when they are made: Flask makes a
+    rule with a list of methods only."""
     mine = f"{_name(state)}."
     methods = {f"{mine}{name}": METHODS[each] for each in ENDPOINTS for name in _names(each)}
     for rule in state.app.url_map.iter_rules():
@@ -74,7 +74,7 @@ def _offer(verifier: object, button: Callable[..., Any], state: Any) -> None:
 def find(
     app: Any, request: Any, url_for: Callable[[str], str], name: str | None, nonce: str | None
 ) -> tuple[Any, Place]:
-    """Give the verifier of a registered blueprint, the first where none is named, and where its
+    """Return the verifier of a registered blueprint, the first where none is named, and where its
     endpoints are for this request.
 
     Raises:

@@ -32,7 +32,7 @@ _FORMS = ("application/json", "application/x-www-form-urlencoded", "multipart/fo
 
 
 def operations(endpoint: str, order: bool) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Give each documented method, with FastAPI's arguments; `order`: must a request name it?"""
+    """Yield each documented method, with FastAPI's arguments; `order`: must a request name it?"""
     for method in () if endpoint == MODULE else METHODS[endpoint]:
         returns = method == "GET"
         described = {
@@ -59,20 +59,20 @@ def _body(endpoint: str, order: bool) -> dict[str, Any]:
 
 
 def _made(endpoint: str, returns: bool, language: str) -> Iterator[Response]:
-    """Give every answer that there is, as the endpoint itself makes it."""
-    voice = answers.Voice(language)
+    """Yield every answer that there is, as the endpoint itself makes it."""
+    wording = answers.Wording(language)
     keys = (*Verdict, answers.TROUBLE, answers.INVALID)
     if returns:
         for targets in (Landing("/success", "/failure", "/pending"), Landing()):
             told = (answers.Told(), answers.Told("ORD-1"))  # an order that may be named, or not
-            yield from (answers.landing(k, each, targets, voice) for k in keys for each in told)
+            yield from (answers.landing(k, each, targets, wording) for k in keys for each in told)
         return
     if endpoint == "confirm":
-        yield answers.approved(voice)
-        yield answers.refused(answers.reason_words("mismatch", None, voice), voice)
+        yield answers.approved(wording)
+        yield answers.refused(answers.reason_words("mismatch", None, wording), wording)
         keys = keys[-2:]
     more = (answers.TOO_LARGE, *([answers.FORBIDDEN] if endpoint == "webhook" else []))
-    yield from (answers.verdict_answer(endpoint, key, voice) for key in (*keys, *more))
+    yield from (answers.verdict_answer(endpoint, key, wording) for key in (*keys, *more))
 
 
 def _describe(endpoint: str, returns: bool) -> dict[int | str, dict[str, Any]]:

@@ -23,7 +23,7 @@ def check_verifier(where: str, given: object, *kinds: type) -> None:
 
 
 def routes(prefix: str) -> Mapping[str, str]:
-    """Give the endpoint of each path, with and without a slash at its end.
+    """Return the endpoint of each path, with and without a slash at its end.
 
     Raises:
         ConfigurationError: The prefix does not begin with one slash, or holds more than a path.

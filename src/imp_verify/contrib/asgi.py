@@ -21,8 +21,8 @@ class PaymentsMiddleware:
     Args:
         app: The shop's own application.
         verifier: An `AsyncVerifier`.
-        prefix: Where the endpoints are, "/payments" for one; counted from where the server mounts
-            this application (`root_path`, whether `path` still begins with it or not).
+        prefix: Where the endpoints are, for example "/payments"; counted from where the server
+            mounts this application (`root_path`, whether `path` still begins with it or not).
 
     Raises:
         ConfigurationError: It is no `AsyncVerifier`, or the prefix is no path.

@@ -79,7 +79,7 @@ class _Answer(Response):
 
 
 async def _messages(request: Request, scope: Scope) -> AsyncGenerator[Message, None]:
-    """Give the body in parts, or take it from where a dependency has had it kept.
+    """Yield the body in parts, or take it from where a dependency has had it kept.
 
     Raises:
         TooLarge: It is over a limit of the shop's own.

@@ -67,7 +67,7 @@ async def _view(verifier: AsyncVerifier, endpoint: str) -> Response:
 
 
 async def _messages(scope: Scope) -> AsyncGenerator[Message, None]:
-    """Give the body in parts, or take it from where Quart has kept it.
+    """Yield the body in parts, or take it from where Quart has kept it.
 
     Raises:
         TooLarge: It is over a limit of the shop's own.

@@ -37,10 +37,10 @@ def payments(verifier: AsyncVerifier) -> Router:
 def template_button(verifier: AsyncVerifier, *, prefix: str = "/payments") -> Callable[..., Markup]:
     """Make the function for `templates.env.globals["imp_verify_button"]`, for FastAPI too.
 
-    A template then says `{{ imp_verify_button(order) }}`, where the order is
-    `await find_order(verifier, number)`, or whatever else but a number
-    `imp_verify.contrib.browser.button` takes; it raises like that. `nonce` and ButtonOptions may
-    follow.
+    A template then says `{{ imp_verify_button(order) }}`. The order is what the view got from
+    `await find_order(verifier, number)`, or anything that `imp_verify.contrib.browser.button`
+    takes but a bare number, which would have to be awaited. `nonce` and ButtonOptions may follow.
+    It raises like `button`.
 
     Args:
         prefix: Where the endpoints are mounted, seen from the outermost application: for one that

@@ -31,8 +31,8 @@ class PaymentsMiddleware:
     Args:
         app: The shop's own application.
         verifier: A plain `Verifier`.
-        prefix: Where the endpoints are, "/payments" for one; counted from where the server mounts
-            this application (SCRIPT_NAME).
+        prefix: Where the endpoints are, for example "/payments"; counted from where the server
+            mounts this application (SCRIPT_NAME).
 
     Raises:
         ConfigurationError: It is no `Verifier`, or the prefix is no path.

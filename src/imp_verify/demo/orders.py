@@ -96,7 +96,7 @@ class Orders:
             db.close()
 
     def create(self, product: str, amount: Decimal, currency: str) -> str:
-        """Record a new order and give its number, which nobody can guess."""
+        """Record a new order and return its number, which nobody can guess."""
         number = "".join(secrets.choice(_ALPHABET) for _ in range(16))
         with self._connect() as db:
             db.execute(
@@ -107,17 +107,17 @@ class Orders:
         return number
 
     def get(self, number: str) -> Order | None:
-        """Give one order."""
+        """Return one order."""
         with self._connect() as db:
             return next(iter(_read(db, "WHERE number = ?", (number,))), None)
 
     def newest(self, count: int) -> list[Order]:
-        """Give the newest orders."""
+        """Return the newest orders."""
         with self._connect() as db:
             return _read(db, "ORDER BY created DESC, rowid DESC LIMIT ?", (count,))
 
     def told(self, number: str) -> list[Told]:
-        """Give what the shop was told about an order, oldest first."""
+        """Return what the shop was told about an order, oldest first."""
         with self._connect() as db:
             rows = db.execute(
                 "SELECT hook, imp_uid, amount, at FROM events WHERE number = ? ORDER BY rowid",

@@ -63,7 +63,7 @@ class Demo:
         )
 
     def start(self) -> None:
-        """Start both servers; gives control back when the shop can be visited."""
+        """Start both servers; returns when the shop can be visited."""
         with ExitStack() as ends:
             if not self.database:
                 folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="imp-verify-"))

@@ -166,7 +166,7 @@ def _clock(seconds: int) -> str:
 
 
 def _static(filename: str) -> Response:
-    """Give a file of the pages, read whole: werkzeug's server leaves one open that it was sending
+    """Return a file of the pages, read whole: werkzeug's server leaves one open that it was sending
     to a visitor who hung up."""
     if filename not in _STATIC:
         abort(404)

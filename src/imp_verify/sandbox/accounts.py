@@ -30,7 +30,7 @@ class Token:
     expired_at: int
 
     def wire(self, now: int) -> dict[str, object]:
-        """Give the token as getToken answers it."""
+        """Return the token as getToken answers it."""
         return {"access_token": self.access_token, "now": now, "expired_at": self.expired_at}
 
 
@@ -43,7 +43,7 @@ class Accounts:
         self._clock = clock
 
     def issue(self, key: object, secret: object) -> Token:
-        """Give the account's token: the living one, moved on in its last minute, or a new one.
+        """Return the account's token: the living one, moved on in its last minute, or a new one.
 
         Raises:
             Refused: The keys are missing or wrong.
@@ -84,5 +84,5 @@ class Accounts:
         return next((a for a in self._accounts.values() if a.user_code == user_code), None)
 
     def first(self) -> Account:
-        """Give the account that is meant where none is named."""
+        """Return the account that is meant where none is named."""
         return next(iter(self._accounts.values()))

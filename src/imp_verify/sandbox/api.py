@@ -50,7 +50,7 @@ class Call:
         return self.sandbox.gateway.attempts(self.account, self.tier)
 
     def attempt(self, imp_uid: str) -> Attempt:
-        """Give one of the caller's attempts, or raise Refused."""
+        """Return one of the caller's attempts, or raise Refused."""
         attempt = self.sandbox.gateway.attempt(imp_uid)
         if (attempt.account, attempt.tier) != (self.account, self.tier):
             raise unknown_payment()

@@ -32,7 +32,7 @@ class Cancellation:
     reason: str | None
 
     def wire(self) -> dict[str, object]:
-        """Give the entry as the gateway writes it."""
+        """Return the entry as the gateway writes it."""
         return {
             "pg_tid": self.pg_tid,
             "amount": self.amount,
@@ -126,7 +126,7 @@ class Attempt:
         return self.status == "ready" and self.vbank is None
 
     def wire(self) -> dict[str, object]:
-        """Give the attempt as the gateway writes it: every documented field, with its type.
+        """Return the attempt as the gateway writes it: every documented field, with its type.
 
         Source: V1 REST API, GET /payments/{imp_uid}.
         """

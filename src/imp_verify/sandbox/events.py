@@ -19,7 +19,7 @@ class Event:
     urls: tuple[str, ...] = ()
 
     def fields(self) -> dict[str, str]:
-        """Give the webhook's body. Source: V1 webhook page."""
+        """Return the webhook's body. Source: V1 webhook page."""
         body = {"imp_uid": self.imp_uid, "merchant_uid": self.merchant_uid, "status": self.status}
         if self.cancellation_id is not None:
             body["cancellation_id"] = self.cancellation_id

@@ -44,7 +44,7 @@ class Delivery:
         return self.status == 200
 
     def wire(self) -> dict[str, object]:
-        """Give it for the control endpoint."""
+        """Return it for the control endpoint."""
         return {**asdict(self), "ok": self.ok}
 
 
@@ -133,7 +133,7 @@ class Webhooks:
                 self._running.append(self._pool.submit(self._send, event))
 
     def deliver(self) -> list[Delivery]:
-        """Send what was kept back, wait for what is under way, and give all results."""
+        """Send what was kept back, wait for what is under way, and return all results."""
         with self._lock:
             events, self._pending = self._pending, []
             running, self._running = self._running, []

@@ -20,7 +20,7 @@ class Registration:
     currency: str | None = None
 
     def wire(self) -> dict[str, object]:
-        """Give it as the prepare calls answer it."""
+        """Return it as the prepare calls answer it."""
         return {
             "merchant_uid": self.merchant_uid,
             "amount": self.amount,
@@ -50,7 +50,8 @@ class Registrations:
             return self._put(account, registration)
 
     def get(self, account: str, merchant_uid: str) -> Registration:
-        """Give what is registered; Refused where nothing is, by 200: the schema has no 404 here."""
+        """Return what is registered; Refused where nothing is, by 200: the schema has no 404
+        here."""
         with self._lock:
             if (account, merchant_uid) not in self._known:
                 raise Refused("등록된 사전정보가 없습니다.")

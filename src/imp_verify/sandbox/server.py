@@ -108,7 +108,7 @@ class SandboxServer:
         return f"http://{LOOPBACK}:{self._port}"
 
     def start(self) -> None:
-        """Begin to answer; gives control back when the first request can be served."""
+        """Begin to answer; returns when the first request can be served."""
         listener = socket.create_server((LOOPBACK, self._port))
         # asyncio does it for sockets of its own making alone; without it each answer waits 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -68,17 +68,17 @@ class Settings:
             setattr(self, name, value)
 
     def own_hosts(self) -> tuple[str, ...]:
-        """Give the Host headers that mean the sandbox, besides loopback's."""
+        """Return the Host headers that mean the sandbox, besides loopback's."""
         _, _, public = (self.public_url or "").partition("//")
         return (public, *self.hosts) if public else self.hosts
 
     def as_dict(self) -> dict[str, object]:
-        """Give all fields."""
+        """Return all fields."""
         return asdict(self)
 
 
 def _read(name: str, value: object) -> object:
-    """Give a setting's value as it is kept, or raise ValueError."""
+    """Return a setting's value as it is kept, or raise ValueError."""
     if name in _CHOICES and value not in _CHOICES[name]:
         raise ValueError(f"{name} is one of {', '.join(_CHOICES[name])}")
     if name in ("webhook_url", "public_url") and not isinstance(value, str | None):
@@ -110,7 +110,7 @@ class Clock:
         self._offset = 0
 
     def __call__(self) -> int:
-        """Give the time."""
+        """Return the time."""
         if self._stands_at is not None:
             return self._stands_at
         return int(time.time()) + self._offset
@@ -179,7 +179,7 @@ class Faults:
             self._faults.append(fault)
 
     def take(self, call: str) -> Fault | None:
-        """Give the fault that this call meets, and count it as met."""
+        """Return the fault that this call meets, and count it as met."""
         with self._lock:
             for fault in self._faults:
                 if fault.call == call and fault.times > 0:

@@ -32,7 +32,7 @@ DIGITS = "0123456789"
 
 
 def system_clock() -> int:
-    """Give the time of day in whole Unix seconds."""
+    """Return the time of day in whole Unix seconds."""
     return int(time.time())
 
 
@@ -64,11 +64,11 @@ class Gateway:
         self.registrations = Registrations(self._lock)
 
     def now(self) -> int:
-        """Give the gateway's time."""
+        """Return the gateway's time."""
         return self._clock()
 
     def issue_token(self, key: object, secret: object) -> Token:
-        """Give the access token of a key pair, or raise Refused."""
+        """Return the access token of a key pair, or raise Refused."""
         with self._lock:
             return self._accounts.issue(key, secret)
 
@@ -78,14 +78,14 @@ class Gateway:
             return self._accounts.of_token(authorization)
 
     def attempt(self, imp_uid: str) -> Attempt:
-        """Give one attempt, whosever it is, or raise Refused."""
+        """Return one attempt, whosever it is, or raise Refused."""
         with self._lock:
             if imp_uid not in self._attempts:
                 raise unknown_payment()
             return self._attempts[imp_uid]
 
     def attempts(self, account: str | None = None, tier: str | None = None) -> list[Attempt]:
-        """Give the attempts of one account and tier, or (account None) all, in their order."""
+        """Return the attempts of one account and tier, or (account None) all, in their order."""
         with self._lock:
             everything = list(self._attempts.values())
         if account is None:

@@ -112,5 +112,5 @@ EN = {
 
 
 def texts(language: str | None) -> dict[str, str]:
-    """Give the words of a language; Korean where there are none of that one."""
+    """Return the words of a language; Korean where there are none of that one."""
     return EN if language == "en" else KO

@@ -15,7 +15,7 @@ __all__ = ["AsyncOrderStore", "Change", "OrderState", "OrderStore", "advance", "
 
 
 def __getattr__(name: str) -> Any:
-    """Give `advance` and its values: not before they are asked for, for a verifier needs none."""
+    """Return `advance` and its values: not before they are asked for, for a verifier needs none."""
     if name not in ("Change", "OrderState", "advance"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import _advance

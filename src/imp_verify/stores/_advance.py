@@ -100,7 +100,7 @@ def _same_money(expected: ExpectedPayment, payment: Payment) -> bool:
 
 @dataclass(slots=True)
 class Change:
-    """What to write and whom to tell.
+    """What to write, and which hooks to call.
 
     Attributes:
         receipt: The receipt afterwards, None where there is none.
@@ -288,8 +288,9 @@ def _forgery(order: OrderState, outcome: Outcome) -> Change:
 
 
 def _forgery_is_told(order: OrderState, outcome: Outcome) -> bool:
-    """Once per reason, and once more when money is there that was not. A row of 0.1 does not say
-    whether it was: it has the payment's amount, and counts as if."""
+    """Whether the shop heard of this forgery: once per reason, and once more when money has come
+    since. A row of release 0.1 does not say whether money was there. It holds the payment's amount,
+    and counts as if it was."""
     reason = outcome.change.removesuffix(MONEY)
     if reason + MONEY in order.known or order.known.get(reason, 0) > 0:
         return True
@@ -297,7 +298,8 @@ def _forgery_is_told(order: OrderState, outcome: Outcome) -> bool:
 
 
 def _went_back(order: OrderState, outcome: Outcome) -> Change:
-    """The gateway says less than it said before: look again first, then a person must."""
+    """The gateway says less than it said before: paid, and now unpaid. It is asked again first, for
+    an old answer may have come late. Where it says so twice, a person must look."""
     if not outcome.refetched:
         return Change(Settled.STALE, order.receipt)
     told = outcome_with(
@@ -307,7 +309,8 @@ def _went_back(order: OrderState, outcome: Outcome) -> Change:
 
 
 def _money_is_gone(order: OrderState, outcome: Outcome) -> Change:
-    """The same for money that paid nothing: once it is certain, the record stays as it is."""
+    """As `_went_back`, for money that paid no order: where the gateway says so twice, the record
+    stays as it is, and nobody need look."""
     if not outcome.refetched:
         return Change(Settled.STALE, order.receipt)
     duplicate = order.state is ReceiptState.DUPLICATE
@@ -326,8 +329,8 @@ def _once(order: OrderState, *told: tuple[str, Outcome]) -> tuple[tuple[str, Out
 
 
 def _kept(receipt: Receipt | None, payment: Payment) -> Receipt | None:
-    """The receipt with what has been refunded by now; a reply that was on its way for longer
-    lowers nothing."""
+    """Return the receipt with what has been refunded by now. An older answer that comes late does
+    not lower it."""
     if receipt is None or payment.cancel_amount <= receipt.cancel_amount:
         return receipt
     return replace(receipt, cancel_amount=payment.cancel_amount)

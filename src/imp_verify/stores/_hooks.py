@@ -127,8 +127,8 @@ class Functions(Generic[T]):
 
 
 def _done(name: str, answer: object) -> object:
-    """Refuse what only would do the work if it were run: an `await` was forgotten, or there is a
-    `yield` in it. A task runs by itself."""
+    """Return a hook's answer, but refuse work that nobody has run: an `await` was forgotten, or
+    there is a `yield` in the hook. A task is no such work: it runs by itself."""
     if isinstance(answer, CoroutineType | GeneratorType | AsyncGeneratorType):
         _refuse_work(name, answer)
     return answer

@@ -66,6 +66,6 @@ def holding(until: float, begin_by: float = inf) -> Iterator[None]:
 
 
 def hold_limits() -> tuple[float, float]:
-    """Give the moments by which a `hold` must begin and be committed; infinite where nobody set
+    """Return the moments by which a `hold` must begin and be committed; infinite where nobody set
     them."""
     return _hold_limits.get()

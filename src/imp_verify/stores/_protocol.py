@@ -56,13 +56,12 @@ class OrderStore(Protocol):
         return None
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
-        """Give what is recorded of these payments, by imp_uid; those unknown are left out."""
+        """Return what is recorded of these payments, by imp_uid; those unknown are left out."""
         return {}
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """Say why this payment may not be approved, None where it may. Repeatable; it must refuse
-        an order that
-        another imp_uid paid, and what it reserves must expire by itself."""
+        an order that another imp_uid paid, and what it reserves must expire by itself."""
         return None
 
 
@@ -144,13 +143,14 @@ def read_expected(merchant_uid: str, given: object) -> ExpectedPayment | None:
 
 
 def is_async_callable(function: object) -> bool:
-    """Whether calling it gives a coroutine: a coroutine function, a partial of one, or an object
+    """Whether calling it returns a coroutine: a coroutine function, a partial of one, or an object
     that is called so."""
     return any(map(inspect.iscoroutinefunction, what_runs(function)))
 
 
 def what_runs(function: object) -> tuple[object, object]:
-    """Give what a call may run: the function under all partials, and an object's own `__call__`."""
+    """Return what a call may run: the function under all partials, and an object's own
+    `__call__`."""
     while isinstance(function, partial):
         function = function.func
     return function, getattr(function, "__call__", None)  # noqa: B004  # what it is, not whether

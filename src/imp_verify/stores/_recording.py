@@ -49,7 +49,7 @@ class Loaded:
 
     Attributes:
         order: The number of the order that is locked; None where none may be touched.
-        details: What the receipt's row has beyond the receipt, as the store's `_details` gives it.
+        details: What the receipt's row has beyond the receipt, from the store's `_details`.
     """
 
     order: str | None
@@ -69,7 +69,7 @@ class Loaded:
 
 
 class OrderRow(Enum):
-    """What becomes of an order's row; one that is not there yet is made, but for the last."""
+    """What becomes of an order's row. A missing row is made, except by the last."""
 
     PAID = "paid"
     """`paid_by` is this imp_uid, `was_paid` is true."""
@@ -146,7 +146,7 @@ class ReadyStore(OrderStore, Generic[T]):
 
     @abstractmethod
     def _save(self, transaction: T, rows: Rows, /) -> None:
-        """Write."""
+        """Write these rows."""
 
     @abstractmethod
     def _run(self, transaction: T, function: Callable[..., Any], /, *arguments: object) -> Any:
@@ -154,7 +154,8 @@ class ReadyStore(OrderStore, Generic[T]):
         cannot end the transaction."""
 
     def _will_run_hook(self, transaction: T, /) -> None:
-        """Take note: what a hook or a `hold` may do elsewhere cannot be done again unseen."""
+        """Note that a hook or a `hold` runs next. What it does outside the database cannot be
+        rolled back, so the transaction must not be begun again from here on."""
 
     def _details(self, outcome: Outcome) -> Sequence[object]:
         return details_as_text(outcome)
@@ -396,7 +397,7 @@ def details_as_text(outcome: Outcome) -> tuple[str | None, ...]:
     """Return what the payment says beyond its receipt: the method, bank, number and due time of the
     account to pay into, and when it was paid."""
     payment = outcome.payment
-    assert payment is not None  # `advance` gives no receipt without one
+    assert payment is not None  # `advance` returns no receipt without one
     due, paid_at = payment.vbank_date, payment.paid_at
     return (
         storable(payment.pay_method),

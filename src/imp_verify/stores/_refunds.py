@@ -20,7 +20,7 @@ _LONGEST = 40
 
 
 def new_parts(payment: Payment, known: Mapping[str, Decimal]) -> tuple[Cancellation, ...]:
-    """Give the refunds that were not handed on before, oldest first; together never more than
+    """Return the refunds that were not handed on before, oldest first; together never more than
     `cancel_amount`.
 
     Args:
@@ -57,7 +57,7 @@ def _new_parts(payment: Payment, known: Mapping[str, Decimal]) -> tuple[Cancella
 
 
 def deposits(payment: Payment) -> tuple[str, ...]:
-    """Give a key for each deposit into an account without an amount of its own, oldest first.
+    """Return a key for each deposit into an account without an amount of its own, oldest first.
 
     Source: V1 REST API, Payment.deposit_history (pg_tid, amount, deposited_at).
     """
@@ -107,13 +107,13 @@ def _seconds(at: datetime | None) -> int:
 
 
 def _key(text: str, seen: Counter[str]) -> str:
-    """Tell equals apart by their place among each other."""
+    """Return the key of a refund without an id. Those of one second and amount are counted."""
     seen[text] += 1
     return _short(f"{text}-{seen[text]}")
 
 
 def _short(text: str) -> str:
-    """A key fits a column and holds no odd characters, whatever the gateway sends."""
+    """Return a key that fits its column and holds no odd characters, whatever the gateway sends."""
     if (
         len(text) <= _LONGEST
         and text.isascii()

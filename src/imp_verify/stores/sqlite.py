@@ -87,11 +87,10 @@ class SqliteStore(ReadyStore[Connection]):
     """Keeps orders and receipts in a SQLite database, in the three tables `imp_orders`,
     `imp_receipts`, `imp_changes`.
 
-    Where it is the shop's own database file, what a hook writes commits together with the
-    record, or not at all.
-    Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
+    Where it is the shop's own database file, what a hook writes commits together with the record,
+    or not at all. Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
 
-    Nothing but SQLite may open and close the file in this process (to copy it, for one): that
+    Nothing but SQLite may open and close the file in this process (to copy it, for example): that
     drops the process's locks, and another process deletes the log. It is noticed, and the file
     opened again. To back it up use `VACUUM INTO`, or another process.
 
@@ -110,9 +109,8 @@ class SqliteStore(ReadyStore[Connection]):
             is then undone.
         busy_timeout: Seconds to wait for another writer before the delivery is given back as
             trouble; in `hold` no longer than the gateway waits.
-        hooks: `on_paid` and the others, each `hook(outcome, db)`, inside the transaction. What
-            a hook returns, if
-            it is a function, is called after the commit.
+        hooks: `on_paid` and the others, each `hook(outcome, db)`, inside the transaction. What a
+            hook returns, if it is a function, is called after the commit.
 
     Raises:
         ConfigurationError: A function is missing, a coroutine, or of an unknown name; or the
@@ -278,5 +276,5 @@ def _now() -> str:
 
 @lru_cache(1)
 def _second(second: int) -> str:
-    """Written once for all payments of a second."""
+    """Format a second, once for all payments of that second."""
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

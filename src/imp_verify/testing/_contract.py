@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ._arrivals import Arrivals
+from ._arrival_orders import Arrivals
+from ._exact_values import Values
+from ._exactly_once import OnceOnly
 from ._failures import Failures
 from ._meanwhile import Meanwhile
-from ._once import OnceOnly
 from ._orders import ChangingOrders
-from ._values import Values
 
 __all__ = ["OrderStoreContract"]
 

@@ -11,9 +11,9 @@ from types import FrameType
 from typing import Any
 
 from ..models import ExpectedPayment
-from ._elsewhere import Ended, Meeting, run_elsewhere
+from ._harness import Trial, paid_outcome
+from ._processes import Ended, Meeting, run_elsewhere
 from ._shop import CRASHED, TrialShop
-from ._trial import Trial, paid_outcome
 
 __all__ = ["IN_THE_WORK", "RETURNED", "crash", "lines_of"]
 
@@ -67,7 +67,7 @@ class _Delivery:
         trial = Trial(shop)  # closed by nobody: this process dies
         outcome = paid_outcome(self.imp_uid, self.order)
         countdown.armed = True
-        _ = trial.ask("settle", outcome)
+        trial.ask("settle", outcome)
         countdown.armed = False
         meeting.answer(countdown.lines)
         os._exit(CRASHED)
@@ -81,5 +81,5 @@ def crash(shop: TrialShop, imp_uid: str, order: ExpectedPayment, moment: int) ->
 
 
 def lines_of(ended: Ended) -> int | None:
-    """Give how many lines `settle` ran, None where the process died before it returned."""
+    """Return how many lines `settle` ran, None where the process died before it returned."""
     return next((answer for answer in ended.answers if isinstance(answer, int)), None)

@@ -9,8 +9,8 @@ from functools import partial
 from ..models import ExpectedPayment, Outcome, Settled
 from ._checks import NO_REOPEN, check, check_paid, check_shipped, left_out, said
 from ._crashes import IN_THE_WORK, RETURNED, crash, lines_of
+from ._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from ._shop import CRASHED, TrialFailure, TrialShop
-from ._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 
 __all__ = ["Failures"]
 
@@ -51,7 +51,7 @@ class Failures:
         with Trial(shop) as trial:
             trial.pays(FIRST)
             shop.fail_next()
-            _ = trial.together(partial(trial.deliver, FIRST))
+            trial.together(partial(trial.deliver, FIRST))
             trial.refunds(FIRST, 1000)
             for _ in range(2):
                 check_paid(trial.deliver(FIRST), after)
@@ -103,7 +103,7 @@ class Failures:
             return
         with Trial(shop) as trial:
             after = "a process died when its work was half done"
-            _ = _die(shop, trial, 0, IN_THE_WORK, after)
+            _die(shop, trial, 0, IN_THE_WORK, after)
 
     def test_a_process_may_die_between_any_two_lines(self, shop: TrialShop) -> None:
         """Looks, by halving, for the line after which the goods have gone off: what a store does
@@ -168,7 +168,7 @@ def _pay_another(shop: TrialShop, trial: Trial, order: str, imp_uid: str) -> Out
 
 
 def _ways(shop: TrialShop, trial: Trial) -> Iterator[tuple[str, Callable[[], object]]]:
-    """Give the ways out of `settle`, each to be gone."""
+    """Yield the ways out of `settle`, each to be gone."""
     trial.pays(FIRST)
     trial.pays(SECOND)
     shop.put(ExpectedPayment(ORDER, PRICE, open=False))

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..models import ExpectedPayment, Outcome, Settled
 from ._checks import check, check_shipped
+from ._harness import PRICE, Trial, paid_outcome
 from ._moments import Interrupted, search
 from ._shop import TrialShop
-from ._trial import PRICE, Trial, paid_outcome
 
 __all__ = ["Meanwhile"]
 
@@ -46,7 +46,7 @@ class _Orders(ABC):
         self._number = 0
 
     def next(self) -> tuple[Outcome, Outcome]:
-        """Make another order, and give its payments."""
+        """Make another order, and return its payments."""
         self._number += 1
         asked = ExpectedPayment(f"ORD-{self._number}", PRICE)
         self.trial.shop.put(asked)

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..models import Outcome
 from ..stores._bridge import own_thread
-from ._trial import PATIENCE, Trial
+from ._harness import PATIENCE, Trial
 
 __all__ = ["Interrupted", "search"]
 
@@ -129,7 +129,7 @@ def search(sees: Callable[[int, float], float | None], moments: int) -> None:
     """Look, by halving, for the first moment at which `settle` does not see what others do.
 
     Args:
-        sees: Called with a moment and the seconds to stand still; it gives those for which it did
+        sees: Called with a moment and the seconds to stand still; it returns those for which it did
             where what others did was seen, and None where it was not, for a good reason. It raises
             an AssertionError where there is none.
         moments: How many there are.

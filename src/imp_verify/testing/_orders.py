@@ -17,8 +17,8 @@ from ._checks import (
     left_out,
     said,
 )
+from ._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from ._shop import TrialShop
-from ._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 
 __all__ = ["ChangingOrders"]
 
@@ -100,7 +100,7 @@ class ChangingOrders:
         shop.put(ASKED)
         with Trial(shop) as trial:
             trial.pays(FIRST)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             remembers = bool(trial.ask("receipts", [FIRST]))
             shop.put(ExpectedPayment(ORDER, PRICE, open=False))
             outcomes = {"closed": trial.deliver(FIRST)}
@@ -143,7 +143,7 @@ class ChangingOrders:
         shop.put(ExpectedPayment(ORDER, PRICE, open=False))
         with Trial(shop) as trial:
             trial.pays(FIRST)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             shop.put(ExpectedPayment(ORDER, PRICE + 1))
             after = "late money, and the order was opened again and asks for more"
             _check_settled(trial, ASKED, after, Settled.LATE, Settled.STALE)
@@ -177,7 +177,7 @@ class ChangingOrders:
             kept = trial.ask("receipts", [FIRST])
             check(not kept, f"an approval left {kept}", "it leaves no receipt: no money moved")
             trial.pays(FIRST)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             reason = trial.ask("hold", ASKED, SECOND)
             wanted = "a reason: the order is paid, and the buyer would pay twice"
             cause = "hold does not look whether another imp_uid paid, now or ever"

@@ -50,13 +50,13 @@ class TrialShop(ABC):
 
     @abstractmethod
     def shipped(self, merchant_uid: str) -> Sequence[str]:
-        """Give, once for each time that the order's goods were sent off, the imp_uid it was for.
+        """Return, once for each time that the order's goods were sent off, the imp_uid it was for.
 
         Read it as others would, over a connection of its own: what is not committed does not count.
         """
 
     def told(self) -> Sequence[tuple[str, str]] | None:
-        """Give each hook that was called and kept, with its `outcome.key`; None without hooks."""
+        """Return each hook that was called and kept, with its `outcome.key`; None without hooks."""
         return None
 
     def close(self) -> None:  # noqa: B027  # most have nothing to close

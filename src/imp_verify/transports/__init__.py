@@ -57,7 +57,8 @@ class GatewayResponse:
 
 
 class Transport(Protocol):
-    """Sends one request and gives the answer, whatever its status; called from any thread at once.
+    """Sends one request and returns the answer, whatever its status. Many threads may call it at
+    once.
 
     Redirects are not followed and nothing is retried: the core decides about that.
 

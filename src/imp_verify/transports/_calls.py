@@ -34,7 +34,7 @@ def split(url: str) -> tuple[str, str]:
 
 
 def headers_of(request: GatewayRequest) -> Headers:
-    """Give the headers to send: the request's, and that the body shall come as it is."""
+    """Return the headers to send: the request's, and that the body shall come as it is."""
     return Headers({"Accept-Encoding": "identity", **request.headers})
 
 
@@ -48,7 +48,8 @@ def is_local(request: GatewayRequest) -> bool:
 
 
 def names_of(error: BaseException) -> set[str]:
-    """Give the names of an error's classes: what two libraries or releases call alike is alike."""
+    """Return the names of an error's classes: what two libraries or releases call alike is
+    alike."""
     return {kind.__name__ for kind in type(error).__mro__}
 
 
@@ -132,7 +133,7 @@ class Incoming:
         return bool(part)
 
     def end(self) -> GatewayResponse:
-        """Give the answer whose whole body has come.
+        """Return the answer whose whole body has come.
 
         Raises:
             GatewayProtocolError: It cannot be decoded, or not to its end, or is too large then.

@@ -31,7 +31,7 @@ class PerProcess(Generic[T]):
         return client if client is not None else made.setdefault(origin, self._make(origin))
 
     def clear(self) -> list[T]:
-        """Forget the clients of this process, and give them to be closed."""
+        """Forget the clients of this process, and return them to be closed."""
         if self._pid != os.getpid():
             return []
         made, self._made = self._made, {}

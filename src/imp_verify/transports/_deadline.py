@@ -160,9 +160,8 @@ class TimedResponse(HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        while (
-            101 < self.status < 200
-        ):  # http.client takes 103 for the end, and the next for its own
+        # http.client takes 103 for the end, and the next answer for its own.
+        while 101 < self.status < 200:
             self.headers = self.msg = None  # type: ignore[assignment]
             super().begin()
         if self.wire.ended:  # http.client takes a head that is cut for a whole one

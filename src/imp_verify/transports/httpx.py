@@ -111,7 +111,7 @@ class HttpxTransport:
         return await client.send(call, stream=True, auth=None, follow_redirects=False)
 
     async def _without_proxies(self, client: httpx.AsyncClient, origin: str) -> httpx.AsyncClient:
-        """Give the client, with all that is its own, but without the proxies it has mounted, or a
+        """Return the client, with all that is its own, but without the proxies it has mounted, or a
         transport that has one.
 
         There is no public way to leave them out of a call, and what a proxy answers for this

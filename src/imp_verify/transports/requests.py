@@ -40,8 +40,8 @@ class RequestsTransport:
     Limits: the system resolves names, and no deadline interrupts it. What a SOCKS proxy says, and
     TLS to a proxy around TLS to the gateway, is timed for each read only; so is everything that
     goes through a mounted adapter that is no `HTTPAdapter`, or one that makes its pools for each
-    call. An adapter's
-    `max_retries` is left out: what is tried again, and when, is decided elsewhere.
+    call. An adapter's `max_retries` is left out: what is tried again, and when, is decided
+    elsewhere.
     """
 
     def __init__(self, session: requests.Session | None = None) -> None:

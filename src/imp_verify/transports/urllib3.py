@@ -29,11 +29,8 @@ _FAILURES = (HTTPError, HTTPException, OSError, ValueError)  # requests' own are
 _BROKEN = (ConnectionError, IncompleteRead, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _MALFORMED = (HTTPException, InvalidHeader, ValueError)
 _NOWHERE = {"NewConnectionError", "ProxyError", "LocationValueError", "InvalidURL", "SSLError"}
-_TELLTALES = {
-    "ProxyError",
-    "LocationValueError",
-    "InvalidURL",
-}  # they may quote the proxy's password
+_TELLTALES = {"ProxyError", "LocationValueError", "InvalidURL"}
+"""They may quote the proxy's password."""
 
 
 class Urllib3Transport:

@@ -18,7 +18,7 @@ from ... import (
     InvalidRequest,
     Verifier,
 )
-from ..._web.answers import Voice, reason_words
+from ..._web.answers import Wording, reason_words
 from ..._web.script import address
 from ...order_numbers import check_order_number
 from ...settings import warn_if_long
@@ -90,7 +90,7 @@ class Place:
         return cls(prefix, root, None if nonce is None else str(nonce), accepted)
 
     def addresses(self, public_url: str) -> tuple[str, str]:
-        """Give the prefix as a path of any host, and as an absolute address."""
+        """Return the prefix as a path of any host, and as an absolute address."""
         parts = urlsplit(public_url)
         prefix = self.prefix.strip("/")
         mounted = parts.path or quote(self.root.strip("/"), safe=_PATH)
@@ -160,18 +160,18 @@ def _render(
     options: ButtonOptions,
 ) -> Markup:
     data = _config(verifier, expected, named.fields, place, options)
-    voice = _voice(verifier, place, options)
+    wording = _wording(verifier, place, options)
     if not expected.open:
-        words = reason_words("closed", None, voice)
+        words = reason_words("closed", None, wording)
         return Markup(f'<p class="imp-verify-status">{escape(words)}</p>')
     name = escape(options.get("id") or _some_id())
-    label = escape(options.get("label") or voice.say(_LABEL))
+    label = escape(options.get("label") or wording.say(_LABEL))
     nonce = f' nonce="{escape(place.nonce)}"' if place.nonce else ""
     module = escape(data["complete"].removesuffix("complete") + address())
     return Markup(
         f'<button type="button" class="imp-verify-button" id="{name}">{label}</button>\n'
         f'<p class="imp-verify-status" id="{name}-status" role="status"></p>\n'
-        f"<noscript><p>{voice.say(_NO_SCRIPT)}</p></noscript>\n"
+        f"<noscript><p>{wording.say(_NO_SCRIPT)}</p></noscript>\n"
         f'<script type="application/json" data-imp-verify="{name}">{to_json(data)}</script>\n'
         f'<script src="{module}" defer{nonce}></script>'
     )
@@ -183,11 +183,11 @@ def _some_id() -> str:
     return f"imp-verify-{secrets.token_hex(4)}"
 
 
-def _voice(verifier: Verifier | AsyncVerifier, place: Place, options: ButtonOptions) -> Voice:
+def _wording(verifier: Verifier | AsyncVerifier, place: Place, options: ButtonOptions) -> Wording:
     language = options.get("language")
     if language not in (None, "ko", "en"):
         raise InvalidRequest('language must be "ko" or "en"')
-    return Voice.of(language or verifier.settings.language, list(place.accepted))
+    return Wording.of(language or verifier.settings.language, list(place.accepted))
 
 
 def _config(
@@ -200,7 +200,7 @@ def _config(
     checkout, public_url = _shop(verifier, expected)
     check_order_number(expected.merchant_uid, checkout.pg)
     path, whole = place.addresses(public_url)
-    language = _voice(verifier, place, options).language
+    language = _wording(verifier, place, options).language
     params = {
         "language": language if language != "ko" else None,  # Korean is the window's own
         **_chosen(fields, options, expected),
@@ -232,7 +232,7 @@ def _shop(verifier: Verifier | AsyncVerifier, expected: ExpectedPayment) -> tupl
 def _fixed(
     checkout: Checkout, expected: ExpectedPayment, prefix: str, query: str
 ) -> dict[str, object]:
-    """Give what settings and order decide, with the query of the shop's own address, which the
+    """Return what settings and order decide, with the query of the shop's own address, which the
     window joins its own to."""
     behind = f"?{query}" if query else ""
     notices = tuple(checkout.notice_urls)
@@ -272,7 +272,7 @@ def _one_or_more(urls: tuple[str, ...]) -> object:
 def _chosen(
     fields: Mapping[str, object], options: ButtonOptions, expected: ExpectedPayment
 ) -> dict[str, object]:
-    """Give the parameters that the order and the page chose, the page's last."""
+    """Return the parameters that the order and the page chose, the page's last."""
     more = options.get("params") or {}
     known = {k: v for k, v in options.items() if k in PaymentOptions.__annotations__}
     strange = options.keys() - known.keys() - ButtonOptions.__annotations__.keys()

@@ -90,7 +90,7 @@ def _of(order: object, name: str) -> Any:
 
 
 def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment:
-    """Give what the order asks for, from the store where the page does not say.
+    """Return what the order asks for, from the store where the page does not say.
 
     Raises:
         ConfigurationError: The store can only be awaited, or it is no verifier.

@@ -86,8 +86,8 @@ def waiting_at_most(connection: Any, seconds: float, *, owned: bool) -> Iterator
 
 
 def other_engines(connection: Any) -> Mapping[str, str]:
-    """Give the store's tables on MySQL and MariaDB that are kept by another engine than InnoDB, and
-    by which: MyISAM and Aria keep a record that was rolled back."""
+    """Return the store's tables on MySQL and MariaDB that are kept by another engine than InnoDB,
+    and by which: MyISAM and Aria keep a record that was rolled back."""
     if connection.vendor != "mysql":
         return {}
     names = _tables()

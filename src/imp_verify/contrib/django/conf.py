@@ -62,7 +62,7 @@ _made: list[_Made] = []
 
 
 def get_verifier() -> Verifier | AsyncVerifier:
-    """Give the verifier of this process: the same one at every call, until the setting is
+    """Return the verifier of this process: the same one at every call, until the setting is
     overridden or the environment is another, as in tests.
 
     Raises:
@@ -75,12 +75,12 @@ def get_verifier() -> Verifier | AsyncVerifier:
 
 
 def get_store() -> Any:
-    """Give the store that the shop gave. Raises like `get_verifier`."""
+    """Return the store that the shop gave. Raises like `get_verifier`."""
     return store_of(get_verifier())
 
 
 def store_of(verifier: Verifier | AsyncVerifier) -> Any:
-    """Give the store that the shop gave, whatever stands between it and the verifier."""
+    """Return the store that the shop gave, whatever stands between it and the verifier."""
     return as_given(verifier.store)
 
 
@@ -94,7 +94,7 @@ setting_changed.connect(_forget)
 
 
 def make_verifier() -> Verifier | AsyncVerifier:
-    """Make the verifier that the setting describes, or give the one that it names.
+    """Make the verifier that the setting describes, or return the one that it names.
 
     Raises:
         ConfigurationError: It is missing or unusable; the text names what in it, never a secret.

@@ -19,7 +19,7 @@ class ExactTextField(models.CharField):
     """
 
     def db_type(self, connection: Any) -> str:
-        """Give the column's type; a character takes up to four bytes."""
+        """Return the column's type; a character takes up to four bytes."""
         if connection.vendor == "mysql":
             return f"varbinary({4 * self.max_length})"
         if connection.vendor == "postgresql":
@@ -28,14 +28,14 @@ class ExactTextField(models.CharField):
         return str(super().db_type(connection))
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        """Give what the driver is to send."""
+        """Return what the driver is to send."""
         value = super().get_db_prep_value(value, connection, prepared)
         if connection.vendor == "mysql" and isinstance(value, str):
             return value.encode()
         return value
 
     def from_db_value(self, value: Any, *_: object) -> str | None:
-        """Give the text again."""
+        """Return the text again."""
         return value.decode() if isinstance(value, bytes) else value
 
 
@@ -50,24 +50,24 @@ class MoneyField(models.DecimalField):
         super().__init__(*args, **{**options, "max_digits": 26, "decimal_places": 8})
 
     def get_internal_type(self) -> str:
-        """Give a name for which no backend has a conversion of its own."""
+        """Return a name for which no backend has a conversion of its own."""
         return "MoneyField"
 
     def db_type(self, connection: Any) -> str:
-        """Give the column's type."""
+        """Return the column's type."""
         return "text" if connection.vendor == "sqlite" else "numeric(26, 8)"
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
-        """Give what the driver is to send."""
+        """Return what the driver is to send."""
         exact = Decimal(value)
         return f"{exact:f}" if connection.vendor == "sqlite" else exact
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:
-        """Give what the driver is to send."""
+        """Return what the driver is to send."""
         return self.get_db_prep_value(value, connection)
 
     def from_db_value(self, value: Any, *_: object) -> Decimal | None:
-        """Give the amount again. By its digits: arithmetic would round to the context's."""
+        """Return the amount again. By its digits: arithmetic would round to the context's."""
         if value is None:
             return None
         digits = f"{Decimal(value):f}"

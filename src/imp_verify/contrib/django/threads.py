@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 def own_thread(using: str = "default") -> AbstractContextManager[object] | None:
     """See `stores._bridge.own_thread`: close what a thread has opened, at its end. None inside
-    a transaction, a test case's for one: no other thread would see its rows."""
+    a transaction, a test case's for example: no other thread would see its rows."""
     return None if connections[using].in_atomic_block else _closing()
 
 
@@ -31,11 +31,12 @@ def _closing() -> Iterator[None]:
 
 
 async def hop(function: Callable[..., T], *args: object) -> T:
-    """Run a plain store for an async caller.
+    """Run a plain function, such as a store's method, in a thread for an async caller.
 
-    In a request, or under a plain caller, that is their own thread: it has the transaction of a
-    test case, and Django looks after its connections. Elsewhere all of a process would share one
-    thread: then it is any thread of the loop's pool, and the connections are looked after here.
+    In a request, or below `async_to_sync`, it is the thread that Django keeps for them: it has a
+    test case's transaction, and Django closes its old connections. Anywhere else Django would run
+    everything in one thread for the whole process. So it is any thread of the loop's pool there,
+    and old connections are closed here.
     """
     if _looked_after():
         return await sync_to_async(function)(*args)

@@ -18,7 +18,8 @@ __all__ = ["app_name", "urlpatterns"]
 
 
 class _Route(URLPattern):
-    """A route whose view gets the verifier and has its colour: it is not known before a request."""
+    """A route whose view gets the verifier and is sync or async as that is, which is not known
+    before a request."""
 
     def resolve(self, path: str) -> ResolverMatch | None:
         match = super().resolve(path)

@@ -1,4 +1,4 @@
-"""The endpoints as Django views, one of each colour. They translate and decide nothing."""
+"""The endpoints as Django views, sync and async. They translate and decide nothing."""
 
 from __future__ import annotations
 

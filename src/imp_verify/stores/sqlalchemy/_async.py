@@ -44,7 +44,7 @@ U = TypeVar("U", bound=Reading)
 class _Open(NamedTuple):
     """A transaction, and the connection or session that the shop's functions get."""
 
-    given: Any
+    handle: Any
     transaction: Transaction
 
 
@@ -114,22 +114,22 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
 
     async def create_all(self) -> None:
         """Make the tables that are missing; any number of processes may do so at once."""
-        await self._repeat(lambda given, _: given.run_sync(create_tables))
+        await self._repeat(lambda handle, _: handle.run_sync(create_tables))
 
     async def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
 
-        async def ask(given: Any, reading: Reading) -> Expected:
-            work = self._functions.expected(merchant_uid, given)
-            return cast(Expected, await guarded(reading.guard, given, work))
+        async def ask(handle: Any, reading: Reading) -> Expected:
+            work = self._functions.expected(merchant_uid, handle)
+            return cast(Expected, await guarded(reading.guard, handle, work))
 
         return await self._use(Reading, ask)
 
     async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
 
-        def read(given: Any, _: Attempts) -> Awaitable[Mapping[str, Receipt]]:
-            found: Awaitable[Mapping[str, Receipt]] = given.run_sync(receipts_of, imp_uids)
+        def read(handle: Any, _: Attempts) -> Awaitable[Mapping[str, Receipt]]:
+            found: Awaitable[Mapping[str, Receipt]] = handle.run_sync(receipts_of, imp_uids)
             return found
 
         return await self._repeat(read)
@@ -153,16 +153,16 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
 
     async def _load(self, use: _Open, imp_uid: str, merchant_uid: str | None) -> Loaded:
         load = use.transaction.load
-        return cast(Loaded, await use.given.run_sync(_call, load, imp_uid, merchant_uid))
+        return cast(Loaded, await use.handle.run_sync(_call, load, imp_uid, merchant_uid))
 
     async def _save(self, use: _Open, rows: Rows) -> None:
-        await use.given.run_sync(_call, use.transaction.save, rows)
+        await use.handle.run_sync(_call, use.transaction.save, rows)
 
     async def _run(
         self, use: _Open, function: Callable[..., Awaitable[Any]], *arguments: object
     ) -> Any:
-        given, transaction = use
-        return await guarded(transaction.guard, given, function(*arguments, given))
+        handle, transaction = use
+        return await guarded(transaction.guard, handle, function(*arguments, handle))
 
     def _will_run_hook(self, use: _Open) -> None:
         use.transaction.will_run_hook()
@@ -178,10 +178,10 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
     async def _in_transaction(self, work: Callable[[_Open], Awaitable[tuple[bool, T]]]) -> T:
         """See `SqlAlchemyStore._in_transaction`."""
 
-        async def run(given: Any, transaction: Transaction) -> T:
-            keep, answer = await work(_Open(given, transaction))
+        async def run(handle: Any, transaction: Transaction) -> T:
+            keep, answer = await work(_Open(handle, transaction))
             if keep:
-                await given.run_sync(_call, transaction.commit)
+                await handle.run_sync(_call, transaction.commit)
             return answer
 
         return await self._use(Transaction, run)
@@ -190,18 +190,18 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         """Run `work` in a transaction of this kind. A task that is cancelled leaves by the same
         door, which gives the connection back."""
 
-        async def run(given: Any, attempts: Attempts) -> T:
+        async def run(handle: Any, attempts: Attempts) -> T:
             with transaction_is_open():
-                attempts.under_way = use = await given.run_sync(kind, self._lock_timeout)
+                attempts.under_way = use = await handle.run_sync(kind, self._lock_timeout)
                 try:
-                    await given.run_sync(_call, use.begin)
-                    return await work(given, use)
+                    await handle.run_sync(_call, use.begin)
+                    return await work(handle, use)
                 finally:
                     try:
-                        _ = await leave(use.guard, given)
+                        await leave(use.guard, handle)
                     finally:
                         if use.must_end():
-                            await given.run_sync(_call, use.end)
+                            await handle.run_sync(_call, use.end)
 
         return await self._repeat(run)
 
@@ -212,8 +212,8 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         while True:
             attempts.under_way = None
             try:
-                async with self._borrow() as given:
-                    return await work(given, attempts)
+                async with self._borrow() as handle:
+                    return await work(handle, attempts)
             except Exception as error:
                 if not attempts.again(error):
                     raise

@@ -129,18 +129,18 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
 
     def create_all(self) -> None:
         """Make the tables that are missing; any number of processes may do so at once."""
-        self._repeat(lambda given, _: create_tables(given))
+        self._repeat(lambda handle, _: create_tables(handle))
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
 
-        def ask(given: Any, attempts: Attempts) -> Expected:
+        def ask(handle: Any, attempts: Attempts) -> Expected:
             with transaction_is_open():
-                attempts.under_way = reading = Reading(given, self._lock_timeout)
+                attempts.under_way = reading = Reading(handle, self._lock_timeout)
                 try:
                     reading.begin()
                     with reading.guard:
-                        return self._functions.expected(merchant_uid, given)  # type: ignore[no-any-return]
+                        return self._functions.expected(merchant_uid, handle)  # type: ignore[no-any-return]
                 finally:
                     reading.end()
 
@@ -148,7 +148,7 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
 
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
-        return self._repeat(lambda given, _: receipts_of(given, imp_uids))
+        return self._repeat(lambda handle, _: receipts_of(handle, imp_uids))
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
@@ -193,9 +193,9 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
     def _in_transaction(self, work: Callable[[Transaction], tuple[bool, T]]) -> T:
         """Run `work` in a transaction; commit where it says so."""
 
-        def run(given: Any, attempts: Attempts) -> T:
+        def run(handle: Any, attempts: Attempts) -> T:
             with transaction_is_open():
-                attempts.under_way = transaction = Transaction(given, self._lock_timeout)
+                attempts.under_way = transaction = Transaction(handle, self._lock_timeout)
                 try:
                     transaction.begin()
                     keep, answer = work(transaction)
@@ -215,8 +215,8 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         while True:
             attempts.under_way = None
             try:
-                with self._borrow() as given:
-                    return work(given, attempts)
+                with self._borrow() as handle:
+                    return work(handle, attempts)
             except Exception as error:
                 if not attempts.again(error):
                     raise

@@ -1,5 +1,5 @@
 """The store's transaction on the session that the shop's own code has here: a `scoped_session`,
-Flask-SQLAlchemy's `db.session` for one."""
+Flask-SQLAlchemy's `db.session` for example."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PENDING = (
 )
 _NO_SESSION = (
     "the scoped_session has no session here ({}): call the verifier where the shop's own code "
-    "would get one, inside `with app.app_context():` for one"
+    "would get one, inside `with app.app_context():` for example"
 )
 
 
@@ -56,7 +56,7 @@ def _note_statement(state: ORMExecuteState) -> None:
 
 def _forget(session: Session, ended: SessionTransaction) -> None:
     if ended.parent is None:
-        _ = session.info.pop(_WRITTEN, None)
+        session.info.pop(_WRITTEN, None)
 
 
 def is_of_a_thread(scope: scoped_session[S]) -> bool:

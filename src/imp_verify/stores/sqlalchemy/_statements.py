@@ -190,7 +190,7 @@ def _save_receipt(connection: Connection, rows: Rows, receipt: Receipt, now: dat
 def details(outcome: Outcome) -> tuple[object, ...]:
     """Return what a receipt's row gets beyond the receipt, in the order of its columns."""
     payment = outcome.payment
-    assert payment is not None  # `advance` gives no receipt without one
+    assert payment is not None  # `advance` returns no receipt without one
     return (
         storable(payment.pay_method),
         storable(payment.vbank_name),

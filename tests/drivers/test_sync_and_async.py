@@ -1,4 +1,4 @@
-"""Plain and async do not mix unseen: every wrong colour is refused at construction."""
+"""Plain and async do not mix unseen: the wrong kind is refused at construction."""
 
 import threading
 import warnings
@@ -68,7 +68,7 @@ UNWRITTEN_LATER: Any = UnwrittenLater
 def test_a_plain_verifier_refuses_an_async_store() -> None:
     for store in (ASYNC, in_thread(PLAIN)):
         with pytest.raises(ConfigurationError, match="AsyncVerifier"):
-            _ = make(Verifier, store)
+            make(Verifier, store)
 
 
 @pytest.mark.parametrize("kind", [Verifier, AsyncVerifier])
@@ -88,7 +88,7 @@ def test_a_store_that_mixes_or_lacks_methods_is_refused(
     kind: Any, store: object, words: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        _ = make(kind, store)
+        make(kind, store)
 
 
 def test_a_transport_of_the_other_colour_is_refused() -> None:
@@ -99,9 +99,9 @@ def test_a_transport_of_the_other_colour_is_refused() -> None:
 
     for transport in (later, function, partial(function)):
         with pytest.raises(ConfigurationError, match="transport"):
-            _ = make(Verifier, PLAIN, transport=transport)
+            make(Verifier, PLAIN, transport=transport)
     with pytest.raises(ConfigurationError, match="transport"):
-        _ = make(AsyncVerifier, ASYNC, transport=plain)
+        make(AsyncVerifier, ASYNC, transport=plain)
 
 
 class Caller:
@@ -121,22 +121,22 @@ def test_a_coroutine_given_to_a_plain_ready_made_store_is_refused(
     functions: dict[str, Any] = {"expected": lambda order, transaction: 1, name: function}
     for made in (partial(MemoryStore), partial(SqliteStore, tmp_path / "shop.db")):
         with pytest.raises(ConfigurationError, match=f"{name} must be a plain function"):
-            _ = made(**functions)
+            made(**functions)
 
 
 @pytest.mark.parametrize("name", ["on_payed", "on_unknown_order", "on"])
 def test_a_hook_of_an_unknown_name_is_refused(name: str) -> None:
     functions: dict[str, Any] = {"expected": lambda order, transaction: 1, name: print}
     with pytest.raises(ConfigurationError, match=rf"{name}; there are on_paid"):
-        _ = MemoryStore(**functions)
+        MemoryStore(**functions)
 
 
 def test_in_thread_takes_plain_stores_only() -> None:
     for store in (ASYNC, in_thread(PLAIN)):
         with pytest.raises(ConfigurationError, match="async already"):
-            _ = in_thread(store)  # type: ignore[arg-type]
+            in_thread(store)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="lacks"):
-        _ = in_thread(None)  # type: ignore[arg-type]
+        in_thread(None)  # type: ignore[arg-type]
 
 
 def test_a_store_by_hand_is_a_protocol_with_defaults() -> None:
@@ -175,11 +175,11 @@ def memory() -> MemoryStore:
 )
 def test_a_store_in_memory_warns_but_in_test_mode(kind: Any, store: object) -> None:
     with pytest.warns(RuntimeWarning, match="forgets what was paid") as caught:
-        _ = kind(store, credentials=CREDENTIALS)
+        kind(store, credentials=CREDENTIALS)
     assert [warning.filename for warning in caught] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _ = make(kind, store, test_mode=True)
+        make(kind, store, test_mode=True)
 
 
 def test_a_store_in_memory_runs_on_the_loop_and_any_other_plain_store_in_a_thread(
@@ -248,5 +248,5 @@ def test_a_payment_can_be_looked_up_alone_and_odd_arguments_ask_nobody(driver: D
         ("confirm", (I1, None, 39000)),
     ):
         with pytest.raises(InvalidRequest):
-            _ = driver.call(verifier, method, *arguments)
+            driver.call(verifier, method, *arguments)
     assert driver.stage.names == names

@@ -7,8 +7,8 @@ from itertools import permutations
 
 from ..models import ExpectedPayment, Settled, Verdict
 from ._checks import check, check_not_paid, check_paid, check_shipped, check_told
+from ._harness import FIRST, ORDER, PRICE, SECOND, Trial
 from ._shop import TrialShop
-from ._trial import FIRST, ORDER, PRICE, SECOND, Trial
 
 __all__ = ["Arrivals"]
 
@@ -54,7 +54,7 @@ class Arrivals:
                 order, imp_uid = asked.merchant_uid, f"imp_{asked.merchant_uid}"
                 shop.put(ExpectedPayment(order, PRICE))
                 trial.pays(imp_uid, order, **_ACCOUNT)
-                _ = trial.deliver(imp_uid)
+                trial.deliver(imp_uid)
                 shop.put(asked)
                 trial.pays(imp_uid, order, **(_ACCOUNT | {"status": "paid"}))
                 after = "a deposit, after the order was closed or made dearer"
@@ -80,7 +80,7 @@ class Arrivals:
             check_not_paid(trial.deliver(FIRST), "a failed attempt", Verdict.FAILED)
             trial.pays(SECOND)
             check_paid(trial.deliver(SECOND), "the attempt after a failed one", Settled.NEW)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             check_paid(trial.deliver(SECOND), "the failed one came again", Settled.REPEATED)
         check_shipped(shop, [SECOND], "a failed attempt, and one that paid", ORDER)
 
@@ -104,9 +104,9 @@ class Arrivals:
         shop.put(asked)
         with Trial(shop) as trial:
             trial.pays(FIRST)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             trial.refunds(FIRST, PRICE)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             if trial.holds:
                 _check_held(trial.ask("hold", asked, SECOND))
             trial.pays(SECOND)
@@ -122,9 +122,9 @@ class Arrivals:
         with Trial(shop) as trial:
             for imp_uid in (FIRST, SECOND):
                 trial.pays(imp_uid)
-                _ = trial.deliver(imp_uid)
+                trial.deliver(imp_uid)
             trial.refunds(FIRST, PRICE)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             cause = "settle looks who pays the order now, before it looks at what it kept"
             check_not_paid(trial.deliver(SECOND), after, Verdict.DUPLICATE, cause=cause)
         check_shipped(shop, [FIRST], after, ORDER)
@@ -151,7 +151,7 @@ def _arrive(trial: Trial, order: str, imp_uid: str, arrival: Iterable[tuple[str,
     for status, cancelled in arrival:
         state = {"status": status, "cancel_amount": cancelled}
         trial.pays(imp_uid, order, **(_ACCOUNT | state))
-        _ = trial.deliver(imp_uid)
+        trial.deliver(imp_uid)
         if status == "cancelled" and not trial.ask("receipts", [imp_uid]):
             forgot = True
     return forgot

@@ -20,9 +20,9 @@ from ._checks import (
     left_out,
     said,
 )
-from ._elsewhere import Ended, Meeting, run_elsewhere
+from ._harness import FIRST, ORDER, OTHER, PRICE, SECOND, Trial
+from ._processes import Ended, Meeting, run_elsewhere
 from ._shop import TrialShop
-from ._trial import FIRST, ORDER, OTHER, PRICE, SECOND, Trial
 
 __all__ = ["OnceOnly"]
 
@@ -76,7 +76,7 @@ class OnceOnly:
             ended = run_elsewhere(*map(work, range(_PROCESSES)))
             paying = [list(dict.fromkeys(shop.shipped(race.order))) for race in races]
             for race in races:
-                _ = trial.at_once(*race.imp_uids)
+                trial.at_once(*race.imp_uids)
         good = all(each.status == 0 for each in ended)
         for race, pays in zip(races, paying, strict=True):
             if pays or good:
@@ -108,7 +108,7 @@ class OnceOnly:
             shop.put(ExpectedPayment(order, PRICE))
         with Trial(shop) as trial:
             trial.pays(FIRST)
-            _ = trial.deliver(FIRST)
+            trial.deliver(FIRST)
             cause = "settle looks the payment up by its order, not by its imp_uid alone"
             _check_bound(trial, FIRST, f"{FIRST} paid {ORDER}", cause)
         check_shipped(shop, [FIRST], "one payment named for two orders, the first", ORDER)
@@ -122,7 +122,7 @@ class OnceOnly:
         with Trial(shop) as trial:
             for imp_uid, order in ((FIRST, ORDER), (SECOND, ORDER), (late, closed)):
                 trial.pays(imp_uid, order)
-                _ = trial.deliver(imp_uid)
+                trial.deliver(imp_uid)
             kept = set(trial.ask("receipts", [FIRST, SECOND, late]))
             check(
                 kept in (set(), {FIRST, SECOND, late}),
@@ -169,12 +169,12 @@ class _Race:
         return f"payments of {self.order!r}, delivered by {_PROCESSES} processes at once"
 
     def payments_of(self, process: int) -> tuple[str, str]:
-        """Give what a process delivers."""
+        """Return what a process delivers."""
         own, shared = self.imp_uids[process], self.imp_uids[-1]
         return (shared, own) if self.number % 2 else (own, shared)
 
     def answers(self, ended: Sequence[Ended]) -> list[tuple[str, bool, str]]:
-        """Give what the processes were answered: the payment, whether it pays, and in words."""
+        """Return what the processes were answered: the payment, whether it pays, and in words."""
         return [each for process in ended for each in process.answers if each[0] in self.imp_uids]
 
 

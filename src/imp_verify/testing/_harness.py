@@ -97,7 +97,7 @@ class Trial:
         return cast(Outcome, self._wait(self._verifier.verify(imp_uid, order)))
 
     def together(self, *work: Callable[[], T]) -> list[T | Exception]:
-        """Call functions in as many threads at the same moment; give what each gave or raised.
+        """Call functions in as many threads at once; return what each returned or raised.
 
         The threads are named "1 of 8" and so on.
         """
@@ -106,7 +106,7 @@ class Trial:
 
         def call(number: int) -> None:
             try:
-                _ = gate.wait(PATIENCE)
+                gate.wait(PATIENCE)
                 with own_thread(self.shop.store) or nullcontext():
                     found[number] = work[number]()
             except Exception as error:

@@ -11,8 +11,8 @@ from ..errors import StoreError
 from ..models import ExpectedPayment, Outcome, Settled, Verdict
 from ..stores._protocol import read_expected
 from ._checks import check, check_not_paid, check_paid, check_shipped, said
+from ._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from ._shop import TrialShop
-from ._trial import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 
 __all__ = ["Values"]
 
@@ -60,7 +60,7 @@ class Values:
                 trial.pays(second, other)
                 outcome = trial.deliver(second)
                 check_not_paid(outcome, after, Verdict.UNKNOWN_ORDER, cause=_BYTES)
-                _ = _settled(trial, paid_outcome(second, asked))
+                _settled(trial, paid_outcome(second, asked))
                 _check_alike(shop, {one: [], other: []}, after)
                 after = f"there are orders {one!r} and {other!r}, both paid"
                 shop.put(asked)
@@ -73,7 +73,7 @@ class Values:
         shop.put(ExpectedPayment(ORDER, PRICE))
         padded = f"{ORDER} "
         with Trial(shop) as trial:
-            _ = _settled(trial, paid_outcome(FIRST, ExpectedPayment(padded, PRICE)))
+            _settled(trial, paid_outcome(FIRST, ExpectedPayment(padded, PRICE)))
         after = f"there is an order {ORDER!r}, and {padded!r} was paid"
         _check_alike(shop, {ORDER: [], padded: []}, after)
 

@@ -16,7 +16,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
-from ._trial import PATIENCE
+from ._harness import PATIENCE
 
 __all__ = ["Ended", "Work", "run_elsewhere"]
 
@@ -48,7 +48,7 @@ class Meeting:
 
     def wait_for_the_others(self) -> None:
         """Wait until all of them have come as far."""
-        _ = self._gate.wait(PATIENCE)
+        self._gate.wait(PATIENCE)
 
     def answer(self, answer: object) -> None:
         """Give something small to whoever started these processes."""
@@ -65,7 +65,7 @@ class _Nursery:
         self.process.start()
         other.close()
         self._closes = partial(_close, self._pipe)
-        _ = atexit.register(self._closes)
+        atexit.register(self._closes)
 
     def run(self, works: Sequence[Work], patience: float) -> list[Ended]:
         """Run each in a process of its own, at the same moment."""
@@ -103,7 +103,7 @@ _nurseries: dict[int, _Nursery] = {}
 
 
 def run_elsewhere(*works: Work, patience: float = PATIENCE) -> list[Ended]:
-    """Run functions in a new process each, at the same moment; give how each ended.
+    """Run functions in a new process each, at the same moment; return how each ended.
 
     Args:
         patience: Seconds after which a process that has not ended is killed.
