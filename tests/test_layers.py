@@ -16,7 +16,7 @@ FILES = {path.relative_to(ROOT).with_suffix("").as_posix(): path for path in ROO
 LAYERS = (
     (
         *("errors", "models", "settings", "order_numbers"),
-        *("_core/__init__", "_core/amounts", "_core/bounded_json", "_core/ids"),
+        *("_core/__init__", "_core/reading"),
     ),
     ("stores/__init__", "stores/_*", "transports/__init__"),
     ("_core/*", "transports/*"),

@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
-from ._core.ids import is_merchant_uid
+from ._core.reading import is_merchant_uid
 from ._web.webhook_sources import listed
 from .errors import ConfigurationError
 from .settings import (

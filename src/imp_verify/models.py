@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import CoroutineType
 from typing import TYPE_CHECKING, NoReturn
 
-from ._core.amounts import EXACT, read_price
+from ._core.reading import EXACT, read_price
 from .errors import StoreError
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Settled",
     "Verdict",
     "outcome_with",
+    "read_expected",
     "read_time",
 ]
 
@@ -349,6 +351,26 @@ def _names(name: str, given: Collection[str] | None) -> frozenset[str] | None:
     if any(each != each.strip() or not each for each in names):
         raise StoreError(f"ExpectedPayment.{name} must be names without white space at an end")
     return names
+
+
+def read_expected(merchant_uid: str, given: object) -> ExpectedPayment | None:
+    """Turn what a shop said about an order into what the rules read.
+
+    An answer that names another order is none: a database that folds case or pads finds too much.
+
+    Raises:
+        StoreError: Anything but an ExpectedPayment, an exact amount or None.
+    """
+    if isinstance(given, ExpectedPayment):
+        return given if given.merchant_uid == merchant_uid else None
+    if given is None:
+        return None
+    if isinstance(given, CoroutineType):
+        given.close()  # a plain `expected` that calls an async one; unawaited it would only warn
+    try:
+        return ExpectedPayment(merchant_uid, given)  # type: ignore[arg-type]  # it refuses what is no amount
+    except StoreError as error:
+        raise StoreError(f"order {merchant_uid!r}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from weakref import WeakSet
 
 from ._configuration import read_settings
 from ._core.accounts import Accounts
-from ._core.amounts import read_amount
 from ._core.flow import (
     Alone,
     Expect,
@@ -31,7 +30,7 @@ from ._core.flow import (
     run_async,
 )
 from ._core.gateway import fetch_payment, find_payments
-from ._core.ids import check_imp_uid, check_merchant_uid
+from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
 from ._core.verification import Refusal, approve, verify
 from ._threads import within
 from ._web.answers import Wording, reason_words

@@ -18,7 +18,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.testclient import TestClient
 
 from imp_verify import AsyncVerifier, InvalidRequest
-from imp_verify._core.ids import check_imp_uid
+from imp_verify._core.reading import check_imp_uid
 from imp_verify._web.answers import _TABLE, FORBIDDEN
 from imp_verify.contrib.fastapi import payments
 from imp_verify.contrib.starlette import payments as mountable

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imp_verify import StoreError
-from imp_verify._core.amounts import is_amount, read_amount, read_price
+from imp_verify._core.reading import is_amount, read_amount, read_price
 
 LARGEST = Decimal("999999999999999999.99999999")
 

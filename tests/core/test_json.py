@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imp_verify import MAX_BODY, InvalidRequest, Request
-from imp_verify._core.bounded_json import MAX_DEPTH, json_reader
+from imp_verify._core.reading import MAX_DEPTH, json_reader
 from imp_verify._web.http import read_notice
 
 read = json_reader()

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from imp_verify import MAX_BODY, InvalidRequest, Request, Response
-from imp_verify._core.ids import check_imp_uid, check_merchant_uid, is_merchant_uid
+from imp_verify._core.reading import check_imp_uid, check_merchant_uid, is_merchant_uid
 from imp_verify._web.http import read_notice, read_return
 from imp_verify.models import Notice
 

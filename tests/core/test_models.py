@@ -27,8 +27,7 @@ from imp_verify import (
     StoreError,
     Verdict,
 )
-from imp_verify.models import read_time
-from imp_verify.stores._protocol import read_expected
+from imp_verify.models import read_expected, read_time
 
 from .values import I1, ORDER, PRICE, account, order, outcome, payment
 

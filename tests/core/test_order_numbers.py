@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imp_verify import ConfigurationError, InvalidRequest, order_number
-from imp_verify._core.ids import is_merchant_uid
+from imp_verify._core.reading import is_merchant_uid
 from imp_verify.order_numbers import _warn, check_order_number
 
 EVERY_PG = (None, "kcp", "smartro_v2.MID", "payletter_global", "mobilians", "mobilians_v2.x")

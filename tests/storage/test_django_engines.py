@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from imp_verify import ConfigurationError, ExpectedPayment, Outcome, Settled
 from imp_verify.contrib.django.stores import DjangoStore
-from imp_verify.stores._protocol import read_expected
+from imp_verify.models import read_expected
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import rows, run

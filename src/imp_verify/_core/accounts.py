@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from .._core.ids import is_merchant_uid
+from .._core.reading import is_merchant_uid
 from ..errors import InvalidRequest, StoreError
-from ..models import ExpectedPayment, Receipt
+from ..models import ExpectedPayment, Receipt, read_expected
 from ..settings import Settings, account_named
-from ..stores._protocol import read_expected
 from .flow import Expect, Flow, Recall
 from .gateway import Account
 

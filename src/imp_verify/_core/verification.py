@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._core.ids import is_imp_uid
+from .._core.reading import is_imp_uid
 from ..errors import GatewayProtocolError, GatewayUnavailable, StoreError
 from ..models import (
     ExpectedPayment,

@@ -9,8 +9,7 @@ from typing import NamedTuple, NoReturn, TypeGuard
 from ..errors import GatewayError, GatewayProtocolError, GatewayUnavailable
 from ..models import Payment
 from ..transports import GatewayResponse
-from .amounts import read_amount
-from .bounded_json import json_reader
+from .reading import json_reader, read_amount
 
 __all__ = ["Envelope", "is_time", "read_envelope", "read_payment"]
 

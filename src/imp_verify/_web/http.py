@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
 
-from .._core.amounts import read_amount
-from .._core.bounded_json import json_reader
-from .._core.ids import check_imp_uid, check_merchant_uid
+from .._core.reading import check_imp_uid, check_merchant_uid, json_reader, read_amount
 from ..errors import InvalidRequest
 from ..models import Notice
 

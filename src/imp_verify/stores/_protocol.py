@@ -6,10 +6,9 @@ import inspect
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from functools import partial
-from types import CoroutineType
 from typing import Protocol, TypeAlias
 
-from ..errors import ConfigurationError, StoreError
+from ..errors import ConfigurationError
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "Expected",
     "OrderStore",
     "is_async_callable",
-    "read_expected",
     "store_is_async",
     "what_runs",
 ]
@@ -120,26 +118,6 @@ def _is_written(store: object, name: str) -> bool:
         AsyncOrderStore.settle,
     )
     return callable(method) and getattr(method, "__func__", None) not in named
-
-
-def read_expected(merchant_uid: str, given: object) -> ExpectedPayment | None:
-    """Turn what a shop said about an order into what the rules read.
-
-    An answer that names another order is none: a database that folds case or pads finds too much.
-
-    Raises:
-        StoreError: Anything but an ExpectedPayment, an exact amount or None.
-    """
-    if isinstance(given, ExpectedPayment):
-        return given if given.merchant_uid == merchant_uid else None
-    if given is None:
-        return None
-    if isinstance(given, CoroutineType):
-        given.close()  # a plain `expected` that calls an async one; unawaited it would only warn
-    try:
-        return ExpectedPayment(merchant_uid, given)  # type: ignore[arg-type]  # it refuses what is no amount
-    except StoreError as error:
-        raise StoreError(f"order {merchant_uid!r}: {error}") from None
 
 
 def is_async_callable(function: object) -> bool:

@@ -11,13 +11,22 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
-from .._core.ids import is_merchant_uid
+from .._core.reading import is_merchant_uid
 from ..errors import ConfigurationError, StoreError
-from ..models import ExpectedPayment, Outcome, Reason, Receipt, ReceiptState, Settled, Verdict
+from ..models import (
+    ExpectedPayment,
+    Outcome,
+    Reason,
+    Receipt,
+    ReceiptState,
+    Settled,
+    Verdict,
+    read_expected,
+)
 from ._advance import Change, OrderState, advance, amount_of
 from ._hooks import Functions
 from ._open import hold_limits
-from ._protocol import AsyncOrderStore, OrderStore, read_expected
+from ._protocol import AsyncOrderStore, OrderStore
 
 __all__ = [
     "AsyncReadyStore",

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from hashlib import sha256
 
-from .._core.amounts import EXACT, read_amount
+from .._core.reading import EXACT, read_amount
 from ..models import Cancellation, Payment, Verdict, read_time
 
 __all__ = ["deposits", "new_parts"]

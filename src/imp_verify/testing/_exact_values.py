@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
-from .._core.amounts import EXACT
+from .._core.reading import EXACT
 from ..errors import StoreError
-from ..models import ExpectedPayment, Outcome, Settled, Verdict
-from ..stores._protocol import read_expected
+from ..models import ExpectedPayment, Outcome, Settled, Verdict, read_expected
 from ._checks import check, check_not_paid, check_paid, check_shipped, said
 from ._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from ._shop import TrialShop

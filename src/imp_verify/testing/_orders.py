@@ -6,8 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..models import ExpectedPayment, Outcome, Settled, Verdict
-from ..stores._protocol import read_expected
+from ..models import ExpectedPayment, Outcome, Settled, Verdict, read_expected
 from ._checks import (
     check,
     check_not_paid,

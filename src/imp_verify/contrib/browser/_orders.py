@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any, TypedDict
 
 from ... import AsyncVerifier, ConfigurationError, ExpectedPayment, InvalidRequest, Verifier
-from ..._core.ids import check_merchant_uid
-from ...stores._protocol import read_expected
+from ..._core.reading import check_merchant_uid
+from ...models import read_expected
 from .._paths import check_verifier
 
 __all__ = ["Named", "PaymentOptions", "find_order", "look_up", "read_order"]

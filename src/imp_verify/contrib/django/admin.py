@@ -18,7 +18,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from ... import AsyncVerifier, ConfigurationError
-from ..._core.ids import is_merchant_uid
+from ..._core.reading import is_merchant_uid
 from . import models
 from .conf import get_store, get_verifier
 
