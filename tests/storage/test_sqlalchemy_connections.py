@@ -437,17 +437,15 @@ def test_each_way_to_open_a_sqlite_file_will_do_and_stays_as_it_was(
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("asynchronous", [False, True])
-def test_what_sqlite_rolled_back_under_a_hook_is_not_gone_on_with(
+def test_what_sqlite_rolled_back_under_a_hook_is_recorded_at_no_delivery(
     tmp_path: Path, mode: str, asynchronous: bool
 ) -> None:
-    """At no delivery: the driver would commit each of the hook's statements by itself."""
     conflict = text("INSERT OR ROLLBACK INTO imp_orders (merchant_uid, was_paid) VALUES (:n, 0)")
 
     async def hook(outcome: Outcome, db: Any) -> None:
         await tell("on_paid", outcome, db)
         with suppress(IntegrityError):
             await done(db.execute(conflict, {"n": ORDER}))
-        await tell("after", outcome, db)
 
     cleared(tmp_path / "shop.db")
     driver = "aiosqlite" if asynchronous else "pysqlite"
@@ -457,7 +455,6 @@ def test_what_sqlite_rolled_back_under_a_hook_is_not_gone_on_with(
     shop.put(ASKED)
     with Trial(shop) as trial:
         for _ in range(3):
-            # A driver that begins by itself has nothing left to roll back, and says so.
             with pytest.raises((StoreError, OperationalError), match=r"roll(ed )?back"):
                 trial.ask("settle", paid_outcome(FIRST, ASKED))
             assert shop.kept() == (0, 0, 0, 0)

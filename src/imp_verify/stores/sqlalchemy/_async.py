@@ -28,7 +28,6 @@ from .._hooks import (
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
 from .._recording import AsyncReadyStore, Loaded, Recorded, Rows, check_lock_timeout
-from ._async_guard import guarded, leave
 from ._dialects import prepare
 from ._plain import check_sessions
 from ._statements import details
@@ -120,8 +119,8 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         """See `OrderStore.expected`: a plain read."""
 
         async def ask(handle: Any, reading: Reading) -> Expected:
-            work = self._functions.expected(merchant_uid, handle)
-            return cast(Expected, await guarded(reading.guard, handle, work))
+            with reading.guard:
+                return cast(Expected, await self._functions.expected(merchant_uid, handle))
 
         return await self._use(Reading, ask)
 
@@ -161,8 +160,8 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
     async def _run(
         self, use: _Open, function: Callable[..., Awaitable[Any]], *arguments: object
     ) -> Any:
-        handle, transaction = use
-        return await guarded(transaction.guard, handle, function(*arguments, handle))
+        with use.transaction.guard:
+            return await function(*arguments, use.handle)
 
     def _will_run_hook(self, use: _Open) -> None:
         use.transaction.will_run_hook()
@@ -197,11 +196,8 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
                     await handle.run_sync(_call, use.begin)
                     return await work(handle, use)
                 finally:
-                    try:
-                        await leave(use.guard, handle)
-                    finally:
-                        if use.must_end():
-                            await handle.run_sync(_call, use.end)
+                    if use.must_end():
+                        await handle.run_sync(_call, use.end)
 
         return await self._repeat(run)
 

@@ -23,11 +23,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 from ...errors import ConfigurationError, StoreError
-from ._guard import end_reading
+from ._guard import guard_of, watch
 from ._tables import metadata, orders
 
 __all__ = [
-    "BEFORE_HOOKS",
     "SAVEPOINT",
     "begin",
     "create_all",
@@ -52,9 +51,6 @@ _IN_TRANSACTION = 1568
 _OUT_OF_DATE = ("0A000", "26000", "XX000")
 """A statement that a connection has prepared, or a type that it has looked up, is another one since
 a migration: PostgreSQL's codes for a plan, a statement and a type that are no longer there."""
-BEFORE_HOOKS = "_imp_verify_before_hooks"
-"""Under this name a connection has what the store does on it while no hook has run; `lost` of that
-is set where the connection turns out to be dead."""
 _LIMITED = "imp_verify_limited"
 """Under this name a driver's connection has a mark while its session has the store's limit."""
 _NO_TABLE = ("42P01", 1146)
@@ -242,7 +238,7 @@ class _Sqlite:
     def begin(self, connection: Connection, _lock_timeout: float = 0) -> None:
         """Take the one write lock at once: one that reads first cannot wait for it."""
         driver: Any = connection.connection.driver_connection
-        if getattr(getattr(driver, "_conn", driver), "autocommit", None) is True:
+        if getattr(driver, "autocommit", None) is True:
             raise StoreError(_NO_TRANSACTION)  # the driver's commit() does nothing then
         if getattr(connection.dialect, "skip_autocommit_rollback", False):  # not before 2.0.43
             _refuse_autocommit(connection)  # what fails would stay open, for whoever is next
@@ -295,14 +291,13 @@ def _notice_loss(error: ExceptionContext) -> None:
     """A listener to `handle_error`: note that a connection is dead on which the store has only
     read. For dead it takes one whose prepared statements are out of date, too: SQLAlchemy then
     throws away all that are as old, for a migration makes all of them so."""
-    connection = error.connection
-    use: Any = None if connection is None else vars(connection).get(BEFORE_HOOKS)
-    if use is None:
+    guard = None if error.connection is None else guard_of(error.connection)
+    if guard is None or not guard.before_hooks:
         return
     if is_out_of_date(error.sqlalchemy_exception):
         error.is_disconnect = True
     if error.is_disconnect and isinstance(error.original_exception, Exception):
-        use.lost = True  # and not because its task was cancelled
+        guard.lost = True  # and not because its task was cancelled
 
 
 def explain(error: BaseException) -> None:
@@ -335,6 +330,7 @@ _files: WeakValueDictionary[int, Pool] = WeakValueDictionary()
 and only their event loop can."""
 _checked: WeakSet[Pool] = WeakSet()
 """Pools on whose database the store's tables were seen to roll back."""
+_watched: WeakSet[Engine] = WeakSet()
 _lock = threading.Lock()
 
 
@@ -379,12 +375,12 @@ def prepare(engine: object) -> None:
         ConfigurationError: Another kind of object or database, or a pool that gives one connection
             to several at once.
     """
-    if isinstance(engine, Engine) and _pools.get(engine.pool) == os.getpid():
-        return
     if not isinstance(engine, Engine):
         raise ConfigurationError(
             f"the sessions of the store must be bound to an engine, not {type(engine).__name__}"
         )
+    if engine in _watched and _pools.get(engine.pool) == os.getpid():
+        return
     _check_engine(engine)
     with _lock:
         pool = engine.pool
@@ -392,9 +388,10 @@ def prepare(engine: object) -> None:
             _inherited.append(pool)
             engine.dispose(close=False)
             _pools[engine.pool] = os.getpid()
-        on_sqlite = engine.dialect.name == "sqlite"
-        if on_sqlite and not engine.dialect.is_async:
+        if engine.dialect.name == "sqlite" and not engine.dialect.is_async:
             _files[id(engine.pool)] = engine.pool
-        listener = end_reading if on_sqlite else _notice_loss
-        if not event.contains(engine, "handle_error", listener):
-            event.listen(engine, "handle_error", listener)
+        if engine not in _watched:
+            watch(engine)
+            _watched.add(engine)
+        if not event.contains(engine, "handle_error", _notice_loss):  # one for all that share it
+            event.listen(engine, "handle_error", _notice_loss)

@@ -1,182 +1,126 @@
-"""What stands around a shop's function: it may read and write, but neither end nor leave the
-transaction."""
+"""What stands around a shop's function: it may read and write, but not end the transaction. It
+stands on SQLAlchemy's events."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
-from traceback import walk_tb
 from typing import Any
-from weakref import ref
 
-from sqlalchemy import Connection, ExceptionContext
-from sqlalchemy.orm import Session
-from sqlalchemy.schema import ExecutableDDLElement
-from sqlalchemy.sql.elements import TextClause
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.orm import Session, SessionTransaction
 
-from ...errors import StoreError
 from .._endings import ending, refusal
 
-__all__ = ["COMMIT", "ENDED", "Guard", "commit", "end_reading"]
+__all__ = ["ENDED", "Guard", "guard_of", "undo", "watch"]
 
 ENDED = (
     "a hook ended the store's transaction, or it was rolled back under the hook (an error that a "
     "hook catches needs begin_nested() around its statement): what the hook writes is committed "
     "together with the record"
 )
-
-
-def _refuse(what: str) -> Callable[..., object]:
-    def refused(*_: object, **__: object) -> object:
-        raise refusal(what)
-
-    return refused
-
-
-# Not `invalidate`: SQLAlchemy calls it itself when a task is cancelled or a server has gone.
-_REFUSED = {
-    name: _refuse(f"{name}()")
-    for name in ("commit", "rollback", "close", "detach", "reset", "prepare")
-}
-COMMIT = "_commit_impl"
-"""What SQLAlchemy calls for whoever commits, by the handle of the transaction too. It does not
-promise so, and where a release does not, such a commit is found afterwards only."""
-_OPEN = "_imp_verify_open"
-"""Under this name a connection has what a shop's function reads on SQLite."""
-_READ = ("execute", "scalar", "exec_driver_sql")
+_NAME = "imp_verify_guard"
+"""A connection has its guard among its execution options, for the listeners here."""
 
 
 class Guard:
     """A shop's function runs inside.
 
-    What it must not call is hidden behind attributes of these two objects; a listener on the
-    shop's engine would be asked about everybody's statements.
-
     Attributes:
-        begun: Whether the store's transaction is open around it, and goes on after it.
-        running: The tasks in which a statement of the function runs on the connection, each with
-            what is done when it has run.
-        keeps_open: Whether it has results that keep the database's locks while they are not read.
+        before_hooks: Whether no hook and no `hold` has run, and nothing is being committed: all
+            could be done again on another connection.
+        lost: Whether the connection turned out to be dead before that.
     """
 
-    __slots__ = ("_asynchronous", "_given", "_hiding", "_open", "_tied", "begun", "running")
+    __slots__ = ("_session", "_up", "before_hooks", "lost")
 
-    def __init__(self, given: Connection | Session, connection: Connection, *, begun: bool) -> None:
-        self._tied, self._given = vars(connection), vars(given)
-        self._asynchronous = connection.dialect.is_async
-        self.begun = begun
-        self.running: dict[Any, Any] = {}
-        self._open: list[ref[Any]] | None = None
-        driver: Any = None
-        if connection.dialect.name == "sqlite":
-            self._open = []
-            driver = connection.connection.driver_connection if begun else None
-        refused = partial(commit, connection, _REFUSED["commit"])
-        reading = {name: self._reading(connection, name, driver) for name in _READ}
-        self._hiding = {**_REFUSED, COMMIT: refused, **reading}
-        self._tied[_OPEN] = self._open
+    def __init__(self, given: Connection | Session, connection: Connection) -> None:
+        self._up = self.lost = False
+        self.before_hooks = True
+        self._session = given if isinstance(given, Session) else None
+        if self._session is not None:
+            event.listen(self._session, "before_commit", self._session_commits)
+            event.listen(self._session, "after_transaction_end", self._session_ended)
+        _ = connection.execution_options(**{_NAME: self})
 
     def __enter__(self) -> None:
-        self._given.update(_REFUSED)
-        self._tied.update(self._hiding)
+        self._up = True
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if not self._asynchronous and (kind is not None or not self.begun):
-            self.close_open()
-        for name in _REFUSED:
-            self._given.pop(name, None)
-        for name in self._hiding:
-            self._tied.pop(name, None)
+    def __exit__(self, *_: object) -> None:
+        self._up = False
 
-    @property
-    def keeps_open(self) -> bool:
-        return any(each() is not None for each in self._open or ())
+    def take_away(self) -> None:
+        """Let the session be the shop's own again."""
+        if self._session is not None:
+            event.remove(self._session, "before_commit", self._session_commits)
+            event.remove(self._session, "after_transaction_end", self._session_ended)
+            self._session = None
 
-    def close_open(self, *_: object) -> None:
-        """Close what functions have not read to its end: SQLite would keep its locks."""
-        for each in self._open or ():
-            statement = each()
-            if statement is not None:
-                with suppress(Exception):
-                    statement.cursor.close()
+    def _session_commits(self, session: Session) -> None:
+        if self._up and not session.in_nested_transaction():
+            raise refusal("commit()")
 
-    def _reading(self, connection: Connection, name: str, driver: Any) -> Callable[..., Any]:
-        """Read statements that were written as text, before they run, and run none where SQLite has
-        rolled back, by a conflict or a trigger, what this driver had begun: it would stay without
-        a record.
-        """
-        run = self._run_in_task if self._asynchronous else self._run
-        run = partial(run, getattr(connection, name))
-        mysql = connection.dialect.name in ("mysql", "mariadb")
+    def _session_ended(self, _: Session, transaction: SessionTransaction) -> None:
+        if self._up and transaction.parent is None:
+            raise refusal("rollback() or close()")
 
-        def executed(statement: Any, *arguments: Any, **options: Any) -> Any:
-            written = statement.text if isinstance(statement, TextClause) else statement
-            if isinstance(written, str):
-                word = ending(written, mysql=mysql)
-                if word is not None:
-                    raise refusal(word)
-            elif mysql and isinstance(written, ExecutableDDLElement):
-                raise refusal("making or changing a table, which commits here,")
-            if driver is not None and not (connection.invalidated or driver.in_transaction):
-                raise StoreError(ENDED)
-            return run(statement, *arguments, **options)
+    def refuse_statement(self, statement: str, *, mysql: bool) -> None:
+        """Refuse one by which the transaction would end."""
+        word = ending(statement, mysql=mysql) if self._up else None
+        if word is not None:
+            raise refusal(word)
 
-        return executed
+    def refuse_commit(self, connection: Connection) -> None:
+        """Refuse it to a function of the shop's."""
+        if self._up:
+            undo(connection)
+            raise refusal("commit()")
 
-    def _run(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        result = execute(*arguments, **options)
-        if self._open is not None and getattr(result, "cursor", None) is not None:
-            # An async result that is no stream has its rows; closed it would forget them.
-            cursor = result.context.cursor
-            if not self._asynchronous or getattr(cursor, "server_side", False):
-                self._open.append(ref(result.context))
-        return result
-
-    def _run_in_task(self, execute: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        from asyncio import current_task, get_running_loop  # here: a plain shop does without
-
-        task, has_run = current_task(), get_running_loop().create_future()
-        self.running[task] = has_run
-        try:
-            return self._run(execute, *arguments, **options)
-        finally:
-            _ = self.running.pop(task, None)
-            has_run.set_result(None)
+    def refuse_rollback(self) -> None:
+        """Refuse it on a connection; a session rolls back by itself where a flush fails."""
+        if self._up and self._session is None:
+            raise refusal("rollback() or close()")
 
 
-def end_reading(error: ExceptionContext) -> None:
-    """A listener to `handle_error`: close what was being read by whom a task's cancellation or a
-    signal stops, before its connection is closed. SQLite keeps the locks of a statement that was
-    not read to its end, and SQLAlchemy and the exception hold that statement in a cycle: nobody
-    could write until Python collected it."""
-    if not isinstance(error.original_exception, Exception):
-        others = vars(error.connection).get(_OPEN) or () if error.connection is not None else ()
-        statements: tuple[Any, ...] = (error.execution_context, *(each() for each in others))
-        for statement in statements:
-            with suppress(BaseException):  # it would take the place of what stops it
-                statement.cursor.close()
-        # SQLAlchemy 2.0 has aiosqlite's cursor in a variable of its `execute` only.
-        wait: Any = getattr(getattr(error.execution_context, "cursor", None), "await_", None)
-        for frame, _ in walk_tb(error.original_exception.__traceback__) if wait else ():
-            running = frame.f_locals.get("_cursor")
-            if running is not None:
-                with suppress(BaseException):
-                    wait(running.close())
+def guard_of(connection: Connection) -> Guard | None:
+    """Return the guard of a connection that a store uses."""
+    guard: Guard | None = connection.get_execution_options().get(_NAME)
+    return guard
 
 
-def commit(connection: Connection, how: Callable[..., object] | None = None) -> None:
-    """Commit, or end the transaction here. SQLAlchemy takes one whose commit failed for ended, also
-    where a listener failed before the driver was asked, and gives the connection back as it is:
-    the next one to commit on it would commit this too."""
+def watch(engine: Engine) -> None:
+    """Listen to what is done on an engine's connections."""
+    event.listen(engine, "before_cursor_execute", _before_statement)
+    event.listen(engine, "commit", _before_commit)
+    event.listen(engine, "rollback", _before_rollback)
+
+
+def _before_statement(connection: Connection, _: object, statement: str, *__: Any) -> None:
+    guard = guard_of(connection)
+    if guard is not None:
+        guard.refuse_statement(statement, mysql=connection.dialect.name in ("mysql", "mariadb"))
+
+
+def _before_commit(connection: Connection) -> None:
+    guard = guard_of(connection)
+    if guard is not None:
+        guard.refuse_commit(connection)
+
+
+def _before_rollback(connection: Connection) -> None:
+    guard = guard_of(connection)
+    if guard is not None:
+        guard.refuse_rollback()
+
+
+def undo(connection: Connection) -> None:
+    """Roll back by the driver. SQLAlchemy takes a transaction whose commit failed for ended, also
+    where a listener failed before the driver was asked, and would give the connection back as it
+    is: the next one to commit on it would commit this too."""
+    if connection.closed or connection.invalidated:
+        return
     try:
-        _ = (how or type(connection)._commit_impl)(connection)
-    except BaseException:
-        try:
-            connection.dialect.do_rollback(connection.connection)
-        except Exception:  # the server rolls back what it loses; what failed first is the news
-            connection.invalidate()
-        except BaseException:  # a task that was cancelled meanwhile, for one, and is to end so
-            connection.invalidate()
-            raise
+        connection.connection.rollback()
+    except Exception:  # the server rolls back what it loses; what failed first is the news
+        connection.invalidate()
+    except BaseException:  # a task that was cancelled meanwhile, for example, and is to end so
+        connection.invalidate()
         raise

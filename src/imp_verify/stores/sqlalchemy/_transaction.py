@@ -6,7 +6,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from typing import cast
 
 from sqlalchemy import Connection, Engine, event, update
@@ -17,7 +16,6 @@ from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
 from .._recording import Loaded, Rows, seconds_to_wait
 from ._dialects import (
-    BEFORE_HOOKS,
     SAVEPOINT,
     begin,
     create_all,
@@ -30,7 +28,7 @@ from ._dialects import (
     limit_waiting,
     prepare,
 )
-from ._guard import COMMIT, ENDED, Guard, commit
+from ._guard import ENDED, Guard, undo
 from ._statements import Taken, load, read_receipts, save
 from ._tables import orders
 
@@ -90,7 +88,7 @@ class Attempts:
         use = self.under_way
         if use is None:  # as a plain read is: `receipts`
             return is_lost(error) or is_out_of_date(error)
-        return use.before_hooks and use.lost
+        return use.guard.before_hooks and use.guard.lost
 
 
 def _engine(session: Session) -> Engine:
@@ -134,20 +132,13 @@ class Reading:
     Attributes:
         given: What the shop's functions get: the connection or the session.
         guard: What stands around a shop's function.
-        before_hooks: Whether no hook and no `hold` has run, and nothing is being committed: all
-            could be done again on another connection.
-        lost: Whether the connection turned out to be dead before that.
     """
-
-    _begins = False
 
     def __init__(self, given: Connection | Session, lock_timeout: float) -> None:
         self.given = given
         self.connection = _connect(given)
-        self.guard = Guard(given, self.connection, begun=self._begins)
-        self.before_hooks, self.lost = True, False
+        self.guard = Guard(given, self.connection)
         self._lock_timeout = lock_timeout
-        vars(self.connection)[BEFORE_HOOKS] = self
 
     def begin(self) -> None:
         """Make ready to run a shop's function. Whatever comes of it, `end` must follow."""
@@ -155,17 +146,15 @@ class Reading:
 
     def will_run_hook(self) -> None:
         """Note that nothing may be done again from here on."""
-        self.before_hooks = False
-        _ = vars(self.connection).pop(BEFORE_HOOKS, None)
+        self.guard.before_hooks = False
 
     def must_end(self) -> bool:
-        """Forget it; whether `end` has something to ask of the database."""
-        _ = vars(self.connection).pop(BEFORE_HOOKS, None)  # each holds the other
+        """Take the guard away; whether `end` has something to ask of the database."""
+        self.guard.take_away()
         return is_limited(self.connection)
 
     def end(self) -> None:
-        """Close what functions have not read to its end, and lift the time limit."""
-        self.guard.close_open()
+        """Take the guard away, and lift the time limit."""
         if self.must_end():
             with suppress(
                 Exception
@@ -175,8 +164,6 @@ class Reading:
 
 class Transaction(Reading):
     """A transaction of the store's."""
-
-    _begins = True
 
     def begin(self) -> None:
         """Begin. Whatever comes of it, `end` must follow."""
@@ -211,7 +198,6 @@ class Transaction(Reading):
             StoreError: It is not: nothing more is kept.
         """
         self.will_run_hook()
-        self.guard.close_open()
         session = self.given if isinstance(self.given, Session) else None
         if session is None:
             self._check()
@@ -221,12 +207,12 @@ class Transaction(Reading):
             # After the shop's own listeners: one that swallows an error would have PostgreSQL
             # answer COMMIT with a rollback, and say nothing.
             event.listen(session, "before_commit", self._check_session)
-        hidden = vars(self.connection)
-        hidden[COMMIT] = partial(commit, self.connection)
         try:
             self.given.commit()
+        except BaseException:
+            undo(self.connection)
+            raise
         finally:
-            hidden.pop(COMMIT)
             if session is not None:  # the shop may go on with it
                 event.remove(session, "before_commit", self._check_session)
 
@@ -246,10 +232,8 @@ class Transaction(Reading):
             if is_lost(error):
                 raise  # the database's trouble, not the hook's fault
             raise StoreError(ENDED) from error
-        if self.must_end():
-            lift_limit(
-                self.connection
-            )  # here, because a session's commit gives the connection back
+        if is_limited(self.connection):  # here: a session's commit gives the connection back
+            lift_limit(self.connection)
 
 
 class _Hidden:
