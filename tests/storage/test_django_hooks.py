@@ -3,11 +3,9 @@ on each database, in a transaction of the store's own and in one of the shop's."
 
 from __future__ import annotations
 
-import gc
 import logging
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import psycopg.sql
@@ -187,35 +185,6 @@ def test_a_returned_function_that_fails_is_logged_and_changes_no_answer(
     assert kept(using)[1:] == (1, 1, 1)
 
 
-@pytest.mark.parametrize("swallows", [True, False])
-def test_what_a_hook_has_half_read_on_sqlite_keeps_nobody_from_writing(swallows: bool) -> None:
-    """Django's error holds the cursor in a cycle, which Python may collect much later."""
-
-    def hook(outcome: Outcome, using: str) -> None:
-        cursor = connections[using].cursor()
-        cursor.execute("SELECT name FROM sqlite_master")
-        assert cursor.fetchone()
-        with suppress(DatabaseError) if swallows else nullcontext(), atomic(using):
-            run(using, "INSERT INTO orders VALUES (%s, '1', 1, 'KRW')", ORDER)
-
-    django_shops.empty("default")
-    shop = DjangoShop("default", options={"on_paid": hook})
-    shop.put(ASKED)
-    gc.disable()
-    try:
-        if swallows:
-            assert settle(shop) is Settled.NEW
-        else:
-            with suppress(DatabaseError):
-                settle(shop)
-        path = connections["default"].settings_dict["NAME"]
-        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
-            _ = other.execute("BEGIN EXCLUSIVE")
-    finally:
-        gc.enable()
-    connections.close_all()
-
-
 def test_any_other_value_is_ignored(make: Make, using: str) -> None:
     shop = make(on_paid=lambda outcome, using: "shipped")
     assert settle(shop) is Settled.NEW
@@ -366,19 +335,16 @@ def _raising() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_raising")
 @pytest.mark.parametrize("using", ["default"], indirect=True)
-@pytest.mark.parametrize("nested", [False, True])
 @pytest.mark.parametrize("how", ROLLBACKS)
 @pytest.mark.parametrize("where", ["expected", "on_paid"])
-def test_what_sqlite_rolled_back_under_a_hook_is_not_gone_on_with(
-    make: Make, block: Callable[[], Any], where: str, how: str, nested: bool
+def test_what_sqlite_rolled_back_under_a_function_is_recorded_at_no_delivery(
+    make: Make, block: Callable[[], Any], where: str, how: str
 ) -> None:
-    """SQLite then commits each statement by itself, and a savepoint too begins a transaction."""
+    """SQLite would then commit each statement of the store's by itself."""
 
     def roll_back(using: str) -> None:
         with suppress(DatabaseError):
             run(using, *ROLLBACKS[how])
-        with suppress(StoreError), atomic(using) if nested else nullcontext():
-            run(using, "INSERT INTO told (hook) VALUES ('lost')")
 
     def asked(number: str, using: str) -> ExpectedPayment:
         if where == "expected":
@@ -386,48 +352,15 @@ def test_what_sqlite_rolled_back_under_a_hook_is_not_gone_on_with(
         return ASKED
 
     def work(outcome: Outcome, using: str) -> None:
+        tell("on_paid", outcome, using)
         if where == "on_paid":
             roll_back(using)
-        tell("on_paid", outcome, using)
 
     shop = make(expected=asked, on_paid=work)
     for _ in range(3):
         with block(), pytest.raises(StoreError, match="rolled back under the hook"):
             settle(shop)
         assert kept("default") == NOTHING
-
-
-@pytest.mark.parametrize("using", ["default"], indirect=True)
-def test_what_sqlite_rolled_back_under_a_hook_is_never_called_done(
-    make: Make, using: str, block: Callable[[], Any]
-) -> None:
-    def hook(outcome: Outcome, using: str) -> None:
-        tell("on_paid", outcome, using)
-        with suppress(DatabaseError):
-            run(using, *ROLLBACKS["or"])
-
-    shop = make(on_paid=hook)
-    with block(), pytest.raises(StoreError, match="ended or broke"):
-        settle(shop)
-    assert kept(using) == NOTHING
-
-
-@pytest.mark.parametrize("using", ["default"], indirect=True)
-def test_what_sqlite_rolled_back_under_expected_is_not_gone_on_with(
-    make: Make, using: str, block: Callable[[], Any]
-) -> None:
-    """Before the gateway is asked too, where it is called outside of the store's transactions."""
-
-    def expected(number: str, using: str) -> ExpectedPayment:
-        with suppress(DatabaseError):
-            run(using, *ROLLBACKS["or"])
-        run(using, "INSERT INTO told (hook) VALUES ('lost')")
-        return ASKED
-
-    shop = make(expected=expected)
-    with block(), pytest.raises(StoreError, match="rolled back under the hook"):
-        shop.django.expected(ORDER)
-    assert kept(using) == NOTHING
 
 
 def test_an_error_that_a_hook_swallows_loses_no_record(make: Make, using: str) -> None:

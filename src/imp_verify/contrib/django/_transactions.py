@@ -152,7 +152,7 @@ def _once(attempt: Attempt, place: Place, work: Callable[[Attempt], tuple[bool, 
             # it, or is broken: where a hook swallowed an error, COMMIT would say nothing of that.
             with atomic(using):
                 _check_engines(connection, place)
-                with transaction_is_open(), _bounded(attempt, place), guarded(using):
+                with transaction_is_open(), _bounded(attempt, place):
                     keep, answer = work(attempt)
                 if get_rollback(using):
                     raise StoreError("rolled back by a hook or an error caught without atomic()")

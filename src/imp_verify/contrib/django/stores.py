@@ -16,6 +16,7 @@ from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
 from ...stores._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from ...stores._protocol import Expected
 from ...stores._recording import Loaded, ReadyStore, Rows, check_lock_timeout
+from ._guarding import guarded
 from ._transactions import Attempt, Place, in_transaction, look, read
 from .threads import hop, own_thread
 
@@ -38,8 +39,7 @@ class DjangoStore(ReadyStore[_Recording]):
 
     What a hook writes by Django to the same database commits together with the record, or not at
     all. SQL by which a shop's function would end the transaction, on MySQL and MariaDB also what
-    commits by itself, is refused before it runs, by a `StoreError`; on SQLite all SQL is, once a
-    conflict or a trigger has rolled back under it.
+    commits by itself, is refused before it runs, by a `StoreError`.
 
     Inside an atomic block of the shop's own everything commits with that block, what a hook
     returned is called then, and a deadlock is the shop's to try again. Keep `verify` out of such a
@@ -119,7 +119,8 @@ class DjangoStore(ReadyStore[_Recording]):
         return in_transaction(self._place, work)
 
     def _run(self, recording: _Recording, function: Callable[..., Any], *arguments: object) -> Any:
-        return function(*arguments, self.using)
+        with guarded(self.using):
+            return function(*arguments, self.using)
 
     def _will_run_hook(self, recording: _Recording) -> None:
         if recording.attempt.is_harmless:
