@@ -1,5 +1,5 @@
-"""A gateway that costs its caller as little as it can: keep-alive HTTP on loopback, any payment is
-paid."""
+"""A gateway for the benchmarks alone: the tests' scripted one keeps every request and has a thread
+for each connection, and what a gateway costs must not be what is measured. Any payment is paid."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import product
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from imp_verify.demo import Demo
 from imp_verify.sandbox import Attempt
 from tests.browser.conftest import ARGUMENTS, Buyer, Visit
+from tests.support.gateway import Asked, Connection, Reply, start_as
 from tests.support.needs import CHROMIUM
 
 SCRIPT = '<img src=x onerror="window.ran=1"></script><script>window.ran=1</script>'
@@ -53,28 +54,23 @@ FRAME = """(url) => new Promise((done) => {
 })"""
 
 
+class Attacker:
+    """Somebody else's server, whatever is asked of it."""
+
+    def __init__(self, address: str) -> None:
+        self.port = urlsplit(address).port
+        self.over = threading.Event()
+
+    def answer(self, asked: Asked, to: Connection) -> None:
+        Reply(200, b"<!doctype html><body>", (("Content-Type", "text/html"),)).send(to)
+
+
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def port() -> Iterator[int | None]:
     """The attacker's own server, on another port of loopback."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", "21")
-            self.end_headers()
-            self.wfile.write(b"<!doctype html><body>")
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    attacker, stop = start_as(Attacker)
+    yield attacker.port
+    stop()
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import requests
 
 from imp_verify.sandbox import Account, Attempt, SandboxServer
+from tests.support import gateway as scripted
 
 NOON = 1_785_400_000
 
@@ -62,27 +62,16 @@ def read(answer: requests.Response) -> Reply:
 class Shop:
     """A shop's server: keeps what it gets, answers as it is told."""
 
-    def __init__(self) -> None:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.over = threading.Event()
         self.answers: dict[str, tuple[int, str]] = {}
         self.got: list[tuple[str, str, str]] = []
-        shop = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                shop.got.append((self.path, self.headers["Content-Type"], body))
-                status, text = shop.answers.get(self.path, (200, "{}"))
-                self.send_response(status)
-                self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", str(len(text.encode())))
-                self.end_headers()
-                self.wfile.write(text.encode())
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+    def answer(self, asked: scripted.Asked, to: scripted.Connection) -> None:
+        self.got.append((asked.path, asked.headers["Content-Type"], asked.body.decode()))
+        status, text = self.answers.get(asked.path, (200, "{}"))
+        scripted.Reply(status, text.encode(), (("Location", "/elsewhere"),)).send(to)
 
     @property
     def bodies(self) -> list[Any]:
@@ -91,13 +80,9 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    made = Shop()
-    thread = threading.Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
+    made, stop = scripted.start_as(Shop)
     yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    stop()
 
 
 @pytest.fixture

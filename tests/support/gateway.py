@@ -1,4 +1,5 @@
-"""A scripted gateway on loopback: what it answers, when and whether at all is set by the test."""
+"""A scripted HTTP server on loopback, and the gateway that it mostly is: what it answers, when and
+whether at all is set by the test."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from .markers import BUYER, KEY, SECRET, TOKEN
@@ -156,11 +157,20 @@ VBANK: dict[str, object] = {
 }
 
 
+class Script(Protocol):
+    """What a server says, to whom and when."""
+
+    over: threading.Event
+    """Set when the test is: whoever waits then stops waiting."""
+
+    def answer(self, asked: Asked, to: Connection) -> object: ...
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 256
-    script: ScriptedGateway
+    script: Script
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is what many tests are about."""
@@ -283,7 +293,7 @@ class ScriptedGateway:
         return None
 
 
-G = TypeVar("G", bound=ScriptedGateway)
+S = TypeVar("S", bound=Script)
 
 
 def start() -> tuple[ScriptedGateway, Callable[[], None]]:
@@ -291,18 +301,17 @@ def start() -> tuple[ScriptedGateway, Callable[[], None]]:
     return start_as(ScriptedGateway)
 
 
-def start_as(kind: Callable[[str], G]) -> tuple[G, Callable[[], None]]:
-    """The same for a gateway of a kind of its own."""
+def start_as(kind: Callable[[str], S]) -> tuple[S, Callable[[], None]]:
+    """The same for a script of any kind, made with its address."""
     server = _Server(("127.0.0.1", 0), Connection)
-    gateway = kind(f"http://127.0.0.1:{server.server_port}")
-    server.script = gateway
+    server.script = script = kind(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
 
     def stop() -> None:
-        gateway.over.set()
+        script.over.set()
         server.shutdown()
         server.server_close()
         thread.join()
 
-    return gateway, stop
+    return script, stop
