@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sqlite3
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -11,9 +9,10 @@ from pathlib import Path
 
 import requests
 
-from imp_verify.sandbox import Account, SandboxServer
+from imp_verify.sandbox import SandboxServer
 from tests.examples.test_examples import COMMANDS, EXAMPLES
-from tests.support.servers import started
+from tests.support.processes import beside_sandbox
+from tests.support.servers import free_port, started
 
 PRICE = 39000
 
@@ -43,26 +42,10 @@ class Example:
 
 def start(name: str, folder: Path, ends: ExitStack) -> Example:
     """Run an example until the end of the stack, with webhooks."""
-    # Bound and not listening: nobody else is given this port, and the server may still bind it.
-    held = ends.enter_context(socket.socket())
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    port = held.getsockname()[1]
+    port = free_port()
     gateway = ends.enter_context(SandboxServer())
-    variables = {
-        **os.environ,
-        "IMP_KEY": Account().key,
-        "IMP_SECRET": Account().secret,
-        "IMP_API_URL": gateway.url,
-        "IMP_TEST_MODE": "1",
-        "IMP_USER_CODE": Account().user_code,
-        "IMP_PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "SHOP_DB": str(folder / f"{name}.db"),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    changed = {"127.0.0.1:0": f"127.0.0.1:{port}", "0": str(port)}
-    command = [changed.get(word, word) for word in COMMANDS[name]]
-    server = ends.enter_context(started(name, command, variables, EXAMPLES))
-    assert server.port == port
-    gateway.sandbox.settings.webhook_url = f"{variables['IMP_PUBLIC_URL']}/payments/webhook"
-    return Example(variables["IMP_PUBLIC_URL"], Path(variables["SHOP_DB"]), gateway)
+    url, database = f"http://127.0.0.1:{port}", folder / f"{name}.db"
+    variables = beside_sandbox(gateway, IMP_PUBLIC_URL=url, SHOP_DB=str(database))
+    ends.enter_context(started(COMMANDS[name], variables, EXAMPLES, port=port))
+    gateway.sandbox.settings.webhook_url = f"{url}/payments/webhook"
+    return Example(url, database, gateway)

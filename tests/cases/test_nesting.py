@@ -10,15 +10,12 @@ import pytest
 from imp_verify import MAX_BODY
 from tests.support.gateway import I1, ORDER, Reply, ScriptedGateway
 from tests.support.processes import ROOT, environment
-from tests.support.servers import Server, started
+from tests.support.servers import GUNICORN, Server, started
 
 APP = "tests.support.small_stacks:flask_app"
 COMMANDS = {
-    "waitress": ["waitress", "--listen=127.0.0.1:0", "--call", APP],
-    "gunicorn": [
-        *("gunicorn", "-k", "gthread", "--threads", "2", "--worker-tmp-dir", "/tmp"),
-        *("--bind", "127.0.0.1:0", "--graceful-timeout", "1", f"{APP}()"),
-    ],
+    "waitress": f"waitress-serve --listen=127.0.0.1:0 --call {APP}",
+    "gunicorn": f"{GUNICORN} --threads 2 {APP}()",
 }
 PAID = {"imp_uid": I1, "merchant_uid": ORDER}
 BODIES = {
@@ -34,7 +31,7 @@ def server(
     request: pytest.FixtureRequest, gateway: ScriptedGateway, tmp_path: Path
 ) -> Iterator[Server]:
     variables = environment(gateway, tmp_path / "shop.db")
-    with started(request.param, COMMANDS[request.param], variables, ROOT) as running:
+    with started(COMMANDS[request.param], variables, ROOT) as running:
         yield running
 
 

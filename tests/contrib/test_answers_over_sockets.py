@@ -8,8 +8,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.gateway import PRICE, VBANK, Reply, ScriptedGateway
-from tests.support.servers import Server, Wire, serve
+from tests.support.processes import ROOT, environment
+from tests.support.servers import GUNICORN, UVICORN, Server, Wire, started
 
+COMMANDS = {
+    "gunicorn": f"{GUNICORN} --workers 1 --threads 8 tests.support.served:flask_app()",
+    "uvicorn": f"{UVICORN} tests.support.served:starlette_app",
+}
 KNOWN_HEADERS = {
     "content-type",
     "content-length",
@@ -22,7 +27,7 @@ KNOWN_HEADERS = {
 OF_THE_SERVER = {"date", "server", "connection", "transfer-encoding"}
 
 
-@pytest.fixture(scope="module", params=["gunicorn", "uvicorn"])
+@pytest.fixture(scope="module", params=COMMANDS)
 def server(
     request: pytest.FixtureRequest,
     one_gateway: ScriptedGateway,
@@ -30,7 +35,9 @@ def server(
 ) -> Iterator[Server]:
     one_gateway.reset()
     database = tmp_path_factory.mktemp(request.param) / "shop.db"
-    with serve(request.param, one_gateway, database) as running:
+    variables = environment(one_gateway, database)
+    with started(COMMANDS[request.param], variables, ROOT) as running:
+        assert running.ask("OPTIONS", "/pay/webhook").status == 204
         yield running
 
 

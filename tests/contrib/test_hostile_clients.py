@@ -14,8 +14,8 @@ import pytest
 
 from tests.contrib.conftest import SERVED
 from tests.support.gateway import I1, I2, I3, ORDER, ScriptedGateway
-from tests.support.remote import Remote, until
-from tests.support.servers import head, read
+from tests.support.remote import Remote
+from tests.support.servers import head, read, until
 from tests.support.shop import TIMEOUT, Answer
 
 pytestmark = pytest.mark.parametrize("place", SERVED, indirect=True, scope="session")

@@ -10,14 +10,13 @@ import pytest
 
 from tests.support.gateway import I1, ORDER, ScriptedGateway
 from tests.support.processes import ROOT, environment
-from tests.support.remote import until
-from tests.support.servers import Server, on_unix_socket
+from tests.support.servers import GUNICORN, Server, started, until
 
-_GUNICORN = ("gunicorn", "-k", "gthread", "--worker-tmp-dir", "/tmp", "--graceful-timeout", "1")
+ON_GUNICORN = GUNICORN.replace("127.0.0.1:0", "unix:{path}") + " tests.support.mounted:wsgi_app()"
 COMMANDS = {
-    "flask": (*_GUNICORN, "--bind", "unix:{path}", "tests.support.mounted:wsgi_app()"),
-    "django": (*_GUNICORN, "--bind", "unix:{path}", "tests.support.mounted:wsgi_app()"),
-    "starlette": ("uvicorn", "--uds", "{path}", "--factory", "tests.support.mounted:asgi_app"),
+    "flask": ON_GUNICORN,
+    "django": ON_GUNICORN,
+    "starlette": "uvicorn --uds {path} --factory tests.support.mounted:asgi_app",
 }
 CLAIM = {"imp_uid": I1, "merchant_uid": ORDER}
 
@@ -30,10 +29,9 @@ def run(framework: str, proxies: str, gateway: ScriptedGateway, folder: Path) ->
         "SHOP_PROXIES": proxies,
         "SHOP_BODY_TIME": "10",
     }
-    path = folder / "shop.sock"
-    command = [word.format(path=path) for word in COMMANDS[framework]]
     gateway.has()
-    with on_unix_socket(command, variables, ROOT, path) as server:
+    path = str(folder / "shop.sock")
+    with started(COMMANDS[framework], variables, ROOT, path=path) as server:
         yield server
 
 

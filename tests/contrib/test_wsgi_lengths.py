@@ -43,7 +43,7 @@ def server(request: pytest.FixtureRequest, apps: Apps) -> Iterator[Server]:
     with make_server("127.0.0.1", 0, app, handler_class=Quiet) as running:
         thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
-        yield Server(request.param, running.server_port)
+        yield Server(running.server_port)
         running.shutdown()
         thread.join()
     while UNDO:

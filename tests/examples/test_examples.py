@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 import requests
 
 from imp_verify.sandbox import SandboxServer
+from tests.support.processes import beside_sandbox
 from tests.support.servers import Server, started
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-GUNICORN = ("gunicorn", "-k", "gthread", "--threads", "4", "--bind", "127.0.0.1:0")
-UVICORN = ("uvicorn", "--port", "0", "--no-access-log")
+GUNICORN = "gunicorn -k gthread --threads 4 --bind 127.0.0.1:{port}"
+UVICORN = "uvicorn --no-access-log --port {port}"
 COMMANDS = {
-    "flask_shop": (*GUNICORN, "flask_shop:app"),
-    "wsgi_shop": (*GUNICORN, "wsgi_shop:app"),
-    "django_shop": (*GUNICORN, "django_shop:app"),
-    "starlette_shop": (*UVICORN, "starlette_shop:app"),
-    "fastapi_shop": (*UVICORN, "fastapi_shop:app"),
-    "asgi_shop": (*UVICORN, "asgi_shop:app"),
+    "flask_shop": f"{GUNICORN} flask_shop:app",
+    "wsgi_shop": f"{GUNICORN} wsgi_shop:app",
+    "django_shop": f"{GUNICORN} django_shop:app",
+    "starlette_shop": f"{UVICORN} starlette_shop:app",
+    "fastapi_shop": f"{UVICORN} fastapi_shop:app",
+    "asgi_shop": f"{UVICORN} asgi_shop:app",
 }
 
 
@@ -63,18 +64,13 @@ def pay_page(shop: Server, number: str) -> str:
     return answer.text
 
 
-def settings_of(server: SandboxServer, database: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "IMP_KEY": "sandbox_key",
-        "IMP_SECRET": "sandbox_secret",
-        "IMP_API_URL": server.url,
-        "IMP_TEST_MODE": "1",
-        "IMP_USER_CODE": "imp00000000",
-        "IMP_PUBLIC_URL": "https://shop.test",
-        "SHOP_DB": str(database),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+@contextmanager
+def running(name: str, database: Path) -> Iterator[tuple[SandboxServer, Server]]:
+    """An example and its gateway."""
+    with SandboxServer() as server:
+        variables = beside_sandbox(server, SHOP_DB=str(database))
+        with started(COMMANDS[name], variables, EXAMPLES) as shop:
+            yield server, shop
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -82,10 +78,7 @@ def test_an_order_that_the_shop_cancelled_before_it_was_paid_is_late_not_paid(
     name: str, tmp_path: Path
 ) -> None:
     database = tmp_path / "shop.db"
-    with (
-        SandboxServer() as server,
-        started(name, COMMANDS[name], settings_of(server, database), EXAMPLES) as shop,
-    ):
+    with running(name, database) as (server, shop):
         number = order(shop, 39000)
         attempt = server.sandbox.gateway.open({"merchant_uid": number, "amount": 39000})
         with closing(sqlite3.connect(database)) as db, db:
@@ -104,23 +97,21 @@ def test_an_order_that_the_shop_cancelled_before_it_was_paid_is_late_not_paid(
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_an_example_sells_once_and_refuses_a_forged_amount(name: str, tmp_path: Path) -> None:
-    with SandboxServer() as server:
-        variables = settings_of(server, tmp_path / "shop.db")
-        with started(name, COMMANDS[name], variables, EXAMPLES) as shop:
-            number, forged = order(shop, 39000), order(shop, 39000)
-            page = pay_page(shop, number)
-            assert f'"merchant_uid":"{number}","amount":39000,' in page
-            assert '"m_redirect_url":"https://shop.test/payments/redirect"' in page
-            opened = server.sandbox.gateway.open({"merchant_uid": number, "amount": 39000})
-            cheap = server.sandbox.gateway.open({"merchant_uid": forged, "amount": 390})
-            for attempt in (opened, cheap):
-                server.sandbox.approve(attempt.imp_uid)
-            claim = {"imp_uid": opened.imp_uid, "merchant_uid": number}
-            assert shop.ask("POST", "/payments/complete", claim).word == "success"
-            assert shop.ask("POST", "/payments/webhook", claim).word == "success"
-            query = f"imp_uid={opened.imp_uid}&merchant_uid={number}"
-            back = shop.ask("GET", f"/payments/redirect?{query}")
-            assert (back.status, back.headers["location"]) == (303, f"/orders/{number}")
-            claim = {"imp_uid": cheap.imp_uid, "merchant_uid": forged}
-            assert shop.ask("POST", "/payments/complete", claim).word == "forgery"
-            assert (state(shop, number), state(shop, forged)) == ("paid", "new")
+    with running(name, tmp_path / "shop.db") as (server, shop):
+        number, forged = order(shop, 39000), order(shop, 39000)
+        page = pay_page(shop, number)
+        assert f'"merchant_uid":"{number}","amount":39000,' in page
+        assert '"m_redirect_url":"https://shop.test/payments/redirect"' in page
+        opened = server.sandbox.gateway.open({"merchant_uid": number, "amount": 39000})
+        cheap = server.sandbox.gateway.open({"merchant_uid": forged, "amount": 390})
+        for attempt in (opened, cheap):
+            server.sandbox.approve(attempt.imp_uid)
+        claim = {"imp_uid": opened.imp_uid, "merchant_uid": number}
+        assert shop.ask("POST", "/payments/complete", claim).word == "success"
+        assert shop.ask("POST", "/payments/webhook", claim).word == "success"
+        query = f"imp_uid={opened.imp_uid}&merchant_uid={number}"
+        back = shop.ask("GET", f"/payments/redirect?{query}")
+        assert (back.status, back.headers["location"]) == (303, f"/orders/{number}")
+        claim = {"imp_uid": cheap.imp_uid, "merchant_uid": forged}
+        assert shop.ask("POST", "/payments/complete", claim).word == "forgery"
+        assert (state(shop, number), state(shop, forged)) == ("paid", "new")

@@ -14,6 +14,7 @@ import pytest
 from imp_verify.sandbox import SandboxServer
 from tests.examples.test_examples import EXAMPLES, GUNICORN, order, pay_page
 from tests.support.databases import own_database
+from tests.support.processes import beside_sandbox
 from tests.support.servers import Server, started
 
 NAME = "flask_sqlalchemy_shop"
@@ -51,18 +52,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[dict[st
 def shop_of(
     module: str, folder: Path, variables: dict[str, str], server: SandboxServer
 ) -> Iterator[Server]:
-    settings = {
-        **os.environ,
-        "IMP_KEY": "sandbox_key",
-        "IMP_SECRET": "sandbox_secret",
-        "IMP_API_URL": server.url,
-        "IMP_TEST_MODE": "1",
-        "IMP_USER_CODE": "imp00000000",
-        "IMP_PUBLIC_URL": "https://shop.test",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **variables,
-    }
-    with started(module, (*GUNICORN, f"{module}:app"), settings, folder) as shop:
+    settings = beside_sandbox(server, **variables)
+    with started(f"{GUNICORN} {module}:app", settings, folder) as shop:
         yield shop
 
 

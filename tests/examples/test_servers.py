@@ -13,20 +13,22 @@ from pathlib import Path
 import pytest
 import requests
 
-from imp_verify.sandbox import Account, SandboxServer
+from imp_verify.sandbox import SandboxServer
 from tests.examples.test_examples import COMMANDS, EXAMPLES, order
-from tests.support.remote import until
+from tests.support.processes import beside_sandbox
 from tests.support.servers import (
     ASGI_SERVERS,
     WAIT,
     WSGI_SERVERS,
     Server,
     Wire,
-    by_its_own_command,
     cells,
+    started,
+    until,
 )
 
 ROOT = Path(__file__).parents[2]
+SERVERS = {**WSGI_SERVERS, **ASGI_SERVERS}
 READMES = ("README.md", "README.ko.md")
 PRICE = 39000
 SHOP = """
@@ -168,17 +170,7 @@ class Gateway:
 
     def variables(self, folder: Path) -> dict[str, str]:
         """Tell a shop where it is, and where to keep its records."""
-        return {
-            **os.environ,
-            "IMP_KEY": Account().key,
-            "IMP_SECRET": Account().secret,
-            "IMP_API_URL": self._server.url,
-            "IMP_TEST_MODE": "1",
-            "IMP_USER_CODE": Account().user_code,
-            "IMP_PUBLIC_URL": "https://shop.test",
-            "SHOP_DB": str(folder / "shop.db"),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
+        return beside_sandbox(self._server, SHOP_DB=str(folder / "shop.db"))
 
     def paid(self, number: str) -> Payment:
         wanted = {"merchant_uid": number, "amount": PRICE}
@@ -224,7 +216,8 @@ def test_n01_a_line_of_the_readme_sells_under_a_server_as_it_is_started(
     server: str, framework: str, gateway: Gateway, tmp_path: Path
 ) -> None:
     app = write(tmp_path, framework)
-    with by_its_own_command(server, app, gateway.variables(tmp_path), tmp_path) as shop:
+    command = f"{SERVERS[server]} {app}"
+    with started(command, gateway.variables(tmp_path), tmp_path) as shop:
         assert get(shop, "/own") == "the shop's own"
         buy(shop, gateway.paid(f"ORD-{server}-{framework}"))
     assert b"Traceback" not in b"".join(shop.said)
@@ -248,7 +241,7 @@ def test_n01_an_example_sells_under_a_server_as_it_is_started(
     server: str, name: str, gateway: Gateway, tmp_path: Path
 ) -> None:
     variables = gateway.variables(tmp_path)
-    with by_its_own_command(server, f"{name}:app", variables, EXAMPLES) as shop:
+    with started(f"{SERVERS[server]} {name}:app", variables, EXAMPLES) as shop:
         number = order(shop, PRICE)
         assert json.loads(get(shop, f"/orders/{number}"))["state"] != "paid"
         buy(shop, gateway.paid(number))

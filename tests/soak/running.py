@@ -16,33 +16,23 @@ from pathlib import Path
 
 import psycopg
 
-from tests.support.servers import Server, Wire, started
+from tests.support.processes import ROOT
+from tests.support.servers import GUNICORN, UVICORN, Server, Wire, started
 
 CALLERS = 40
 EVERY_KILL, EVERY_CUT = 70, 25
 """In deliveries that have ended, well or not."""
-COMMANDS = {
-    "gunicorn": [
-        *("gunicorn", "-k", "gthread", "--threads", "8", "--workers", "2"),
-        *("--bind", "127.0.0.1:0", "--worker-tmp-dir", "/tmp", "--graceful-timeout", "1"),
-        *("--log-level", "info", "tests.soak.shop:plain()"),
-    ],
-    "uvicorn": [
-        *("uvicorn", "--port", "0", "--timeout-graceful-shutdown", "1", "--no-access-log"),
-        *("--workers", "2", "--factory", "tests.soak.shop:asynchronous"),
-    ],
-}
+COMMANDS = (
+    f"{GUNICORN} --threads 8 --workers 2 tests.soak.shop:plain()",
+    f"{UVICORN} --workers 2 tests.soak.shop:asynchronous",
+)
 
 
 @contextmanager
 def servers(variables: dict[str, str]) -> Iterator[list[Server]]:
     """Two servers of two workers each."""
-    root = Path(__file__).parents[2]
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(started(name, command, variables, root))
-            for name, command in COMMANDS.items()
-        ]
+        yield [stack.enter_context(started(command, variables, ROOT)) for command in COMMANDS]
 
 
 def workers() -> list[int]:

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from imp_verify.sandbox import Account, SandboxServer
+
 from .gateway import ScriptedGateway
 from .markers import KEY, SECRET
 
@@ -29,6 +31,21 @@ def environment(gateway: ScriptedGateway, database: Path) -> dict[str, str]:
         "SHOP_DATABASE": str(database),
         "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+
+def beside_sandbox(sandbox: SandboxServer, **more: str) -> dict[str, str]:
+    """What an example or a shop of the README is told, whose gateway is a sandbox."""
+    return {
+        **os.environ,
+        "IMP_KEY": Account().key,
+        "IMP_SECRET": Account().secret,
+        "IMP_API_URL": sandbox.url,
+        "IMP_TEST_MODE": "1",
+        "IMP_USER_CODE": Account().user_code,
+        "IMP_PUBLIC_URL": "https://shop.test",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        **more,
     }
 
 

@@ -5,39 +5,28 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from .gateway import I3, ScriptedGateway
 from .mounted import ORDER_BEFORE
 from .processes import ROOT, environment
-from .servers import Server, head, started
+from .servers import GUNICORN, UVICORN, Server, head, started, until
 from .shop import ASYNC, HOOK_FAILS, PLAIN, PREFIX, Answer, Header, make_answer
 
 OF_THE_SERVER = {"date", "server", "connection"}
 BODY_TIME = 1.5
 """Seconds that these servers' ASGI adapters wait for a body, instead of 10."""
 PATIENCE = 20.0
-_GUNICORN = (
-    *("gunicorn", "-k", "gthread", "--bind", "127.0.0.1:0", "--worker-tmp-dir", "/tmp"),
-    *("--graceful-timeout", "1", "--log-level", "info"),
-)
 COMMANDS = {
-    "gthread": (*_GUNICORN, "--workers=1", "--threads=8", "tests.support.mounted:wsgi_app()"),
-    "preload": (
-        *(*_GUNICORN, "--workers=2", "--threads=4", "--preload"),
-        "tests.support.mounted:used()",
-    ),
-    "uvicorn": (
-        *("uvicorn", "--port", "0", "--timeout-graceful-shutdown", "1", "--no-access-log"),
-        *("--factory", "tests.support.mounted:asgi_app"),
-    ),
-    "waitress": ("waitress", "--listen=127.0.0.1:0", "--call", "tests.support.mounted:wsgi_app"),
-    "hypercorn": ("hypercorn", "-b", "127.0.0.1:0", "tests.support.mounted:asgi_app()"),
+    "gthread": f"{GUNICORN} --workers=1 --threads=8 tests.support.mounted:wsgi_app()",
+    "preload": f"{GUNICORN} --workers=2 --threads=4 --preload tests.support.mounted:used()",
+    "uvicorn": f"{UVICORN} tests.support.mounted:asgi_app",
+    "waitress": "waitress-serve --listen=127.0.0.1:0 --call tests.support.mounted:wsgi_app",
+    "hypercorn": "hypercorn -b 127.0.0.1:0 tests.support.mounted:asgi_app()",
 }
 SETUPS = (
     *(f"{server}-{framework}" for server in ("gthread", "preload") for framework in PLAIN),
@@ -135,16 +124,6 @@ class Remote:
         return [trace for trace in shown if HOOK_FAILS not in trace]
 
 
-def until(met: Callable[[], bool]) -> bool:
-    """Look again and again whether something has come about, for a while."""
-    pause = Event()
-    for _ in range(int(PATIENCE / 0.02)):
-        if met():
-            return True
-        pause.wait(0.02)
-    return met()
-
-
 @contextmanager
 def run(setup: str, gateway: ScriptedGateway, folder: Path) -> Iterator[Remote]:
     """Run a shop until the end of the block."""
@@ -156,7 +135,7 @@ def run(setup: str, gateway: ScriptedGateway, folder: Path) -> Iterator[Remote]:
         "SHOP_BODY_TIME": str(BODY_TIME),
     }
     gateway.has(imp_uid=I3, merchant_uid=ORDER_BEFORE)
-    with started(server, COMMANDS[server], variables, ROOT) as running:
+    with started(COMMANDS[server], variables, ROOT) as running:
         remote = Remote(setup, running, database)
         if server == "preload":
             assert until(lambda: len(remote.workers) == 2)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -21,9 +21,7 @@ from typing import Any
 
 import pytest
 
-from .gateway import ScriptedGateway
 from .markers import found_in
-from .processes import ROOT, environment
 
 WAIT = 30.0
 
@@ -45,7 +43,6 @@ class Wire:
 class Server:
     """A running server."""
 
-    name: str
     port: int
     pid: int = 0
     said: list[bytes] = field(default_factory=list)
@@ -118,33 +115,27 @@ def read(sock: socket.socket) -> Wire:
     return Wire(status, headers, body)
 
 
-COMMANDS = {
-    "gunicorn": [
-        *("gunicorn", "-k", "gthread", "--threads", "8", "--workers", "1"),
-        *("--bind", "127.0.0.1:0", "--worker-tmp-dir", "/tmp", "--graceful-timeout", "1"),
-        *("--log-level", "info", "tests.support.served:flask_app()"),
-    ],
-    "uvicorn": [
-        *("uvicorn", "--port", "0", "--timeout-graceful-shutdown", "1", "--no-access-log"),
-        *("--factory", "tests.support.served:starlette_app"),
-    ],
-}
 SCRIPTS = Path(sys.executable).parent
+GUNICORN = (
+    "gunicorn -k gthread --bind 127.0.0.1:0 --worker-tmp-dir /tmp --graceful-timeout 1"
+    " --log-level info"
+)
+UVICORN = "uvicorn --port 0 --timeout-graceful-shutdown 1 --no-access-log --factory"
 WSGI_SERVERS = {
-    "gunicorn": "gunicorn --bind 127.0.0.1:{port} {app}",
-    "gthread": "gunicorn -k gthread --bind 127.0.0.1:{port} {app}",
-    "gevent": "gunicorn -k gevent --bind 127.0.0.1:{port} {app}",
-    "waitress": "waitress-serve --listen=127.0.0.1:{port} {app}",
+    "gunicorn": "gunicorn --bind 127.0.0.1:{port}",
+    "gthread": "gunicorn -k gthread --bind 127.0.0.1:{port}",
+    "gevent": "gunicorn -k gevent --bind 127.0.0.1:{port}",
+    "waitress": "waitress-serve --listen=127.0.0.1:{port}",
     # SIGTERM would start it anew.
-    "uwsgi": "uwsgi --die-on-term --http-socket 127.0.0.1:{port} --module {app}",
-    "granian-wsgi": "granian --interface wsgi --port {port} {app}",
+    "uwsgi": "uwsgi --die-on-term --http-socket 127.0.0.1:{port} --module",
+    "granian-wsgi": "granian --interface wsgi --port {port}",
 }
 ASGI_SERVERS = {
-    "uvicorn": "uvicorn --port {port} {app}",
-    "hypercorn": "hypercorn --bind 127.0.0.1:{port} {app}",
-    "daphne": "daphne --port {port} {app}",
-    "granian-asgi": "granian --interface asgi --port {port} {app}",
-    "gunicorn-asgi": "gunicorn -k asgi --bind 127.0.0.1:{port} {app}",
+    "uvicorn": "uvicorn --port {port}",
+    "hypercorn": "hypercorn --bind 127.0.0.1:{port}",
+    "daphne": "daphne --port {port}",
+    "granian-asgi": "granian --interface asgi --port {port}",
+    "gunicorn-asgi": "gunicorn -k asgi --bind 127.0.0.1:{port}",
 }
 """Servers by their own commands, as their documents begin: nothing is said but the address."""
 
@@ -174,65 +165,21 @@ _LISTENING = re.compile(rb"(?:at:|on) http://127\.0\.0\.1:(\d+)")
 
 
 @contextmanager
-def serve(name: str, gateway: ScriptedGateway, database: Path) -> Iterator[Server]:
-    """Run a server until the end of the block."""
-    with started(name, COMMANDS[name], environment(gateway, database), ROOT) as server:
-        assert server.ask("OPTIONS", "/pay/webhook").status == 204
-        yield server
-
-
-@contextmanager
 def started(
-    name: str, command: Sequence[str], variables: Mapping[str, str], folder: Path
+    command: str, variables: Mapping[str, str], folder: Path, *, port: int = 0, path: str = ""
 ) -> Iterator[Server]:
-    """Run `python -m command` until the end of the block; it chooses its port and says which."""
-    with _running([sys.executable, "-m", *command], variables, folder) as (process, said, lines):
-        yield Server(name, _port(said, lines), process.pid, said)
+    """Run a server by its own command until the end of the block, from when it answers.
 
-
-@contextmanager
-def by_its_own_command(
-    name: str, app: str, variables: Mapping[str, str], folder: Path
-) -> Iterator[Server]:
-    """Run the command of one of `WSGI_SERVERS` or `ASGI_SERVERS` until the end of the block."""
-    port = _free_port()
-    script, *rest = {**WSGI_SERVERS, **ASGI_SERVERS}[name].format(port=port, app=app).split()
-    command = [str(SCRIPTS / script), *rest]
-    with _running(command, variables, folder) as (process, said, _):
-        server = Server(name, port, process.pid, said)
-        _await(server, process)
-        yield server
-
-
-@contextmanager
-def on_unix_socket(
-    command: Sequence[str], variables: Mapping[str, str], folder: Path, path: Path
-) -> Iterator[Server]:
-    """Run `python -m command`, which is told to listen at this path, until the end of the block."""
-    with _running([sys.executable, "-m", *command], variables, folder) as (process, said, _):
-        server = Server(command[0], 0, process.pid, said, str(path))
-        _await(server, process)
-        yield server
-
-
-def _await(server: Server, process: subprocess.Popen[bytes]) -> None:
-    end, pause = time.monotonic() + WAIT, threading.Event()
-    while not server.listens():
-        assert process.poll() is None, b"".join(server.said).decode()
-        assert time.monotonic() < end, b"".join(server.said).decode()
-        pause.wait(0.02)
-
-
-Lines = SimpleQueue[bytes]
-
-
-@contextmanager
-def _running(
-    command: Sequence[str], variables: Mapping[str, str], folder: Path
-) -> Iterator[tuple[subprocess.Popen[bytes], list[bytes], Lines]]:
-    """Give the process, the lines that it has said up to now, and each line as it comes."""
+    Args:
+        command: As it is typed, for a script that is installed beside Python. {port} in it stands
+            for a free one; where there is none, the server chooses and says which.
+        port: What {port} stands for, where that is known before.
+        path: Its Unix socket, {path} in the command, in place of a port.
+    """
+    port = port or (free_port() if "{port}" in command else 0)
+    script, *rest = (word.format(port=port, path=path) for word in command.split())
     process = subprocess.Popen(
-        command,
+        [str(SCRIPTS / script), *rest],
         env=dict(variables),
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -243,7 +190,10 @@ def _running(
     listening = threading.Thread(target=_drain, args=(process, said, lines))
     listening.start()
     try:
-        yield process, said, lines
+        server = Server(port or (0 if path else _port(said, lines)), process.pid, said, path)
+        assert until(lambda: server.listens() or process.poll() is not None), said
+        assert process.poll() is None, b"".join(said).decode()
+        yield server
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -255,6 +205,19 @@ def _running(
         assert process.stdout is not None
         process.stdout.close()
         assert found_in(b"".join(said).decode()) == []
+
+
+def until(met: Callable[[], bool]) -> bool:
+    """Look again and again whether something has come about, for a while."""
+    end, pause = time.monotonic() + WAIT, threading.Event()
+    while not met():
+        if time.monotonic() > end:
+            return False
+        pause.wait(0.02)
+    return True
+
+
+Lines = SimpleQueue[bytes]
 
 
 def _drain(process: subprocess.Popen[bytes], said: list[bytes], lines: Lines) -> None:
@@ -275,7 +238,7 @@ def _port(said: list[bytes], lines: Lines) -> int:
     raise AssertionError(f"no server: {b''.join(said).decode()}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Choose a port for a server that cannot say which one it was given: below those that the
     system gives to others meanwhile."""
     for port in random.sample(range(20000, 32000), 100):
