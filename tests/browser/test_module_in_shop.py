@@ -11,11 +11,11 @@ from importlib.resources import files
 from urllib.parse import urljoin
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Request, Route, expect
 
 from imp_verify.demo import Demo
 from imp_verify.sandbox import Fault
-from tests.browser.conftest import Buyer, Visit
+from tests.browser.conftest import Buyer, Visit, pass_time
 
 MODULE = files("imp_verify") / "_web" / "imp-verify.min.js"
 NEW, OLD = "/v1/iamport.js", "/js/iamport.payment-1.2.0.js"
@@ -131,13 +131,16 @@ def test_a_changed_amount_is_told_and_the_button_stays_closed(shopper: Shopper, 
 def test_while_the_gateway_is_down_the_buyer_waits_and_then_lands(shopper: Shopper) -> None:
     sandbox = shopper.demo.sandbox.sandbox
     sandbox.settings.webhook_order = "browser-first"
+    asked: list[Request] = []
+    complete = f"{shopper.demo.url}/payments/complete"
+    shopper.page.on("request", lambda each: asked.append(each) if each.url == complete else None)
     shopper.page.clock.install()
     shopper.check_out().open_window()
     sandbox.faults.add(Fault("payment", status=500, times=1))
     shopper.click("approve")
     shopper.reads("결제를 확인하고 있습니다. 다시 결제하지 말고")
     expect(shopper.page.locator("#pay")).to_be_disabled()
-    shopper.page.clock.run_for(10_000)  # Retry-After
+    pass_time(shopper.page, asked, 2)  # after Retry-After
     shopper.sees_order("paid")
     shopper.deliver()
     assert shopper.told() == ["on_paid"]
