@@ -64,6 +64,8 @@ def rows(model: str, using: str) -> Any:
 
 def empty(using: str) -> None:
     django_databases.need_alias(using)
+    if not connections[using].in_atomic_block:
+        connections[using].close()  # a test before may have had the server end it
     for model in apps.get_app_config("imp_verify").get_models():
         if model._meta.proxy:
             continue

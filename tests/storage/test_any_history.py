@@ -227,6 +227,7 @@ def test_in_the_end_the_store_says_what_the_gateway_says(name: str) -> None:
     try_histories(*STORES[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", ON_POSTGRESQL)
 def test_in_the_end_a_store_on_postgresql_says_what_the_gateway_says(
     driver: str, place: Callable[[str], Any]

@@ -18,6 +18,7 @@ from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
 from tests.storage.sqlalchemy_shops import PLAIN_DRIVER, Place, plain_engine, url
 from tests.support.databases import own_database
 
+pytestmark = pytest.mark.slow
 ENVIRONMENT = """
 from alembic import context
 from sqlalchemy import Column, Index, Integer, MetaData, Table, create_engine

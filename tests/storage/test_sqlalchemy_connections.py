@@ -333,6 +333,7 @@ def _make_tables(gate: Any, where: Address | Path, driver: str) -> None:
     engine.dispose()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driver", PLAIN_DRIVER.values())
 def test_many_processes_make_the_tables_at_once(driver: str, place: Callable[[str], Any]) -> None:
     where = place(KINDS[driver])
