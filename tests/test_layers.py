@@ -26,7 +26,7 @@ LAYERS = (
     ("__init__",),
     (
         *("contrib/__init__", "contrib/_asgi", "contrib/_blueprint", "contrib/browser/*"),
-        *("contrib/_forms", "contrib/_openapi", "contrib/_paths", "contrib/_wsgi"),
+        *("contrib/_bodies", "contrib/_openapi", "contrib/_paths"),
     ),
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
 )

@@ -1,4 +1,5 @@
-"""The stores on SQLAlchemy do what every store must: every database, driver, colour and source."""
+"""The stores on SQLAlchemy do what every store must: every database, driver and source, sync and
+async."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from .. import MAX_BODY, AsyncVerifier, Request
 from .._web.http import Problem
-from ._forms import form_body
+from ._bodies import form_body
 
 __all__ = [
     "Message",

@@ -16,9 +16,8 @@ except ImportError as error:
 from .. import Request, Verifier
 from .._web.http import Problem
 from ._blueprint import add_rules, find
-from ._forms import form_body
+from ._bodies import form_body, read_body
 from ._paths import check_verifier
-from ._wsgi import read_body
 from .browser import Markup, button
 
 __all__ = ["imp_verify_button", "payments"]

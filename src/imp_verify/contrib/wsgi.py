@@ -16,8 +16,8 @@ except ImportError as error:
 
 from .. import Request, Verifier
 from .._web.http import Problem
+from ._bodies import read_body
 from ._paths import check_verifier, routes
-from ._wsgi import read_body
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

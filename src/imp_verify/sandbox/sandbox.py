@@ -74,7 +74,7 @@ class Sandbox:
     def cancel(
         self, imp_uid: str, amount: Decimal | None = None, reason: str | None = None
     ) -> Attempt:
-        """Give money back as the console does: with a webhook."""
+        """Return money back as the console does: with a webhook."""
         return self._told(self.gateway.cancel(imp_uid, amount=amount, reason=reason))
 
     def close_down(self) -> None:

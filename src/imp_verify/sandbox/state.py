@@ -212,7 +212,7 @@ class Gateway:
         checksum: Decimal | None = None,
         reason: str | None = None,
     ) -> Moved:
-        """Give money back: `amount`, or all that is left where it is None or 0.
+        """Return money back: `amount`, or all that is left where it is None or 0.
 
         The event is made always; who calls decides whether this way of cancelling sends one.
 

@@ -119,13 +119,13 @@ class Recorded:
     Attributes:
         keep: Whether anything was written that is to be committed.
         afterwards: What the hooks want called after the commit.
-        known: Whether there is a receipt of the payment now.
+        has_receipt: Whether there is a receipt of the payment now.
     """
 
     settled: Settled | None
     keep: bool
     afterwards: Sequence[object] = ()
-    known: bool = False
+    has_receipt: bool = False
 
 
 class ReadyStore(OrderStore, Generic[T]):

@@ -199,7 +199,7 @@ class Connections:
         return _Loan(self)
 
     def take(self) -> Connection:
-        """Give an idle connection without an open transaction, or a new one. It may be that its
+        """Return an idle connection without an open transaction, or a new one. It may be that its
         file is gone: `begin` says so."""
         if self._pid != os.getpid():
             with self._lock:

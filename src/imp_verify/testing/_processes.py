@@ -51,7 +51,7 @@ class Meeting:
         self._gate.wait(PATIENCE)
 
     def answer(self, answer: object) -> None:
-        """Give something small to whoever started these processes."""
+        """Return something small to whoever started these processes."""
         self._results.put((self._number, answer))
 
 

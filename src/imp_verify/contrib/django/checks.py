@@ -58,7 +58,7 @@ def check_deployment(app_configs: object = None, **_: object) -> list[CheckMessa
 
 
 def _store() -> Any:
-    """Give the store of a verifier that is made for this and thrown away: the environment may
+    """Return the store of a verifier that is made for this and thrown away: the environment may
     change before the first payment, as it does in tests."""
     return store_of(make_verifier())
 
@@ -181,7 +181,7 @@ def check_redirect(app_configs: object = None, **_: object) -> list[CheckMessage
 
 
 def _webhook() -> str | None:
-    """Give the webhook's path; None where it is not included, or in a name space of the shop's."""
+    """Return the webhook's path; None where it is not included, or in another name space."""
     with suppress(NoReverseMatch):
         return reverse("imp_verify:webhook") if getattr(settings, "ROOT_URLCONF", None) else None
     return None

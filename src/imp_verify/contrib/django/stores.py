@@ -113,7 +113,7 @@ class DjangoStore(ReadyStore[_Recording]):
             recording.afterwards.extend(recorded.afterwards)
             # In a block of the shop's a repeat keeps the order's lock until that block ends: who
             # ships there by what is recorded must not do so beside another.
-            repeated = recorded.known and not attempt.owned
+            repeated = recorded.has_receipt and not attempt.owned
             return recorded.keep or repeated, recorded.settled
 
         return in_transaction(self._place, work)

@@ -29,8 +29,7 @@ from ... import (
 )
 from ..._web.http import Problem
 from .._asgi import header_pairs
-from .._forms import form_body
-from .._wsgi import read_body
+from .._bodies import form_body, read_body
 from .conf import get_verifier
 
 __all__ = ["app_name", "urlpatterns"]

@@ -100,7 +100,7 @@ def is_limited(connection: Connection) -> bool:
 
 
 def lift_limit(connection: Connection) -> None:
-    """Give the session its own limit back, whatever state its transaction is in."""
+    """Return the session its own limit back, whatever state its transaction is in."""
     try:
         cursor = connection.connection.cursor()
         cursor.execute(_MySql.lift)

@@ -92,7 +92,7 @@ class Attempts:
 
 
 def _engine(session: Session) -> Engine:
-    """Give the engine that this session takes for the store's tables, checked."""
+    """Return the engine that this session takes for the store's tables, checked."""
     bind = session.get_bind(clause=_WRITE)
     prepare(bind)
     return cast(Engine, bind)

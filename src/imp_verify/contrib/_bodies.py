@@ -1,14 +1,15 @@
-"""Reading a body under the limit: what the adapters for WSGI share."""
+"""A body as the adapters read it: under the limit, or from a form that somebody else has parsed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from urllib.parse import urlencode
 
 from .. import MAX_BODY
 from .._web.http import Problem
 
-__all__ = ["read_body"]
+__all__ = ["form_body", "read_body"]
 
 _LENGTH = re.compile(r"[0-9]{1,19}")
 """Not what int() takes: "+5", "1_0" and digits of any script, and fails on thousands of them."""
@@ -33,3 +34,11 @@ def read_body(read: Callable[[int], bytes], length: str | None) -> tuple[bytes, 
     body = b"".join(chunks)
     broken = 0 < len(body) < min(int(length), MAX_BODY)
     return (b"", "incomplete") if broken else (body, None)
+
+
+def form_body(fields: Sequence[tuple[str, str]]) -> bytes:
+    """Return form text; of JSON that came under a form's content type, the JSON: it was taken apart
+    at its `&` and `=`."""
+    if fields and fields[0][0].lstrip()[:1] in ("{", "["):
+        return "&".join(f"{name}={value}" if value else name for name, value in fields).encode()
+    return urlencode(fields).encode()
