@@ -8,8 +8,7 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import pytest
 import requests
@@ -156,42 +155,41 @@ def test_a_connection_that_is_made_another_way_keeps_the_deadline_too(gateway: G
     manager.clear()
 
 
-class SlowlyTaught(urllib3.HTTPConnectionPool):
-    """While the first call teaches it the deadline, a second one comes and is answered."""
+def test_an_adapter_that_is_mounted_later_keeps_the_deadline_too(gateway: Gateway) -> None:
+    with requests.Session() as session:
+        transport = RequestsTransport(session)
+        session.mount("http://", requests.adapters.HTTPAdapter())
+        assert session.get(gateway.url).status_code == 200
+        gateway.behave = dripping
+        begun = time.monotonic()
+        with pytest.raises(GatewayUnavailable):
+            transport(Call(gateway.url + PATH, SHORT).request())
+    assert time.monotonic() - begun < LATEST
 
-    others: ClassVar[list[Callable[[], object]]] = []
 
-    def __setattr__(self, name: str, value: object) -> None:
-        super().__setattr__(name, value)
-        while name == "ConnectionCls" and self.others:
-            thread = threading.Thread(target=self.others.pop())
-            thread.start()
-            thread.join()
-
-
-def test_two_first_calls_at_once_teach_a_pool_the_deadline_once(gateway: Gateway) -> None:
-    manager = manager_of(SlowlyTaught)
+def test_a_shops_pools_keep_their_class_and_its_own_calls_have_no_deadline(
+    gateway: Gateway,
+) -> None:
+    manager = urllib3.PoolManager()
+    before = manager.connection_from_url(gateway.url)
     transport = Urllib3Transport(manager)
-    bodies: list[bytes | None] = []
-
-    def ask() -> None:
-        bodies.append(transport(Call(gateway.url + PATH).request()).body)
-
-    SlowlyTaught.others.append(ask)
-    ask()
-    assert bodies == [BODY, BODY]
+    assert type(before) is urllib3.HTTPConnectionPool
+    assert transport(Call(gateway.url + PATH).request()).body == BODY
+    pool = manager.connection_from_url(gateway.url)
+    assert isinstance(pool, urllib3.HTTPConnectionPool)
+    assert pool.request("GET", PATH).data == BODY
     manager.clear()
+
+
+def dripping(line: Line) -> None:
+    line.request()
+    line.drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 99)
 
 
 def test_a_connection_from_before_keeps_the_deadline_too(gateway: Gateway) -> None:
     pool = urllib3.PoolManager()
     assert pool.request("GET", gateway.url).status == 200
-
-    def drips(line: Line) -> None:
-        line.request()
-        line.drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 99)
-
-    gateway.behave = drips
+    gateway.behave = dripping
     begun = time.monotonic()
     with pytest.raises(GatewayUnavailable):
         Urllib3Transport(pool)(Call(gateway.url + PATH, SHORT).request())
