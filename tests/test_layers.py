@@ -25,8 +25,8 @@ LAYERS = (
     ("verifier",),
     ("__init__",),
     (
-        *("contrib/__init__", "contrib/_asgi", "contrib/_blueprint", "contrib/browser/*"),
-        *("contrib/_bodies", "contrib/_openapi", "contrib/_paths"),
+        *("contrib/__init__", "contrib/_asgi", "contrib/_bodies", "contrib/_mount"),
+        *("contrib/_openapi", "contrib/browser/*"),
     ),
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
 )

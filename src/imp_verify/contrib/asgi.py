@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from .. import AsyncVerifier
 from ._asgi import Receive, Scope, Send, answer
-from ._paths import check_verifier, routes
+from ._mount import check_verifier, routes
 
 __all__ = ["PaymentsMiddleware"]
 

@@ -19,8 +19,8 @@ except ImportError as error:
 
 from .. import ENDPOINTS, AsyncVerifier
 from ._asgi import TooLarge, answer, form_again
+from ._mount import check_verifier
 from ._openapi import operations
-from ._paths import check_verifier
 
 __all__ = ["payments"]
 

@@ -15,10 +15,9 @@ except ImportError as error:
 
 from .. import Request, Verifier
 from .._web.http import Problem
-from ._blueprint import add_rules, find
 from ._bodies import form_body, read_body
-from ._paths import check_verifier
-from .browser import Markup, button
+from ._mount import add_rules, check_verifier, find, other_method
+from .browser import Markup, Place, button
 
 __all__ = ["imp_verify_button", "payments"]
 
@@ -37,6 +36,7 @@ def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
     check_verifier("imp_verify.contrib.flask", verifier, Verifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
+    blueprint.before_app_request(_other_method)
     blueprint.url_value_preprocessor(_exempt)
     return blueprint
 
@@ -46,8 +46,15 @@ def imp_verify_button(
 ) -> Markup:
     """`{{ imp_verify_button(order) }}`: see `imp_verify.contrib.browser.button`. `payments` names
     the blueprint, where there are several; else it is the first."""
-    verifier, place = find(current_app, request, url_for, payments, nonce)
+    verifier, path = find(current_app, url_for, payments)
+    accepted = request.headers.getlist("Accept-Language")
+    place = Place.of(path, request.root_path, nonce, accepted)
     return button(verifier, order, place=place, **options)
+
+
+def _other_method() -> Response | None:
+    view = other_method(current_app, request, _view)
+    return None if view is None else view()
 
 
 def _exempt(endpoint: str | None, values: object) -> None:
@@ -62,9 +69,8 @@ def _view(verifier: Verifier, endpoint: str) -> Response:
     began = time.monotonic()
     headers = list(request.headers.items())
     body, problem = _body()
-    if (
-        not body and problem is None and request.form
-    ):  # the shop's own code has had it parsed: it is form text by now
+    # Where the shop's own code has had a form parsed, it is form text by now.
+    if not body and problem is None and request.form:
         body = form_body(list(request.form.items(multi=True)))
         headers = [pair for pair in headers if pair[0].lower() != "content-type"]
     answer = verifier.serve(

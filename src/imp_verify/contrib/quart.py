@@ -16,9 +16,8 @@ except ImportError as error:
 
 from .. import AsyncVerifier
 from ._asgi import Message, Scope, TooLarge, answer, form_again
-from ._blueprint import add_rules, find
-from ._paths import check_verifier
-from .browser import Markup, async_button
+from ._mount import add_rules, check_verifier, find, other_method
+from .browser import Markup, Place, async_button
 
 __all__ = ["imp_verify_button", "payments"]
 
@@ -37,6 +36,7 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> Blueprint:
     check_verifier("imp_verify.contrib.quart", verifier, AsyncVerifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
+    blueprint.before_app_request(_other_method)
     return blueprint
 
 
@@ -45,8 +45,15 @@ async def imp_verify_button(
 ) -> Markup:
     """`{{ imp_verify_button(order) }}`: see `imp_verify.contrib.browser.button`. `payments` names
     the blueprint, where there are several; else it is the first."""
-    verifier, place = find(current_app, request, url_for, payments, nonce)
+    verifier, path = find(current_app, url_for, payments)
+    accepted = request.headers.getlist("Accept-Language")
+    place = Place.of(path, request.root_path, nonce, accepted)
     return await async_button(verifier, order, place=place, **options)
+
+
+async def _other_method() -> Response | None:
+    view = other_method(current_app, request, _view)
+    return None if view is None else await view()
 
 
 async def _view(verifier: AsyncVerifier, endpoint: str) -> Response:

@@ -16,7 +16,7 @@ except ImportError as error:
 
 from .. import ENDPOINTS, AsyncVerifier
 from ._asgi import answer
-from ._paths import check_verifier
+from ._mount import check_verifier
 from .browser import Markup, Place, button
 
 __all__ = ["payments", "template_button"]

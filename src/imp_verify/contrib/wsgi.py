@@ -17,7 +17,7 @@ except ImportError as error:
 from .. import Request, Verifier
 from .._web.http import Problem
 from ._bodies import read_body
-from ._paths import check_verifier, routes
+from ._mount import check_verifier, routes
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

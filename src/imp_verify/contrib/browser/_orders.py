@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from ... import AsyncVerifier, ConfigurationError, ExpectedPayment, InvalidRequest, Verifier
 from ..._core.reading import check_merchant_uid
 from ...models import read_expected
-from .._paths import check_verifier
+from .._mount import check_verifier
 
 __all__ = ["Named", "PaymentOptions", "find_order", "look_up", "read_order"]
 

@@ -21,7 +21,7 @@ from ...settings import Settings
 from ...stores import in_thread
 from ...stores._bridge import as_given
 from ...stores._protocol import store_is_async
-from .._paths import check_verifier
+from .._mount import check_verifier
 from .threads import hop
 
 __all__ = ["get_store", "get_verifier", "make_verifier", "store_of"]
