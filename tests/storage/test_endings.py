@@ -2,7 +2,7 @@
 
 import pytest
 
-from imp_verify.stores._endings import ending
+from imp_verify.stores._endings import ends_transaction
 
 ENDINGS = {
     "/* a */ commit": "COMMIT",
@@ -34,15 +34,15 @@ OTHERS = (
 
 @pytest.mark.parametrize("mysql", [False, True])
 def test_the_word_is_found_behind_comments_of_all_kinds(mysql: bool) -> None:
-    assert {each: ending(each, mysql=mysql) for each in ENDINGS} == ENDINGS
-    assert [ending(each, mysql=mysql) for each in OTHERS] == [None] * len(OTHERS)
+    assert {each: ends_transaction(each, mysql=mysql) for each in ENDINGS} == ENDINGS
+    assert [ends_transaction(each, mysql=mysql) for each in OTHERS] == [None] * len(OTHERS)
 
 
 def test_what_commits_by_itself_on_mysql_is_found_there_only() -> None:
-    assert {each: ending(each, mysql=True) for each in ON_MYSQL} == ON_MYSQL
-    found = [ending(each, mysql=False) for each in ON_MYSQL]
+    assert {each: ends_transaction(each, mysql=True) for each in ON_MYSQL} == ON_MYSQL
+    found = [ends_transaction(each, mysql=False) for each in ON_MYSQL]
     assert found == [None] * len(ON_MYSQL)
-    assert ending("CREATE TEMPORARY TABLE x (y INT)", mysql=True) is None
+    assert ends_transaction("CREATE TEMPORARY TABLE x (y INT)", mysql=True) is None
 
 
 MANY = 100_000
@@ -63,4 +63,4 @@ STATEMENTS = {
 def test_a_statement_of_any_size_is_read_to_its_end(name: str) -> None:
     """Twenty-six comments took a minute, and each more twice as long."""
     for mysql in (False, True):
-        assert ending(STATEMENTS[name], mysql=mysql) is None
+        assert ends_transaction(STATEMENTS[name], mysql=mysql) is None

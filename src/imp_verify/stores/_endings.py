@@ -7,7 +7,7 @@ import re
 
 from ..errors import StoreError
 
-__all__ = ["ending", "refusal"]
+__all__ = ["ends_transaction", "not_for_a_hook"]
 
 # Read once and never given back: the time was exponential in the number of comments.
 _BLANK = r"(?:[\s;(]++|(?:--|\#)[^\n]*+\n|/\*(?s:.*?)\*/)*+"
@@ -23,7 +23,7 @@ _ENDS = re.compile(rf"{_BLANK}({_ANYWHERE})\b", re.IGNORECASE)
 _ENDS_ON_MYSQL = re.compile(rf"{_BLANK}({_ANYWHERE}|{_ON_MYSQL})\b", re.IGNORECASE)
 
 
-def ending(statement: str, *, mysql: bool) -> str | None:
+def ends_transaction(statement: str, *, mysql: bool) -> str | None:
     """Return the word with which this statement begins, if it would end its transaction, or, on
     MySQL and MariaDB, commit by itself. What a procedure does is not seen, nor what stands in or
     behind comments within comments."""
@@ -31,7 +31,7 @@ def ending(statement: str, *, mysql: bool) -> str | None:
     return match and match[1].split()[0].upper()
 
 
-def refusal(what: str) -> StoreError:
+def not_for_a_hook(what: str) -> StoreError:
     """Return the error for whoever would end the transaction by this."""
     return StoreError(
         f"{what} is not for a hook: the store commits its work together with the record"

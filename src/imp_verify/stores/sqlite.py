@@ -17,8 +17,7 @@ from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterward
 from ._open import hold_limits, transaction_is_open
 from ._protocol import Expected
 from ._recording import Loaded, OrderRow, ReadyStore, Rows, read_receipt, storable
-from ._sqlite_connections import Connection, Connections, FileGone
-from ._sqlite_guard import Guard
+from ._sqlite_connections import Connection, Connections, FileGone, Guard
 
 __all__ = ["SqliteStore"]
 

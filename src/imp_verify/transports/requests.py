@@ -83,12 +83,14 @@ def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
     return cast("urllib3.HTTPConnectionPool", pool)
 
 
-def _manager(adapter: HTTPAdapter, url: str, proxies: Mapping[str, str]) -> urllib3.PoolManager:
+def _manager(adapter: Any, url: str, proxies: Mapping[str, str]) -> urllib3.PoolManager:
     """Return what an adapter takes the pool of this address from."""
     proxy = select_proxy(url, proxies)
-    if not proxy:
-        return adapter.poolmanager
-    return adapter.proxy_manager_for(prepend_scheme_if_needed(proxy, "http"))
+    manager: urllib3.PoolManager = adapter.poolmanager
+    if proxy:
+        named = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
+        manager = adapter.proxy_manager_for(named)
+    return manager
 
 
 def _call_session(

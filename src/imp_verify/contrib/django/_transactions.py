@@ -1,11 +1,12 @@
-"""One transaction of a `DjangoStore`: how it begins and ends, and when it is tried again."""
+"""One transaction of a `DjangoStore`: how it begins and ends, when it is tried again, and what no
+shop's function may run in it."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -13,15 +14,16 @@ from django.db import Error, connections
 from django.db.transaction import atomic, get_rollback
 
 from ... import ConfigurationError, StoreError
+from ...stores._endings import ends_transaction, not_for_a_hook
 from ...stores._open import transaction_is_open
 from ...stores._recording import seconds_to_wait
 from . import _dialects as dialects
-from ._guarding import guarded
 
-__all__ = ["Attempt", "Collision", "Place", "in_transaction", "look", "read"]
+__all__ = ["Attempt", "Collision", "Place", "guarded", "in_transaction", "look", "read"]
 
 T = TypeVar("T")
 _ATTEMPTS = 6
+_GONE = "the transaction ended or was rolled back under the hook: the payment is not recorded"
 
 
 class Collision(Exception):
@@ -176,3 +178,31 @@ def _check_engines(connection: Any, place: Place) -> None:
         if found := dialects.other_engines(connection):
             raise ConfigurationError(dialects.refuse_engines(found))
         place.is_checked = True
+
+
+@contextmanager
+def guarded(using: str) -> Iterator[None]:
+    """Refuse, inside, each statement on this database that would end the open transaction. Django
+    itself refuses its own commit() and rollback() in an atomic block. A statement that is no text
+    (bytes, psycopg's own) is not read.
+
+    On SQLite the driver is asked afterwards whether the transaction is open still: each statement
+    that followed would be committed by itself, the record too.
+    """
+    connection = connections[using]
+    with connection.execute_wrapper(_refuse_end):
+        yield
+    if connection.vendor != "sqlite" or get_rollback(using):
+        return
+    if not connection.connection.in_transaction:
+        raise StoreError(_GONE)
+
+
+def _refuse_end(
+    execute: Callable[..., object], statement: object, values: object, many: bool, context: Any
+) -> object:
+    if isinstance(statement, str):
+        word = ends_transaction(statement, mysql=context["connection"].vendor == "mysql")
+        if word is not None:
+            raise not_for_a_hook(word)
+    return execute(statement, values, many, context)

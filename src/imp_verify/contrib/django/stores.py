@@ -16,8 +16,7 @@ from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
 from ...stores._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from ...stores._protocol import Expected
 from ...stores._recording import Loaded, ReadyStore, Rows, check_lock_timeout
-from ._guarding import guarded
-from ._transactions import Attempt, Place, in_transaction, look, read
+from ._transactions import Attempt, Place, guarded, in_transaction, look, read
 from .threads import hop, own_thread
 
 __all__ = ["DjangoStore"]

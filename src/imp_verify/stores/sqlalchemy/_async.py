@@ -28,10 +28,9 @@ from .._hooks import (
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
 from .._recording import AsyncReadyStore, Loaded, Recorded, Rows, check_lock_timeout
-from ._dialects import prepare
 from ._plain import check_sessions
 from ._statements import details
-from ._transaction import Attempts, Reading, Transaction, create_tables, receipts_of
+from ._transaction import Reading, Retries, Transaction, create_tables, prepare, receipts_of
 
 __all__ = ["AsyncSqlAlchemyStore"]
 
@@ -127,7 +126,7 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
     async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
 
-        def read(handle: Any, _: Attempts) -> Awaitable[Mapping[str, Receipt]]:
+        def read(handle: Any, _: Retries) -> Awaitable[Mapping[str, Receipt]]:
             found: Awaitable[Mapping[str, Receipt]] = handle.run_sync(receipts_of, imp_uids)
             return found
 
@@ -189,9 +188,9 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         """Run `work` in a transaction of this kind. A task that is cancelled leaves by the same
         door, which gives the connection back."""
 
-        async def run(handle: Any, attempts: Attempts) -> T:
+        async def run(handle: Any, retries: Retries) -> T:
             with transaction_is_open():
-                attempts.under_way = use = await handle.run_sync(kind, self._lock_timeout)
+                retries.under_way = use = await handle.run_sync(kind, self._lock_timeout)
                 try:
                     await handle.run_sync(_call, use.begin)
                     return await work(handle, use)
@@ -201,19 +200,19 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
 
         return await self._repeat(run)
 
-    async def _repeat(self, work: Callable[[Any, Attempts], Awaitable[T]]) -> T:
+    async def _repeat(self, work: Callable[[Any, Retries], Awaitable[T]]) -> T:
         """See `SqlAlchemyStore._repeat`."""
         outside_transactions()
-        attempts = Attempts()
+        retries = Retries()
         while True:
-            attempts.under_way = None
+            retries.under_way = None
             try:
                 async with self._borrow() as handle:
-                    return await work(handle, attempts)
+                    return await work(handle, retries)
             except Exception as error:
-                if not attempts.again(error):
+                if not retries.again(error):
                     raise
-            await asyncio.sleep(attempts.pause)
+            await asyncio.sleep(retries.pause)
 
 
 def _hint(source: object) -> str:

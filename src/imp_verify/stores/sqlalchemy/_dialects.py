@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from sqlalchemy import (
     Connection,
     Engine,
-    ExceptionContext,
     Insert,
     bindparam,
-    event,
     false,
     text,
 )
@@ -23,12 +22,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 from ...errors import ConfigurationError, StoreError
-from ._guard import guard_of, watch
 from ._tables import metadata, orders
 
 __all__ = [
     "SAVEPOINT",
     "begin",
+    "claim",
     "create_all",
     "explain",
     "is_conflict",
@@ -38,7 +37,6 @@ __all__ = [
     "lift_limit",
     "limit_waiting",
     "lock_order",
-    "prepare",
 ]
 
 SAVEPOINT = "imp_verify"
@@ -85,7 +83,7 @@ def begin(connection: Connection, lock_timeout: float) -> None:
         StoreError: The engine commits after every statement, or a table cannot be rolled back.
     """
     _KINDS[connection.dialect.name].begin(connection, lock_timeout)
-    _ = connection.exec_driver_sql(f"SAVEPOINT {SAVEPOINT}")
+    connection.exec_driver_sql(f"SAVEPOINT {SAVEPOINT}")
 
 
 def limit_waiting(connection: Connection, lock_timeout: float) -> None:
@@ -114,9 +112,7 @@ def lift_limit(connection: Connection) -> None:
 def lock_order(connection: Connection, merchant_uid: str) -> None:
     """Lock an order's row, which is inserted where there is none; one that is there stays as it
     is."""
-    _ = connection.execute(
-        _KINDS[connection.dialect.name].lock_order, {"merchant_uid": merchant_uid}
-    )
+    connection.execute(_KINDS[connection.dialect.name].lock_order, {"merchant_uid": merchant_uid})
 
 
 def create_all(connection: Connection) -> None:
@@ -152,12 +148,12 @@ class _PostgreSql:
     def limit_waiting(self, connection: Connection, lock_timeout: float) -> None:
         """For this transaction."""
         milliseconds = max(1, int(lock_timeout * 1000))  # 0 would be no limit
-        _ = connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {milliseconds}")
 
     def create_all(self, connection: Connection) -> None:
         with connection.begin():
             lock = f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"
-            _ = connection.exec_driver_sql(lock)
+            connection.exec_driver_sql(lock)
             metadata.create_all(connection)
 
 
@@ -204,7 +200,7 @@ class _MySql:
             if _IN_TRANSACTION not in _codes(error):
                 raise
             # A listener of the shop's to `begin` or `checkout` has read: what it read is old.
-            _ = connection.exec_driver_sql("ROLLBACK")
+            connection.exec_driver_sql("ROLLBACK")
             self.limit_waiting(connection, lock_timeout, setting)
         if connection.dialect.driver == "asyncmy":
             driver: Any = connection.connection.driver_connection
@@ -214,7 +210,7 @@ class _MySql:
 
     def limit_waiting(self, connection: Connection, lock_timeout: float, also: str = "") -> None:
         """For the session, there is nothing smaller; in whole seconds."""
-        _ = connection.exec_driver_sql(
+        connection.exec_driver_sql(
             "SET @imp_verify_wait = @@SESSION.innodb_lock_wait_timeout, "
             f"SESSION innodb_lock_wait_timeout = {max(1, int(lock_timeout))}{also}"
         )
@@ -229,7 +225,7 @@ class _MySql:
             _check_tables(connection)
         finally:
             if not connection.invalidated:  # a lock goes with its connection
-                _ = connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})").scalar()
+                connection.exec_driver_sql(f"SELECT RELEASE_LOCK({name})").scalar()
 
 
 class _Sqlite:
@@ -243,8 +239,8 @@ class _Sqlite:
         if getattr(connection.dialect, "skip_autocommit_rollback", False):  # not before 2.0.43
             _refuse_autocommit(connection)  # what fails would stay open, for whoever is next
         if driver.in_transaction:  # by a listener of the shop's or the driver itself, lockless
-            _ = connection.exec_driver_sql("ROLLBACK")
-        _ = connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.exec_driver_sql("ROLLBACK")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def limit_waiting(self, connection: Connection, lock_timeout: float) -> None:
         """The driver's `timeout` is the limit."""
@@ -285,19 +281,6 @@ def is_lost(error: BaseException) -> bool:
 def is_out_of_date(error: object) -> bool:
     """Whether a statement that the connection had prepared is another one since a migration."""
     return any(code in _OUT_OF_DATE for code in _codes(error))
-
-
-def _notice_loss(error: ExceptionContext) -> None:
-    """A listener to `handle_error`: note that a connection is dead on which the store has only
-    read. For dead it takes one whose prepared statements are out of date, too: SQLAlchemy then
-    throws away all that are as old, for a migration makes all of them so."""
-    guard = None if error.connection is None else guard_of(error.connection)
-    if guard is None or not guard.before_hooks:
-        return
-    if is_out_of_date(error.sqlalchemy_exception):
-        error.is_disconnect = True
-    if error.is_disconnect and isinstance(error.original_exception, Exception):
-        guard.lost = True  # and not because its task was cancelled
 
 
 def explain(error: BaseException) -> None:
@@ -368,8 +351,11 @@ def _check_engine(engine: Engine) -> None:
         )
 
 
-def prepare(engine: object) -> None:
+def claim(engine: object, listen: Callable[[Engine], None]) -> None:
     """Check that a store can use this engine, and leave a parent process's connections alone.
+
+    Args:
+        listen: Adds the store's listeners, once for each engine.
 
     Raises:
         ConfigurationError: Another kind of object or database, or a pool that gives one connection
@@ -391,7 +377,5 @@ def prepare(engine: object) -> None:
         if engine.dialect.name == "sqlite" and not engine.dialect.is_async:
             _files[id(engine.pool)] = engine.pool
         if engine not in _watched:
-            watch(engine)
+            listen(engine)
             _watched.add(engine)
-        if not event.contains(engine, "handle_error", _notice_loss):  # one for all that share it
-            event.listen(engine, "handle_error", _notice_loss)

@@ -17,15 +17,15 @@ from .._hooks import Expectation, Functions, Holder, HookArguments, run_afterwar
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
 from .._recording import Loaded, ReadyStore, Recorded, Rows, check_lock_timeout
-from ._dialects import prepare
 from ._shared import is_of_a_thread, lend, watch
 from ._statements import details
 from ._transaction import (
     TWO_PHASES,
-    Attempts,
     Reading,
+    Retries,
     Transaction,
     create_tables,
+    prepare,
     receipts_of,
 )
 
@@ -134,9 +134,9 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`: a plain read."""
 
-        def ask(handle: Any, attempts: Attempts) -> Expected:
+        def ask(handle: Any, retries: Retries) -> Expected:
             with transaction_is_open():
-                attempts.under_way = reading = Reading(handle, self._lock_timeout)
+                retries.under_way = reading = Reading(handle, self._lock_timeout)
                 try:
                     reading.begin()
                     with reading.guard:
@@ -177,7 +177,7 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         self, transaction: Transaction, function: Callable[..., Any], *arguments: object
     ) -> Any:
         with transaction.guard:
-            return function(*arguments, transaction.given)
+            return function(*arguments, transaction.handle)
 
     def _will_run_hook(self, transaction: Transaction) -> None:
         transaction.will_run_hook()
@@ -193,9 +193,9 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
     def _in_transaction(self, work: Callable[[Transaction], tuple[bool, T]]) -> T:
         """Run `work` in a transaction; commit where it says so."""
 
-        def run(handle: Any, attempts: Attempts) -> T:
+        def run(handle: Any, retries: Retries) -> T:
             with transaction_is_open():
-                attempts.under_way = transaction = Transaction(handle, self._lock_timeout)
+                retries.under_way = transaction = Transaction(handle, self._lock_timeout)
                 try:
                     transaction.begin()
                     keep, answer = work(transaction)
@@ -207,20 +207,20 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
 
         return self._repeat(run)
 
-    def _repeat(self, work: Callable[[Any, Attempts], T]) -> T:
+    def _repeat(self, work: Callable[[Any, Retries], T]) -> T:
         """Run `work` on a connection or session. It is run again where others were in the way or
         the connection was dead, from the start and on a connection borrowed anew."""
         outside_transactions()
-        attempts = Attempts()
+        retries = Retries()
         while True:
-            attempts.under_way = None
+            retries.under_way = None
             try:
                 with self._borrow() as handle:
-                    return work(handle, attempts)
+                    return work(handle, retries)
             except Exception as error:
-                if not attempts.again(error):
+                if not retries.again(error):
                     raise
-            time.sleep(attempts.pause)
+            time.sleep(retries.pause)
 
 
 def check_sessions(options: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ from .._recording import Loaded, OrderRow, Rows, storable
 from ._dialects import lock_order
 from ._tables import changes, orders, receipts
 
-__all__ = ["Taken", "details", "load", "read_receipts", "save"]
+__all__ = ["Collision", "details", "load", "read_receipts", "save"]
 
 _MANY = 500
 _imp_uid: BindParameter[str] = bindparam("key")
@@ -90,7 +90,7 @@ _UNSEEN = (
 )
 
 
-class Taken(Exception):
+class Collision(Exception):
     """The receipt, the change or the order was recorded by another transaction meanwhile."""
 
 
@@ -135,7 +135,7 @@ def save(connection: Connection, rows: Rows) -> None:
     """Write.
 
     Raises:
-        Taken: The order was paid meanwhile.
+        Collision: The order was paid meanwhile.
     """
     now = datetime.now(UTC)
     now = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -145,7 +145,7 @@ def save(connection: Connection, rows: Rows) -> None:
     match rows.order:  # the lock has made its row
         case OrderRow.PAID:
             if connection.execute(_PAID, {**order, "paid_by": rows.imp_uid}).rowcount != 1:
-                raise Taken
+                raise Collision
         case OrderRow.UNPAID:
             connection.execute(_UNPAID, {**order, "key": rows.imp_uid})
         case OrderRow.SEEN | OrderRow.FORGOTTEN | None:

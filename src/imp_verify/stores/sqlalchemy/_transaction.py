@@ -6,18 +6,20 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import Connection, Engine, event, update
+from sqlalchemy import Connection, Engine, ExceptionContext, event, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
+from .._endings import ends_transaction, not_for_a_hook
 from .._recording import Loaded, Rows, seconds_to_wait
 from ._dialects import (
     SAVEPOINT,
     begin,
+    claim,
     create_all,
     explain,
     is_conflict,
@@ -26,13 +28,19 @@ from ._dialects import (
     is_out_of_date,
     lift_limit,
     limit_waiting,
-    prepare,
 )
-from ._guard import ENDED, Guard, undo
-from ._statements import Taken, load, read_receipts, save
+from ._statements import Collision, load, read_receipts, save
 from ._tables import orders
 
-__all__ = ["Attempts", "Reading", "Taken", "Transaction", "create_tables", "receipts_of"]
+__all__ = [
+    "Collision",
+    "Reading",
+    "Retries",
+    "Transaction",
+    "create_tables",
+    "prepare",
+    "receipts_of",
+]
 
 _MOST_CONFLICTS = 5
 _WRITE = update(orders)
@@ -46,7 +54,141 @@ TWO_PHASES = (
 )
 
 
-class Attempts:
+_ENDED = (
+    "a hook ended the store's transaction, or it was rolled back under the hook (an error that a "
+    "hook catches needs begin_nested() around its statement): what the hook writes is committed "
+    "together with the record"
+)
+_NAME = "imp_verify_guard"
+"""A connection has its guard among its execution options, for the listeners here."""
+
+
+class Guard:
+    """A shop's function runs inside.
+
+    Attributes:
+        before_hooks: Whether no hook and no `hold` has run, and nothing is being committed: all
+            could be done again on another connection.
+        lost: Whether the connection turned out to be dead before that.
+    """
+
+    __slots__ = ("_session", "_up", "before_hooks", "lost")
+
+    def __init__(self, handle: Connection | Session, connection: Connection) -> None:
+        self._up = self.lost = False
+        self.before_hooks = True
+        self._session = handle if isinstance(handle, Session) else None
+        if self._session is not None:
+            event.listen(self._session, "before_commit", self._session_commits)
+            event.listen(self._session, "after_transaction_end", self._session_ended)
+        connection.execution_options(**{_NAME: self})
+
+    def __enter__(self) -> None:
+        self._up = True
+
+    def __exit__(self, *_: object) -> None:
+        self._up = False
+
+    def take_away(self) -> None:
+        """Let the session be the shop's own again."""
+        if self._session is not None:
+            event.remove(self._session, "before_commit", self._session_commits)
+            event.remove(self._session, "after_transaction_end", self._session_ended)
+            self._session = None
+
+    def _session_commits(self, session: Session) -> None:
+        if self._up and not session.in_nested_transaction():
+            raise not_for_a_hook("commit()")
+
+    def _session_ended(self, _: Session, transaction: SessionTransaction) -> None:
+        if self._up and transaction.parent is None:
+            raise not_for_a_hook("rollback() or close()")
+
+    def refuse_statement(self, statement: str, *, mysql: bool) -> None:
+        """Refuse one by which the transaction would end."""
+        word = ends_transaction(statement, mysql=mysql) if self._up else None
+        if word is not None:
+            raise not_for_a_hook(word)
+
+    def refuse_commit(self, connection: Connection) -> None:
+        """Refuse it to a function of the shop's."""
+        if self._up:
+            _undo(connection)
+            raise not_for_a_hook("commit()")
+
+    def refuse_rollback(self) -> None:
+        """Refuse it on a connection; a session rolls back by itself where a flush fails."""
+        if self._up and self._session is None:
+            raise not_for_a_hook("rollback() or close()")
+
+
+def _guard_of(connection: Connection) -> Guard | None:
+    """Return the guard of a connection that a store uses."""
+    guard: Guard | None = connection.get_execution_options().get(_NAME)
+    return guard
+
+
+def prepare(engine: object) -> None:
+    """Make an engine ready for the store: see `claim`."""
+    claim(engine, _watch)
+
+
+def _watch(engine: Engine) -> None:
+    """Listen to what is done on an engine's connections."""
+    event.listen(engine, "before_cursor_execute", _before_statement)
+    event.listen(engine, "commit", _before_commit)
+    event.listen(engine, "rollback", _before_rollback)
+    if not event.contains(engine, "handle_error", _notice_loss):  # one for all that share it
+        event.listen(engine, "handle_error", _notice_loss)
+
+
+def _before_statement(connection: Connection, _: object, statement: str, *__: Any) -> None:
+    guard = _guard_of(connection)
+    if guard is not None:
+        guard.refuse_statement(statement, mysql=connection.dialect.name in ("mysql", "mariadb"))
+
+
+def _before_commit(connection: Connection) -> None:
+    guard = _guard_of(connection)
+    if guard is not None:
+        guard.refuse_commit(connection)
+
+
+def _before_rollback(connection: Connection) -> None:
+    guard = _guard_of(connection)
+    if guard is not None:
+        guard.refuse_rollback()
+
+
+def _notice_loss(error: ExceptionContext) -> None:
+    """A listener to `handle_error`: note that a connection is dead on which the store has only
+    read. For dead it takes one whose prepared statements are out of date, too: SQLAlchemy then
+    throws away all that are as old, for a migration makes all of them so."""
+    guard = None if error.connection is None else _guard_of(error.connection)
+    if guard is None or not guard.before_hooks:
+        return
+    if is_out_of_date(error.sqlalchemy_exception):
+        error.is_disconnect = True
+    if error.is_disconnect and isinstance(error.original_exception, Exception):
+        guard.lost = True  # and not because its task was cancelled
+
+
+def _undo(connection: Connection) -> None:
+    """Roll back by the driver. SQLAlchemy takes a transaction whose commit failed for ended, also
+    where a listener failed before the driver was asked, and would give the connection back as it
+    is: the next one to commit on it would commit this too."""
+    if connection.closed or connection.invalidated:
+        return
+    try:
+        connection.connection.rollback()
+    except Exception:  # the server rolls back what it loses; what failed first is the news
+        connection.invalidate()
+    except BaseException:  # a task that was cancelled meanwhile, for example, and is to end so
+        connection.invalidate()
+        raise
+
+
+class Retries:
     """How often one piece of work is begun again.
 
     Attributes:
@@ -56,7 +198,7 @@ class Attempts:
     def __init__(self) -> None:
         self.under_way: Reading | None = None
         self._conflicts = 0
-        self._taken = 0
+        self._collisions = 0
         self._lost = 0
 
     @property
@@ -72,9 +214,9 @@ class Attempts:
         Raises:
             StoreError: It was recorded by others twice in a row.
         """
-        if isinstance(error, Taken):
-            self._taken += 1
-            if self._taken > 1:
+        if isinstance(error, Collision):
+            self._collisions += 1
+            if self._collisions > 1:
                 raise StoreError("the payment is being recorded elsewhere") from error.__cause__
             return True
         if self._was_lost(error):
@@ -98,29 +240,29 @@ def _engine(session: Session) -> Engine:
     return cast(Engine, bind)
 
 
-def _connect(given: Connection | Session) -> Connection:
-    if not isinstance(given, Session):
-        return given
-    if given.twophase:
+def _connect(handle: Connection | Session) -> Connection:
+    if not isinstance(handle, Session):
+        return handle
+    if handle.twophase:
         raise ConfigurationError(TWO_PHASES)
-    if not given.in_transaction():
-        _ = _engine(given)
-        _ = given.begin()
-    return given.connection(bind_arguments={"clause": _WRITE})
+    if not handle.in_transaction():
+        _engine(handle)
+        handle.begin()
+    return handle.connection(bind_arguments={"clause": _WRITE})
 
 
-def create_tables(given: Connection | Session) -> None:
+def create_tables(handle: Connection | Session) -> None:
     """Make the tables that are missing."""
-    if isinstance(given, Session):
-        with _engine(given).connect() as connection:
+    if isinstance(handle, Session):
+        with _engine(handle).connect() as connection:
             create_all(connection)
     else:
-        create_all(given)
+        create_all(handle)
 
 
-def receipts_of(given: Connection | Session, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
+def receipts_of(handle: Connection | Session, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
     """Read what is recorded of these payments."""
-    return read_receipts(_connect(given), imp_uids)
+    return read_receipts(_connect(handle), imp_uids)
 
 
 class Reading:
@@ -130,14 +272,14 @@ class Reading:
     Whoever lends it takes it back, which rolls back what was not committed.
 
     Attributes:
-        given: What the shop's functions get: the connection or the session.
+        handle: What the shop's functions get: the connection or the session.
         guard: What stands around a shop's function.
     """
 
-    def __init__(self, given: Connection | Session, lock_timeout: float) -> None:
-        self.given = given
-        self.connection = _connect(given)
-        self.guard = Guard(given, self.connection)
+    def __init__(self, handle: Connection | Session, lock_timeout: float) -> None:
+        self.handle = handle
+        self.connection = _connect(handle)
+        self.guard = Guard(handle, self.connection)
         self._lock_timeout = lock_timeout
 
     def begin(self) -> None:
@@ -168,8 +310,8 @@ class Transaction(Reading):
     def begin(self) -> None:
         """Begin. Whatever comes of it, `end` must follow."""
         connection = self.connection
-        if connection is self.given:
-            _ = connection.begin()
+        if connection is self.handle:
+            connection.begin()
         self._root = connection.get_transaction()
         with _HIDDEN:
             begin(connection, seconds_to_wait(self._lock_timeout))
@@ -183,13 +325,13 @@ class Transaction(Reading):
         """Write.
 
         Raises:
-            Taken: Another transaction was first.
+            Collision: Another transaction was first.
         """
         try:
             with _HIDDEN:
                 save(self.connection, rows)
         except IntegrityError as error:
-            raise Taken from error
+            raise Collision from error
 
     def commit(self) -> None:
         """Commit what the store and the shop's functions wrote, if it is one transaction still.
@@ -198,7 +340,7 @@ class Transaction(Reading):
             StoreError: It is not: nothing more is kept.
         """
         self.will_run_hook()
-        session = self.given if isinstance(self.given, Session) else None
+        session = self.handle if isinstance(self.handle, Session) else None
         if session is None:
             self._check()
         else:
@@ -208,9 +350,9 @@ class Transaction(Reading):
             # answer COMMIT with a rollback, and say nothing.
             event.listen(session, "before_commit", self._check_session)
         try:
-            self.given.commit()
+            self.handle.commit()
         except BaseException:
-            undo(self.connection)
+            _undo(self.connection)
             raise
         finally:
             if session is not None:  # the shop may go on with it
@@ -225,13 +367,13 @@ class Transaction(Reading):
         statements, by a deadlock that it swallowed, by a table that a procedure made on MySQL."""
         root = self._root
         if root is None or not root.is_active or self.connection.get_transaction() is not root:
-            raise StoreError(ENDED)
+            raise StoreError(_ENDED)
         try:
-            _ = self.connection.exec_driver_sql(f"RELEASE SAVEPOINT {SAVEPOINT}")
+            self.connection.exec_driver_sql(f"RELEASE SAVEPOINT {SAVEPOINT}")
         except SQLAlchemyError as error:
             if is_lost(error):
                 raise  # the database's trouble, not the hook's fault
-            raise StoreError(ENDED) from error
+            raise StoreError(_ENDED) from error
         if is_limited(self.connection):  # here: a session's commit gives the connection back
             lift_limit(self.connection)
 
