@@ -63,7 +63,7 @@ _CANNOT_ROLL_BACK = (
 _TABLES_MISSING = "the store's tables are not there: call its create_all() once, or migrate"
 _NO_TRANSACTION = (
     "this engine commits after every statement: give the store one that does not, "
-    'engine.execution_options(isolation_level="READ COMMITTED") for one'
+    'engine.execution_options(isolation_level="READ COMMITTED"), for example'
 )
 _NO_BACKSLASH_ESCAPES = 512
 """A bit of the server's status, by its protocol."""
