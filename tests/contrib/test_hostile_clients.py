@@ -211,7 +211,7 @@ def test_a_client_that_leaves_while_the_gateway_is_asked_does_no_harm(
 
     gateway.before = wait
     sock = remote.server.connect()
-    sock.sendall(post(of_length(len(SENT))) + SENT)
+    sock.sendall(post(of_length(len(UNREAD))) + UNREAD)
     assert until(lambda: gateway.asked != [])
     leave(sock)
     gone.set()
