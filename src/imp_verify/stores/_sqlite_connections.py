@@ -18,7 +18,7 @@ from typing import Literal
 from weakref import WeakValueDictionary
 
 from ..errors import ConfigurationError, StoreError
-from ._endings import not_for_a_hook
+from ._ending_sql import not_for_a_hook
 
 __all__ = ["Connection", "Connections", "FileGone", "Guard"]
 

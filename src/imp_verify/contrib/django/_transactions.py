@@ -14,7 +14,7 @@ from django.db import Error, connections
 from django.db.transaction import atomic, get_rollback
 
 from ... import ConfigurationError, StoreError
-from ...stores._endings import ends_transaction, not_for_a_hook
+from ...stores._ending_sql import ends_transaction, not_for_a_hook
 from ...stores._open import transaction_is_open
 from ...stores._recording import seconds_to_wait
 from . import _dialects as dialects

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 
 from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
-from .._endings import ends_transaction, not_for_a_hook
+from .._ending_sql import ends_transaction, not_for_a_hook
 from .._recording import Loaded, Rows, seconds_to_wait
 from ._dialects import (
     SAVEPOINT,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imp_verify.stores._endings import ends_transaction
+from imp_verify.stores._ending_sql import ends_transaction
 
 ENDINGS = {
     "/* a */ commit": "COMMIT",
