@@ -1,5 +1,6 @@
 """Small shops for the stores' tests: orders in the store's own database where it has one."""
 
+import inspect
 import json
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -18,11 +19,34 @@ HOOKS = tuple(HookArguments.__annotations__)
 Hook = Callable[[Outcome, Any], object]
 
 
+async def done(value: Any) -> Any:
+    """Wait for what an async transaction gives; a plain one has given it."""
+    return await value if inspect.isawaitable(value) else value
+
+
+def plain(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a plain function of a coroutine function that never has to wait."""
+
+    def call(*arguments: Any) -> Any:
+        try:
+            function(*arguments).send(None)
+        except StopIteration as end:
+            return end.value
+        raise AssertionError("a plain store's function has nothing to wait for")
+
+    return call
+
+
 class MemoryShop(TrialShop):
-    def __init__(self, *, threaded: bool = False, kind: type[MemoryStore] = MemoryStore) -> None:
+    """`options` takes the place of the usual hooks."""
+
+    def __init__(
+        self, *, threaded: bool = False, kind: type[MemoryStore] = MemoryStore, options: Any = None
+    ) -> None:
         self._orders: dict[str, ExpectedPayment] = {}
         self._told: list[tuple[str, str, str]] = []
         hooks: dict[str, Any] = {name: partial(self._hook, name) for name in HOOKS}
+        hooks.update(options or {})
         store = kind(expected=lambda order, _: self._orders.get(order), **hooks)
         self.store = in_thread(store) if threaded else store
 
@@ -116,6 +140,11 @@ class SqliteShop(TrialShop):
 
     def close(self) -> None:
         self.sqlite.close()
+
+    def kept(self) -> tuple[int, ...]:
+        """Count rows: hooks', receipts, orders, changes."""
+        names = ("told", "imp_receipts", "imp_orders", "imp_changes")
+        return tuple(self.read(f"SELECT count(*) FROM {name}")[0][0] for name in names)
 
     def read(self, query: str, *values: object) -> list[Any]:
         """Read as anybody else would: over a connection of one's own."""

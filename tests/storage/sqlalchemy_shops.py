@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -37,7 +36,7 @@ from imp_verify.stores import sqlalchemy as stores
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.testing import TrialShop
-from tests.storage.shops import HOOKS
+from tests.storage.shops import HOOKS, done, plain
 from tests.support.databases import ALL, MYSQL_DRIVER, Address
 from tests.support.needs import need
 
@@ -148,24 +147,6 @@ def make_source(variant: Variant, place: Place, **options: Any) -> Any:
         return async_sessionmaker(async_engine) if variant.source == "session" else async_engine
     engine = create_engine(where, **options)
     return sessionmaker(engine) if variant.source == "session" else engine
-
-
-async def done(value: Any) -> Any:
-    """Wait for what an async transaction gives; a plain one has given it."""
-    return await value if inspect.isawaitable(value) else value
-
-
-def plain(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a plain function of a coroutine function that never has to wait."""
-
-    def call(*arguments: Any) -> Any:
-        try:
-            function(*arguments).send(None)
-        except StopIteration as end:
-            return end.value
-        raise AssertionError("a plain store's function has nothing to wait for")
-
-    return call
 
 
 async def expected(merchant_uid: str, transaction: Any) -> ExpectedPayment | None:

@@ -39,6 +39,7 @@ from imp_verify.stores import sqlalchemy as stores_on_sqlalchemy
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
+from tests.storage.shops import done
 from tests.storage.sqlalchemy_shops import (
     KINDS,
     PLAIN_DRIVER,
@@ -46,7 +47,6 @@ from tests.storage.sqlalchemy_shops import (
     SqlShop,
     Variant,
     cleared,
-    done,
     making,
     metadata,
     orders,

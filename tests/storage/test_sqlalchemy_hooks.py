@@ -17,11 +17,11 @@ from sqlalchemy.schema import CreateTable
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, Trial, paid_outcome
+from tests.storage.shops import done
 from tests.storage.sqlalchemy_shops import (
     Make,
     SqlShop,
     Variant,
-    done,
     making,
     tell,
     told,

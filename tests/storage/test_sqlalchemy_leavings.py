@@ -11,10 +11,10 @@ from sqlalchemy import select
 
 from imp_verify import ExpectedPayment, Outcome, Settled
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, Trial, paid_outcome
+from tests.storage.shops import done
 from tests.storage.sqlalchemy_shops import (
     Make,
     Variant,
-    done,
     expected,
     making,
     orders,

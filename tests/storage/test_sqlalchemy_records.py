@@ -19,12 +19,12 @@ from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._harness import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
+from tests.storage.shops import done
 from tests.storage.sqlalchemy_shops import (
     Make,
     SqlShop,
     Variant,
     cleared,
-    done,
     expected,
     making,
     metadata,

@@ -17,12 +17,12 @@ from imp_verify.stores._open import holding
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.testing._harness import FIRST, ORDER, OTHER, PRICE, SECOND, Trial, paid_outcome
+from tests.storage.shops import done
 from tests.storage.sqlalchemy_shops import (
     KINDS,
     Make,
     SqlShop,
     Variant,
-    done,
     expected,
     making,
     orders,
