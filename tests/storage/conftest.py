@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.databases import Address, own_database
 
+pytest.register_assert_rewrite("tests.storage.hook_contract")
+
 MakePlace = Callable[[str], Any]
 
 

@@ -21,10 +21,8 @@ from imp_verify import (
     Reason,
     ReceiptState,
     Settled,
-    StoreError,
     Verdict,
 )
-from imp_verify.stores._open import holding
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
 from tests.storage.shops import SqliteShop, tell
@@ -272,72 +270,6 @@ def test_a_moved_deadline_of_a_waiting_account_is_kept(shop: SqliteShop) -> None
             (kept,) = shop.read("SELECT vbank_due FROM imp_receipts")
             assert kept[0].startswith(time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(due)))
     assert len(shop.told()) == 1
-
-
-# Hold
-
-
-def holder(tmp_path: Path, reason: object) -> SqliteShop:
-    def hold(expected: ExpectedPayment, imp_uid: str, db: sqlite3.Connection) -> object:
-        db.execute("INSERT INTO told (hook, change) VALUES ('hold', ?)", (imp_uid,))
-        return reason
-
-    shop = SqliteShop(tmp_path / "shop.db", options={"hold": hold})
-    shop.put(ASKED)
-    return shop
-
-
-def test_a_hold_is_kept_where_it_approves_and_undone_where_it_refuses(tmp_path: Path) -> None:
-    shop = holder(tmp_path, None)
-    assert shop.sqlite.hold(ASKED, FIRST) is None
-    assert shop.told() == [("hold", FIRST)]
-    shop.close()
-    shop = holder(tmp_path, "sold out")
-    assert shop.sqlite.hold(ASKED, SECOND) == "sold out"
-    assert shop.told() == [("hold", FIRST)]
-    shop.close()
-
-
-@pytest.mark.parametrize(("until", "kept"), [(-1.0, False), (3600.0, True)])
-def test_a_hold_that_ends_too_late_is_refused_and_undone(
-    tmp_path: Path, until: float, kept: bool
-) -> None:
-    shop = holder(tmp_path, None)
-    with holding(time.monotonic() + until):
-        if kept:
-            assert shop.sqlite.hold(ASKED, FIRST) is None
-        else:
-            with pytest.raises(StoreError, match="too long"):
-                _ = shop.sqlite.hold(ASKED, FIRST)
-    assert bool(shop.told()) is kept
-    shop.close()
-
-
-def test_a_hold_that_raises_is_undone(tmp_path: Path) -> None:
-    def hold(expected: ExpectedPayment, imp_uid: str, db: sqlite3.Connection) -> str:
-        db.execute("INSERT INTO told (hook) VALUES ('hold')")
-        raise RuntimeError("no stock table")
-
-    shop = SqliteShop(tmp_path / "shop.db", options={"hold": hold})
-    with pytest.raises(RuntimeError, match="no stock table"):
-        _ = shop.sqlite.hold(ASKED, FIRST)
-    assert shop.told() == []
-    shop.close()
-
-
-def test_an_order_that_was_ever_paid_is_held_for_the_payment_that_paid_only(
-    tmp_path: Path,
-) -> None:
-    shop = holder(tmp_path, None)
-    with Trial(shop) as trial:
-        trial.pays(FIRST)
-        _ = trial.deliver(FIRST)
-        assert shop.sqlite.hold(ASKED, SECOND) == "already_paid"
-        assert shop.sqlite.hold(ASKED, FIRST) is None
-        trial.pays(FIRST, status="cancelled", cancel_amount=PRICE)
-        _ = trial.deliver(FIRST)
-        assert shop.sqlite.hold(ASKED, SECOND) == "already_paid"
-    shop.close()
 
 
 @pytest.mark.parametrize("begin", ["BEGIN EXCLUSIVE", "BEGIN IMMEDIATE"])
