@@ -195,34 +195,6 @@ def test_a_claim_for_another_order_touches_no_row_of_an_order(make: Make) -> Non
     assert shop.kept() == (2, 0, 1, 1)
 
 
-def test_a_hold_that_gives_a_reason_is_undone_and_one_that_does_not_is_kept(make: Make) -> None:
-    async def hold(asked: ExpectedPayment, imp_uid: str, transaction: Any) -> str | None:
-        await tell("hold", paid_outcome(imp_uid, asked), transaction)
-        return "sold out" if imp_uid == SECOND else None
-
-    shop = make(hold=hold)
-    shop.put(ASKED)
-    with Trial(shop) as trial:
-        assert trial.ask("hold", ASKED, SECOND) == "sold out"
-        assert shop.kept() == (0, 0, 0, 0)
-        assert trial.ask("hold", ASKED, FIRST) is None
-        assert shop.kept()[0] == 1
-        assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is Settled.NEW
-        assert trial.ask("hold", ASKED, SECOND) == "already_paid"
-
-
-def test_a_hold_asks_who_paid_this_order_not_what_else_the_payment_paid(make: Make) -> None:
-    shop = make()
-    elsewhere = ExpectedPayment("ORD-9", PRICE)
-    shop.put(ASKED)
-    shop.put(elsewhere)
-    with Trial(shop) as trial:
-        assert trial.ask("settle", paid_outcome(FIRST, ASKED)) is Settled.NEW
-        assert trial.ask("settle", paid_outcome(SECOND, elsewhere)) is Settled.NEW
-        assert trial.ask("hold", ASKED, SECOND) == "already_paid"
-        assert trial.ask("hold", elsewhere, SECOND) is None
-
-
 @pytest.mark.parametrize("variant", ON_MYSQL, ids=str)
 def test_text_of_the_gateway_is_kept_whatever_the_connections_character_set(
     variant: Variant, place: Callable[[str], Any]
