@@ -121,5 +121,11 @@ class DjangoShop(TrialShop):
     def told(self) -> Sequence[tuple[str, str]]:
         return run(self.using, "SELECT hook, change_key FROM told ORDER BY id")
 
+    def kept(self) -> tuple[int, ...]:
+        """Count rows: hooks', receipts, paid orders, changes."""
+        paid = rows("Order", self.using).filter(was_paid=True)
+        rest = (rows("Receipt", self.using), paid, rows("Change", self.using))
+        return len(self.told()), *(each.count() for each in rest)
+
     def close(self) -> None:
         connections.close_all()

@@ -1,31 +1,33 @@
-"""What a hook of DjangoStore may do, what it may not, and that its work and the record are one:
-on each database, in a transaction of the store's own and in one of the shop's."""
+"""DjangoStore does with a hook what every store must, in a transaction of its own and in one of the
+shop's; and what is Django's own: blocks, `on_commit`, several databases, what SQLite rolls back."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import Any
 
 import psycopg.sql
 import pytest
-from django.db import DatabaseError, connections, transaction
+from django.db import DatabaseError, IntegrityError, connections, transaction
 from django.db.transaction import TransactionManagementError, atomic
 from django.utils.translation import gettext_lazy
 
 from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing import TrialFailure
-from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import DjangoShop, rows, run, tell
-from tests.storage.shops import Hook
+from tests.storage.hook_contract import ASKED, DatabaseHookContract, Ending, ask, settle
+from tests.storage.shops import Hook, plain
 from tests.support.django_databases import ALIASES
 
 pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
-ASKED = ExpectedPayment(ORDER, PRICE)
 Make = Callable[..., DjangoShop]
+Block = Callable[[], AbstractContextManager[Any]]
+NOTHING, ALL = (0, 0, 0, 0), (1, 1, 1, 1)
 
 
 @pytest.fixture(params=ALIASES)
@@ -48,13 +50,79 @@ def make(using: str) -> Iterator[Make]:
 
 
 @pytest.fixture(params=["own", "shop's"])
-def block(request: pytest.FixtureRequest, using: str) -> Callable[[], Any]:
+def block(request: pytest.FixtureRequest, using: str) -> Block:
     """The block of the shop's in which the store is called, or none."""
+    return nullcontext if request.param == "own" else partial(atomic, using)
 
-    def block() -> AbstractContextManager[Any]:
-        return nullcontext() if request.param == "own" else atomic(using)
 
-    return block
+STATEMENTS = ("COMMIT", " /* all */ commit -- x", "-- x\nROLLBACK", "BEGIN", "end")
+ON_MYSQL = (
+    "TRUNCATE TABLE told",
+    "LOCK TABLES told WRITE",
+    "CREATE TABLE x (y INT)",
+    "ALTER TABLE told ADD COLUMN x INT",
+    "SET autocommit = 1",
+)
+
+
+def _many(using: str) -> None:
+    with connections[using].cursor() as cursor:
+        cursor.executemany("COMMIT", [()])
+
+
+def refused(using: str) -> Mapping[str, Ending]:
+    statements = [*STATEMENTS, *(ON_MYSQL if using == "mariadb" else ())]
+    return {"many": _many, **{each: partial(run, statement=each) for each in statements}}
+
+
+class TestHooks(DatabaseHookContract):
+    unique_violation = IntegrityError
+    refusals = (StoreError, TransactionManagementError)
+
+    @pytest.fixture
+    def make(self, make: Make, block: Block) -> Make:
+        self.block = block
+        return lambda **functions: make(**{name: plain(each) for name, each in functions.items()})
+
+    def ask(self, shop: DjangoShop, name: str, *arguments: object) -> Any:
+        """What it raises does not undo the shop's block."""
+        with self.block():
+            try:
+                return ask(shop, name, *arguments)
+            except BaseException as raised:
+                error = raised
+        raise error
+
+    def ready(self, shop: DjangoShop) -> DjangoStore:
+        return shop.django
+
+    async def tell(self, name: str, outcome: Outcome, transaction: str) -> None:
+        tell(name, outcome, transaction)
+
+    async def run(self, transaction: str, statement: str) -> None:
+        run(transaction, statement)
+
+    @asynccontextmanager
+    async def part(self, transaction: str) -> AsyncIterator[None]:
+        with atomic(transaction):
+            yield
+
+    def refused(self, shop: DjangoShop) -> Mapping[str, Ending]:
+        return refused(shop.using)
+
+    def breaking(self, shop: DjangoShop) -> Mapping[str, Ending]:
+        endings: dict[str, Ending] = {
+            "commit": transaction.commit,
+            "rollback": transaction.rollback,
+            "autocommit": lambda using: transaction.set_autocommit(True, using),
+            "set_rollback": lambda using: transaction.set_rollback(True, using),
+        }
+        if self.block is nullcontext:  # it would be the end of the shop's block too
+            endings["close"] = lambda using: connections[using].close()
+        return endings
+
+    def is_broken_by_errors(self, shop: DjangoShop) -> bool:
+        return shop.using == "postgresql"
 
 
 def test_expected_may_lock_the_order(using: str) -> None:
@@ -85,24 +153,8 @@ def test_what_a_hook_returned_is_called_though_its_own_on_commit_fails(make: Mak
     assert called == [1]
 
 
-def settle(shop: DjangoShop, imp_uid: str = FIRST) -> Settled:
-    return shop.django.settle(paid_outcome(imp_uid, ASKED))
-
-
-def kept(using: str) -> tuple[int, int, int, int]:
-    """Count rows: hooks', receipts, paid orders, changes."""
-    told = run(using, "SELECT count(*) FROM told")[0][0]
-    paid = rows("Order", using).filter(was_paid=True)
-    rest = (rows("Receipt", using), paid, rows("Change", using))
-    receipts, orders, changes = (each.count() for each in rest)
-    return told, receipts, orders, changes
-
-
-NOTHING, ALL = (0, 0, 0, 0), (1, 1, 1, 1)
-
-
 def test_a_hook_that_fails_takes_the_record_with_it_and_no_more(
-    make: Make, using: str, block: Callable[[], Any]
+    make: Make, using: str, block: Block
 ) -> None:
     shop = make()
     shop.fail_next()
@@ -110,20 +162,20 @@ def test_a_hook_that_fails_takes_the_record_with_it_and_no_more(
         run(using, "INSERT INTO orders VALUES ('mine', '1', 1, 'KRW')")
         with pytest.raises(TrialFailure):
             settle(shop)
-    assert kept(using) == NOTHING
+    assert shop.kept() == NOTHING
     assert run(using, "SELECT total FROM orders WHERE number = 'mine'") == [("1",)]
     with block():
         assert settle(shop) is Settled.NEW
-    assert kept(using) == ALL
+    assert shop.kept() == ALL
 
 
-def test_a_hook_that_found_nothing_next_keeps_nothing(
-    make: Make, using: str, block: Callable[[], Any]
+def test_a_hook_that_found_nothing_next_keeps_nothing_in_a_block_either(
+    make: Make, using: str
 ) -> None:
     shop = make(on_paid=lambda outcome, using: next(iter(())))
-    with block(), pytest.raises(StopIteration):
+    with atomic(using), pytest.raises(StopIteration):
         settle(shop)
-    assert kept(using) == NOTHING
+    assert shop.kept() == NOTHING
 
 
 def test_a_transaction_of_the_shops_own_takes_the_record_with_it(make: Make, using: str) -> None:
@@ -137,157 +189,43 @@ def test_a_transaction_of_the_shops_own_takes_the_record_with_it(make: Make, usi
     with atomic(using):
         assert settle(shop) is Settled.NEW
         transaction.set_rollback(True, using)
-    assert kept(using) == NOTHING
+    assert shop.kept() == NOTHING
     assert called == []
     with atomic(using):
         assert settle(shop) is Settled.NEW
         assert settle(shop) is Settled.REPEATED
         assert called == []
     assert called == [f"{FIRST}:paid"]
-    assert kept(using) == ALL
+    assert shop.kept() == ALL
 
 
-def test_a_returned_function_is_called_once_after_the_commit(make: Make, using: str) -> None:
-    seen: list[object] = []
-
-    def hook(outcome: Outcome, using: str) -> Any:
-        return lambda: seen.append((connections[using].in_atomic_block, kept(using)[1:]))
-
-    shop = make(on_paid=hook)
-    assert settle(shop) is Settled.NEW
-    assert settle(shop) is Settled.REPEATED
-    assert seen == [(False, (1, 1, 1))]
-
-
-def test_a_returned_function_may_call_the_store(make: Make) -> None:
-    seen: list[object] = []
-    shop: DjangoShop = make(on_paid=lambda outcome, using: lambda: seen.append(settle(shop)))
-    assert settle(shop) is Settled.NEW
-    assert seen == [Settled.REPEATED]
-
-
-def test_a_returned_function_that_fails_is_logged_and_changes_no_answer(
-    make: Make, using: str, block: Callable[[], Any], caplog: pytest.LogCaptureFixture
+def test_what_a_hook_returned_and_fails_stops_nothing_that_the_shop_calls_after_its_commit(
+    make: Make, using: str
 ) -> None:
-    others: list[str] = []
-
-    def fail() -> None:
-        raise SystemExit
-
-    shop = make(on_paid=lambda outcome, using: fail)
-    with block():
+    called: list[str] = []
+    shop = make(on_paid=lambda outcome, using: lambda: 1 / 0)
+    with atomic(using):
         assert settle(shop) is Settled.NEW
-        if connections[using].in_atomic_block:
-            transaction.on_commit(lambda: others.append("the shop's own"), using)
-    (record,) = [each for each in caplog.records if each.levelno == logging.ERROR]
-    assert (record.name, FIRST in record.getMessage()) == ("imp_verify", True)
-    assert len(others) == (block().__class__ is not nullcontext)
-    assert kept(using)[1:] == (1, 1, 1)
+        transaction.on_commit(lambda: called.append("the shop's own"), using)
+    assert called == ["the shop's own"]
 
 
-def test_any_other_value_is_ignored(make: Make, using: str) -> None:
-    shop = make(on_paid=lambda outcome, using: "shipped")
-    assert settle(shop) is Settled.NEW
-
-
-def test_a_store_called_inside_its_own_hook_is_a_store_error(make: Make, using: str) -> None:
-    shop: DjangoShop = make(on_paid=lambda outcome, using: settle(shop))
-    with pytest.raises(StoreError, match="inside a hook"):
-        settle(shop)
-    assert kept(using) == NOTHING
-
-
-def _swallow(using: str) -> None:
-    with suppress(DatabaseError):
-        run(using, "SELECT * FROM no_such_table")
-
-
-ENDINGS: dict[str, Callable[[str], object]] = {
-    "commit": transaction.commit,
-    "rollback": transaction.rollback,
-    "autocommit": lambda using: transaction.set_autocommit(True, using),
-    "set_rollback": lambda using: transaction.set_rollback(True, using),
-    "close": lambda using: connections[using].close(),
-}
-
-
-@pytest.mark.parametrize("ending", ENDINGS)
-def test_a_hook_that_ends_the_transaction_fails_and_nothing_is_kept(
-    make: Make, using: str, ending: str
+def test_what_would_end_the_transaction_is_refused_where_expected_is_only_read_too(
+    make: Make, using: str, block: Block
 ) -> None:
-    def hook(outcome: Outcome, using: str) -> None:
-        tell("on_paid", outcome, using)
-        ENDINGS[ending](using)
+    asked: list[str] = []
 
-    shop = make(on_paid=hook)
-    with pytest.raises((StoreError, TransactionManagementError)):
-        settle(shop)
-    connections[using].close()
-    assert kept(using) == NOTHING
-    assert DjangoShop(using).django.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
-
-
-STATEMENTS = ("COMMIT", " /* all */ commit -- x", "-- x\nROLLBACK", "BEGIN", "end")
-ON_MYSQL = (
-    "TRUNCATE TABLE told",
-    "LOCK TABLES told WRITE",
-    "CREATE TABLE x (y INT)",
-    "ALTER TABLE told ADD COLUMN x INT",
-    "SET autocommit = 1",
-)
-
-
-def _endings(using: str) -> list[str]:
-    return [*STATEMENTS, *(ON_MYSQL if using == "mariadb" else ())]
-
-
-def test_sql_that_ends_the_transaction_fails_in_a_hook_and_nothing_is_kept(
-    make: Make, using: str, block: Callable[[], Any]
-) -> None:
-    left = _endings(using)
-
-    def hook(outcome: Outcome, using: str) -> None:
-        tell("before", outcome, using)
-        if left:
-            run(using, left[0])
-        tell("after", outcome, using)
-
-    shop = make(on_paid=hook)
-    while left:
-        with block(), pytest.raises(StoreError, match="not for a hook"):
-            settle(shop)
-        assert kept(using) == NOTHING, left[0]
-        del left[0]
-    with block():
-        assert settle(shop) is Settled.NEW
-    assert kept(using) == (2, 1, 1, 1)
-
-
-def test_sql_that_ends_the_transaction_is_refused_before_it_runs_wherever_the_shop_is_asked(
-    make: Make, using: str, block: Callable[[], Any]
-) -> None:
-    def refused() -> None:
-        for statement in _endings(using):
-            with pytest.raises(StoreError, match=r"^[A-Z]+ is not for a hook: the store commits"):
-                run(using, statement)
-        with connections[using].cursor() as cursor, pytest.raises(StoreError, match=r"^COMMIT is"):
-            cursor.executemany("COMMIT", [()])
-
-    def asked(number: str, using: str) -> ExpectedPayment:
-        refused()
+    def expected(number: str, using: str) -> ExpectedPayment:
+        for name, end in refused(using).items():
+            with pytest.raises(StoreError, match="is not for a hook"):
+                end(using)
+            asked.append(name)
         return ASKED
 
-    def work(outcome: Outcome, using: str) -> None:
-        tell("before", outcome, using)
-        refused()
-        tell("after", outcome, using)
-
-    shop = make(expected=asked, hold=lambda asked, imp_uid, using: refused(), on_paid=work)
+    shop = make(expected=expected)
     with block():
         assert shop.django.expected(ORDER) == ASKED
-        assert shop.django.hold(ASKED, FIRST) is None
-        assert settle(shop) is Settled.NEW
-    assert kept(using) == (2, 1, 1, 1)
+    assert asked == [*refused(using)]
     run(using, "BEGIN")  # outside it is the shop's own affair
     run(using, "ROLLBACK")
 
@@ -300,8 +238,9 @@ def test_a_hook_may_end_transactions_of_another_database(make: Make, using: str)
             run(other, "ROLLBACK")
         tell("on_paid", outcome, using)
 
-    assert settle(make(on_paid=hook)) is Settled.NEW
-    assert kept(using) == ALL
+    shop = make(on_paid=hook)
+    assert settle(shop) is Settled.NEW
+    assert shop.kept() == ALL
 
 
 NOT_TEXT: dict[str, Any] = {"postgresql": psycopg.sql.SQL("SELECT 1"), "mariadb": b"SELECT 1"}
@@ -338,7 +277,7 @@ def _raising() -> Iterator[None]:
 @pytest.mark.parametrize("how", ROLLBACKS)
 @pytest.mark.parametrize("where", ["expected", "on_paid"])
 def test_what_sqlite_rolled_back_under_a_function_is_recorded_at_no_delivery(
-    make: Make, block: Callable[[], Any], where: str, how: str
+    make: Make, block: Block, where: str, how: str
 ) -> None:
     """SQLite would then commit each statement of the store's by itself."""
 
@@ -360,49 +299,7 @@ def test_what_sqlite_rolled_back_under_a_function_is_recorded_at_no_delivery(
     for _ in range(3):
         with block(), pytest.raises(StoreError, match="rolled back under the hook"):
             settle(shop)
-        assert kept("default") == NOTHING
-
-
-def test_an_error_that_a_hook_swallows_loses_no_record(make: Make, using: str) -> None:
-    """On PostgreSQL it breaks the transaction, and COMMIT would then roll back without a word."""
-    shop = make(on_paid=lambda outcome, using: _swallow(using))
-    if using == "postgresql":
-        with pytest.raises(StoreError, match="ended or broke"):
-            settle(shop)
-        assert kept(using) == NOTHING
-    else:
-        assert settle(shop) is Settled.NEW
-        assert kept(using)[1:] == (1, 1, 1)
-
-
-def test_an_error_that_a_hook_keeps_in_a_block_of_its_own_is_its_own_affair(
-    make: Make, using: str
-) -> None:
-    def hook(outcome: Outcome, using: str) -> None:
-        with suppress(DatabaseError), atomic(using):
-            tell("lost", outcome, using)
-            run(using, "SELECT * FROM no_such_table")
-        tell("kept", outcome, using)
-
-    assert settle(make(on_paid=hook)) is Settled.NEW
-    assert run(using, "SELECT hook FROM told") == [("kept",)]
-    assert kept(using) == ALL
-
-
-def test_a_hold_is_kept_where_it_gives_no_reason(
-    make: Make, using: str, block: Callable[[], Any]
-) -> None:
-    def hold(expected: ExpectedPayment, imp_uid: str, using: str) -> str | None:
-        run(using, "INSERT INTO told (hook, change_key) VALUES ('hold', %s)", imp_uid)
-        return "sold out" if imp_uid == SECOND else None
-
-    shop = DjangoShop(using, options={"hold": hold})
-    django_shops.empty(using)
-    shop.put(ASKED)
-    with block():
-        assert shop.django.hold(ASKED, SECOND) == "sold out"
-        assert shop.django.hold(ASKED, FIRST) is None
-    assert run(using, "SELECT change_key FROM told") == [(FIRST,)]
+        assert shop.kept() == NOTHING
 
 
 def test_a_reason_of_hold_may_be_translated_when_it_is_said(using: str) -> None:
@@ -417,16 +314,6 @@ def test_a_reason_of_hold_may_be_translated_when_it_is_said(using: str) -> None:
     connections.close_all()
 
 
-def test_a_hold_asks_who_paid_this_order_not_what_else_the_payment_paid(make: Make) -> None:
-    shop = make()
-    elsewhere = ExpectedPayment("ORD-9", PRICE)
-    shop.put(elsewhere)
-    assert shop.django.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
-    assert shop.django.settle(paid_outcome(SECOND, elsewhere)) is Settled.NEW
-    assert shop.django.hold(ASKED, SECOND) == "already_paid"
-    assert shop.django.hold(elsewhere, SECOND) is None
-
-
 def test_a_connection_that_does_not_commit_is_refused(make: Make, using: str) -> None:
     shop = make()
     transaction.set_autocommit(False, using)
@@ -438,4 +325,4 @@ def test_a_connection_that_does_not_commit_is_refused(make: Make, using: str) ->
     finally:
         transaction.rollback(using)
         transaction.set_autocommit(True, using)
-    assert kept(using) == NOTHING
+    assert shop.kept() == NOTHING

@@ -188,14 +188,5 @@ def test_a_hold_is_asked_under_the_lock_and_in_time(make: Make) -> None:
     assert asked == [FIRST, SECOND, FIRST]
 
 
-def test_a_hold_asks_who_paid_this_order_not_what_else_the_payment_paid(make: Make) -> None:
-    elsewhere = ExpectedPayment("ORD-9", PRICE)
-    store = make()
-    assert store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
-    assert store.settle(paid_outcome(SECOND, elsewhere)) is Settled.NEW
-    assert store.hold(ASKED, SECOND) == "already_paid"
-    assert store.hold(elsewhere, SECOND) is None
-
-
 def test_without_a_hold_every_unpaid_order_may_be_approved(make: Make) -> None:
     assert make().hold(ASKED, FIRST) is None
