@@ -96,6 +96,10 @@ class TestHooks(DatabaseHookContract):
     def ready(self, shop: DjangoShop) -> DjangoStore:
         return shop.django
 
+    def check_kept(self, shop: DjangoShop, told: int) -> None:
+        assert not connections[shop.using].in_atomic_block  # so that others see what is read here
+        super().check_kept(shop, told)
+
     async def tell(self, name: str, outcome: Outcome, transaction: str) -> None:
         tell(name, outcome, transaction)
 
