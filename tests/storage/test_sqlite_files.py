@@ -183,26 +183,56 @@ def test_a_log_that_is_deleted_in_a_hook_is_trouble_and_the_next_delivery_pays(
     shop.close()
 
 
-def test_a_log_that_is_gone_without_its_index_when_a_hook_returns_is_trouble(
-    tmp_path: Path,
+READ = """
+import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute("SELECT count(*) FROM imp_receipts").fetchall()
+print("open", flush=True)
+sys.stdin.read()
+db.close()
+"""
+
+
+def copy_here_beside_another(path: Path) -> subprocess.Popen[str]:
+    """The same, and a third process opens the file after that: there is a log again."""
+    copy_here(path)
+    command = [sys.executable, "-c", READ, str(path)]
+    other = subprocess.Popen(command, stdin=-1, stdout=-1, text=True)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "open\n"
+    return other
+
+
+def delete_the_log_alone(path: Path) -> None:
+    os.unlink(f"{path}-wal")
+
+
+@pytest.mark.parametrize("way", [copy_here_beside_another, delete_the_log_alone])
+def test_a_log_that_is_another_one_when_a_hook_returns_is_trouble(
+    tmp_path: Path, way: Callable[[Path], subprocess.Popen[str] | None]
 ) -> None:
     """It would be told as recorded, and be in nobody's file."""
-    path, called = tmp_path / "shop.db", list[object]()
-    logs = [f"{path}-wal"]
+    path, others, called = (
+        tmp_path / "shop.db",
+        list[subprocess.Popen[str] | None](),
+        list[object](),
+    )
 
-    def delete_the_log(outcome: Outcome, db: sqlite3.Connection) -> Callable[[], None]:
+    def replace_the_log(outcome: Outcome, db: sqlite3.Connection) -> Callable[[], None]:
         tell("on_paid", outcome, db)
-        while logs:
-            os.unlink(logs.pop())
+        if not others:
+            others.append(way(path))
         return lambda: called.append(outcome)
 
-    with closing(SqliteShop(path, on_paid=delete_the_log)) as shop:
+    with closing(SqliteShop(path, on_paid=replace_the_log)) as shop:
         shop.put(ASKED)
         with pytest.raises(StoreError, match="nothing was recorded"):
             pay(shop)
         assert called == []
         assert pay(shop) is Settled.NEW
         assert len(called) == 1
+        for other in filter(None, others):
+            other.communicate()
         assert elsewhere(path) == [FIRST]
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import socket
 import stat
 import threading
 import time
-from typing import Any, cast
+from collections.abc import Callable
+from traceback import walk_tb
+from typing import Any, ClassVar, cast
 
 import pytest
 import requests
 import urllib3
 
 from imp_verify.errors import GatewayProtocolError, GatewayUnavailable
-from imp_verify.transports import MAX_ANSWER
+from imp_verify.transports import MAX_ANSWER, GatewayRequest
+from imp_verify.transports.httpx import HttpxTransport
 from imp_verify.transports.requests import RequestsTransport
 from imp_verify.transports.urllib3 import Urllib3Transport
-from tests.transports.conftest import LATEST, PATH, SHORT, Call
+from tests.transports.conftest import HTTPX, LATEST, PATH, SHORT, Call
 from tests.transports.gateway import BODY, Gateway, Line, answering
 
 
@@ -155,41 +159,42 @@ def test_a_connection_that_is_made_another_way_keeps_the_deadline_too(gateway: G
     manager.clear()
 
 
-def test_an_adapter_that_is_mounted_later_keeps_the_deadline_too(gateway: Gateway) -> None:
-    with requests.Session() as session:
-        transport = RequestsTransport(session)
-        session.mount("http://", requests.adapters.HTTPAdapter())
-        assert session.get(gateway.url).status_code == 200
-        gateway.behave = dripping
-        begun = time.monotonic()
-        with pytest.raises(GatewayUnavailable):
-            transport(Call(gateway.url + PATH, SHORT).request())
-    assert time.monotonic() - begun < LATEST
+class SlowlyTaught(urllib3.HTTPConnectionPool):
+    """While the first call teaches it the deadline, a second one comes and is answered."""
+
+    others: ClassVar[list[Callable[[], object]]] = []
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        while name == "ConnectionCls" and self.others:
+            thread = threading.Thread(target=self.others.pop())
+            thread.start()
+            thread.join()
 
 
-def test_a_shops_pools_keep_their_class_and_its_own_calls_have_no_deadline(
-    gateway: Gateway,
-) -> None:
-    manager = urllib3.PoolManager()
-    before = manager.connection_from_url(gateway.url)
+def test_two_first_calls_at_once_teach_a_pool_the_deadline_once(gateway: Gateway) -> None:
+    manager = manager_of(SlowlyTaught)
     transport = Urllib3Transport(manager)
-    assert type(before) is urllib3.HTTPConnectionPool
-    assert transport(Call(gateway.url + PATH).request()).body == BODY
-    pool = manager.connection_from_url(gateway.url)
-    assert isinstance(pool, urllib3.HTTPConnectionPool)
-    assert pool.request("GET", PATH).data == BODY
+    bodies: list[bytes | None] = []
+
+    def ask() -> None:
+        bodies.append(transport(Call(gateway.url + PATH).request()).body)
+
+    SlowlyTaught.others.append(ask)
+    ask()
+    assert bodies == [BODY, BODY]
     manager.clear()
-
-
-def dripping(line: Line) -> None:
-    line.request()
-    line.drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 99)
 
 
 def test_a_connection_from_before_keeps_the_deadline_too(gateway: Gateway) -> None:
     pool = urllib3.PoolManager()
     assert pool.request("GET", gateway.url).status == 200
-    gateway.behave = dripping
+
+    def drips(line: Line) -> None:
+        line.request()
+        line.drip(b"HTTP/1.1 200 OK\r\n" + b"X-A: 1\r\n" * 99)
+
+    gateway.behave = drips
     begun = time.monotonic()
     with pytest.raises(GatewayUnavailable):
         Urllib3Transport(pool)(Call(gateway.url + PATH, SHORT).request())
@@ -212,3 +217,51 @@ def test_an_adapters_own_retries_do_not_sleep_away_the_time(gateway: Gateway) ->
         answer = RequestsTransport(session)(Call(gateway.url + PATH, SHORT).request())
     assert answer.status == 503
     assert time.monotonic() - begun < LATEST
+
+
+class BrokenConnection:
+    """One that lacks an argument, as SOCKS connections do in a pool of another manager's."""
+
+    def __init__(self, **_: object) -> None:
+        raise TypeError("broken")
+
+
+class BrokenPool(urllib3.HTTPConnectionPool):
+    ConnectionCls: Any = BrokenConnection
+
+
+def broken_session() -> RequestsTransport:
+    session = requests.Session()
+    adapter: Any = session.get_adapter("http://")
+    adapter.poolmanager.pool_classes_by_scheme = {"http": BrokenPool}
+    return RequestsTransport(session)
+
+
+def broken_client() -> Callable[[GatewayRequest], object]:
+    def fail(request: Any) -> Any:
+        raise TypeError("broken")
+
+    transport = HttpxTransport(HTTPX.AsyncClient(transport=HTTPX.MockTransport(fail)))
+    return lambda request: asyncio.run(transport(request))
+
+
+BROKEN: dict[str, Callable[[], Callable[[GatewayRequest], object]]] = {
+    "requests": broken_session,
+    "urllib3": lambda: Urllib3Transport(manager_of(BrokenPool)),
+    "httpx": broken_client,
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_an_error_of_the_shops_own_client_leaves_without_the_frames_that_hold_the_secret(
+    kind: str,
+) -> None:
+    call = Call("http://gateway.test" + PATH, body=b"imp_secret=hidden")
+    transport = BROKEN[kind]()
+    with pytest.raises(TypeError, match="broken") as caught:
+        transport(call.request())
+    frames = [frame for frame, _ in walk_tb(caught.value.__traceback__)]
+    held = [frame.f_locals for frame in frames if "/tests/" not in frame.f_code.co_filename]
+    assert held
+    assert "hidden" not in repr(held)
+    assert caught.value.__context__ is None

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .. import ENDPOINTS, ConfigurationError
 from .._web.endpoints import METHODS
 
-__all__ = ["add_rules", "check_verifier", "find", "other_method", "routes"]
+__all__ = ["add_rules", "check_verifier", "find", "routes"]
 
 
 def check_verifier(where: str, given: object, *kinds: type) -> None:
@@ -51,10 +51,10 @@ def add_rules(
                 f"/{endpoint}{slash}",
                 endpoint=_names(endpoint)[bool(slash)],
                 view_func=bound,
-                methods=METHODS[endpoint],
                 provide_automatic_options=False,
                 strict_slashes=True,
             )
+    blueprint.record(_take_every_method)
     blueprint.record(partial(_offer, verifier, button))
 
 
@@ -64,19 +64,25 @@ def _names(endpoint: str) -> tuple[str, str]:
     return name, f"{name}_slash"
 
 
-def other_method(app: Any, request: Any, view: Callable[..., Any]) -> Callable[[], Any] | None:
-    """Return the bound `view` for a request that the application refuses for its method, where the
-    path is an endpoint's: the core answers each method. (A rule without methods would do so too,
-    and break who lists them, as `quart routes` does.)"""
-    methods = getattr(request.routing_exception, "valid_methods", None)
-    if not methods:
-        return None
-    try:
-        endpoint, _ = app.create_url_adapter(request).match(method=next(iter(methods)))
-    except Exception:  # a redirect of a rule of the shop's; the request is refused as it is
-        return None
-    found = app.view_functions.get(endpoint)
-    return found if getattr(found, "func", None) is view else None
+class _EveryMethod(set[str]):
+    """The methods that an endpoint has, where routes are listed; any other matches too, and the
+    core answers it. Werkzeug's own word for "any", None, breaks who lists them: `quart routes` and
+    extensions that describe an application sort the methods of every rule. And an answer from
+    anywhere but the rule's own dispatch would pass by the shop's `before_request` functions.
+    """
+
+    def __contains__(self, method: object) -> bool:
+        return True
+
+
+def _take_every_method(state: Any) -> None:
+    """Let our rules on an application have every method. Not when they are made: Flask makes a
+    rule with a list of methods only."""
+    mine = f"{_name(state)}."
+    methods = {f"{mine}{name}": METHODS[each] for each in ENDPOINTS for name in _names(each)}
+    for rule in state.app.url_map.iter_rules():
+        if rule.endpoint in methods:
+            rule.methods = _EveryMethod(methods[rule.endpoint])
 
 
 def _name(state: Any) -> str:

@@ -16,7 +16,7 @@ except ImportError as error:
 from .. import Request, Verifier
 from .._web.http import Problem
 from ._bodies import form_body, read_body
-from ._mount import add_rules, check_verifier, find, other_method
+from ._mount import add_rules, check_verifier, find
 from .browser import Markup, Place, button
 
 __all__ = ["imp_verify_button", "payments"]
@@ -36,7 +36,6 @@ def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
     check_verifier("imp_verify.contrib.flask", verifier, Verifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
-    blueprint.before_app_request(_other_method)
     blueprint.url_value_preprocessor(_exempt)
     return blueprint
 
@@ -50,11 +49,6 @@ def imp_verify_button(
     accepted = request.headers.getlist("Accept-Language")
     place = Place.of(path, request.root_path, nonce, accepted)
     return button(verifier, order, place=place, **options)
-
-
-def _other_method() -> Response | None:
-    view = other_method(current_app, request, _view)
-    return None if view is None else view()
 
 
 def _exempt(endpoint: str | None, values: object) -> None:

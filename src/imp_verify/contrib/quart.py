@@ -16,7 +16,7 @@ except ImportError as error:
 
 from .. import AsyncVerifier
 from ._asgi import Message, Scope, TooLarge, answer, form_again
-from ._mount import add_rules, check_verifier, find, other_method
+from ._mount import add_rules, check_verifier, find
 from .browser import Markup, Place, async_button
 
 __all__ = ["imp_verify_button", "payments"]
@@ -36,7 +36,6 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> Blueprint:
     check_verifier("imp_verify.contrib.quart", verifier, AsyncVerifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
-    blueprint.before_app_request(_other_method)
     return blueprint
 
 
@@ -49,11 +48,6 @@ async def imp_verify_button(
     accepted = request.headers.getlist("Accept-Language")
     place = Place.of(path, request.root_path, nonce, accepted)
     return await async_button(verifier, order, place=place, **options)
-
-
-async def _other_method() -> Response | None:
-    view = other_method(current_app, request, _view)
-    return None if view is None else await view()
 
 
 async def _view(verifier: AsyncVerifier, endpoint: str) -> Response:

@@ -102,6 +102,10 @@ class Connection(sqlite3.Connection):
         known = self.identities
         return known is not None and known != _identities(self.path, self.index)
 
+    def _log_is_gone(self) -> bool:
+        """The same of the log alone. Somebody may have deleted it and left its index."""
+        return self.identities[2:] != _identity(self.index) or not os.access(self.log, os.F_OK)
+
     def wait_for_others(self, seconds: float) -> None:
         """Wait so long for another writer from now on."""
         self.execute(f"PRAGMA busy_timeout = {max(0, round(seconds * 1000))}")
@@ -126,10 +130,10 @@ class Connection(sqlite3.Connection):
         """Commit by a statement that stays prepared; no hook writes it like this.
 
         Raises:
-            StoreError: The log went since it began. (Not where there is another by now: somebody
-                would have copied the file in this process, and two others opened it, meanwhile.)
+            StoreError: The log went since it began; there may be another by now, of another
+                process's.
         """
-        if not os.access(self.log, os.F_OK):  # not as `is_gone`: that costs 10 us
+        if self._log_is_gone():
             self.identities = _NOWHERE
             raise StoreError(_GONE.format("nothing was recorded"))
         self.execute(_COMMIT)

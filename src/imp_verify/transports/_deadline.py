@@ -1,9 +1,9 @@
 """One deadline for a whole call through urllib3, which of itself only times each read.
 
-The deadline is a context variable. Classes derived from those of a manager's pools and connections
-look at it before whatever can wait: a free connection, each address, the TLS handshake, the sending
-and each `recv_into`. (Python itself bounds a handshake and a TLS read as a whole by the time-out of
-the socket.) A call for which none is set goes on as before, so the manager may be the shop's own.
+The deadline is a context variable. Classes put in front of those of a pool and its connections look
+at it before whatever can wait: a free connection, each address, the TLS handshake, the sending and
+each `recv_into`. (Python itself bounds a handshake and a TLS read as a whole by the time-out of the
+socket.) A call for which none is set goes on as before, so the pools may be the shop's own.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from functools import cache
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from typing import TYPE_CHECKING, Any, cast
 
-from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection
+from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.util import Retry
 from urllib3.util.connection import allowed_gai_family
@@ -43,31 +43,21 @@ class Overflow(OSError):
     """An answer has more bytes on the wire than any that we could use."""
 
 
-def keep_deadline(manager: PoolManager) -> None:
-    """Let a manager's pools keep `DEADLINE`. Those that it has are given up, idle connections with
-    them: what was made before could not be timed."""
-    classes: dict[str, Any] = manager.pool_classes_by_scheme
-    timed = {scheme: _timed_pool(kind) for scheme, kind in classes.items()}
-    if timed != classes:
-        manager.pool_classes_by_scheme = timed
-        if len(manager.pools):
-            manager.clear()
+def keep_deadline(pool: object) -> HTTPConnectionPool:
+    """Make a pool keep `DEADLINE`; one that does already is left as it is."""
+    if isinstance(pool, HTTPConnectionPool) and not isinstance(pool, _TimedPool):
+        made: Any = pool.ConnectionCls
+        if issubclass(made, HTTPConnection):
+            pool.ConnectionCls = _timed(made, _TimedConnection)
+        pool.__class__ = _timed(cast("Any", type(pool)), _TimedPool)
+    return cast("HTTPConnectionPool", pool)
 
 
 @cache
-def _timed_pool(kind: Any) -> Any:
-    if issubclass(kind, _TimedPool):
+def _timed(kind: Any, timing: Any) -> Any:
+    if issubclass(kind, timing):
         return kind
-    values = {"__module__": kind.__module__, "ConnectionCls": _timed_connection(kind.ConnectionCls)}
-    return type(kind.__name__, (_TimedPool, kind), values)
-
-
-def _timed_connection(kind: Any) -> Any:
-    """Return the class of connections to use instead; one of the shop's own kind is used as it
-    is."""
-    if not issubclass(kind, HTTPConnection):
-        return kind
-    return type(kind.__name__, (_TimedConnection, kind), {"__module__": kind.__module__})
+    return type(kind.__name__, (timing, kind), {"__module__": kind.__module__})
 
 
 def seconds_left() -> float | None:
@@ -84,15 +74,22 @@ class _TimedPool(_Pool):
     def urlopen(self, *arguments: Any, **options: Any) -> Any:
         """Ask once: what a session's adapter would try again, it would also sleep before, for as
         long as an answer's Retry-After says."""
-        left = seconds_left()
-        if left is not None:
-            options["pool_timeout"] = left
-            if "retries" in options:
-                options["retries"] = NEVER
+        if DEADLINE.get() is not None and "retries" in options:
+            options["retries"] = NEVER
         try:
             return super().urlopen(*arguments, **options)
         finally:
             del arguments, options  # the token is in them, and an error shows them to its readers
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        left = seconds_left()
+        if left is None:
+            return super()._get_conn(timeout)
+        connection = super()._get_conn(left if timeout is None else min(left, timeout))
+        if isinstance(connection, HTTPConnection) and not isinstance(connection, _TimedConnection):
+            connection.close()  # made before the pool was ours to time
+            connection = self._new_conn()
+        return connection
 
 
 class _TimedConnection(_Connection):

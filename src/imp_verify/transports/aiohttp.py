@@ -62,13 +62,13 @@ class AiohttpTransport:
         try:
             async with asyncio.timeout(left):
                 return await self._call(request)
-        except GatewayError as error:
-            failure = error
         except TimeoutError as error:
-            failure = _calls.late(request)
+            failure: Exception = _calls.late(request)
             failure.__cause__ = error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translate(request, error)
+        except Exception as error:  # ours, or of the shop's own session
+            failure = error
         raise _calls.without_frames(failure)
 
     async def close(self) -> None:

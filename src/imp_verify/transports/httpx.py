@@ -69,13 +69,13 @@ class HttpxTransport:
                     return await _read(request, answer)
                 finally:
                     await answer.aclose()
-        except GatewayError as error:
-            failure = error
         except TimeoutError as error:
-            failure = _calls.late(request)
+            failure: Exception = _calls.late(request)
             failure.__cause__ = error
         except self._failures as error:
             failure = _translate(request, error)
+        except Exception as error:  # ours, or of the shop's own client
+            failure = error
         raise _calls.without_frames(failure)
 
     async def close(self) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 try:
@@ -14,7 +13,6 @@ except ImportError:
     ) from None
 import urllib3
 from requests.adapters import HTTPAdapter
-from requests.utils import prepend_scheme_if_needed, select_proxy
 
 from imp_verify.errors import GatewayError
 from imp_verify.settings import is_loopback
@@ -33,22 +31,20 @@ class RequestsTransport:
         session: The shop's own session, with its adapters, proxies, certificates, headers, cookies
             and hooks; it is never closed here. Its `params` and `auth` and the user's .netrc are
             left out: the address is sent as it stands, and Authorization is ours. The connection
-            pools of its adapters are made anew, to keep the deadline, which changes nothing for its
-            other calls; make it for this, or before any thread uses it. Without one, pools are made
-            by requests' rules on first use in each process; proxies and certificates are those of
-            the environment at that time (HTTPS_PROXY, ALL_PROXY, NO_PROXY, REQUESTS_CA_BUNDLE,
-            CURL_CA_BUNDLE). No proxy, the session's neither, is asked for a loopback address.
+            pools it uses are taught the deadline, which changes nothing for its other calls.
+            Without one, pools are made by requests' rules on first use in each process; proxies and
+            certificates are those of the environment at that time (HTTPS_PROXY, ALL_PROXY,
+            NO_PROXY, REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE). No proxy, the session's neither, is
+            asked for a loopback address.
 
     Limits: the system resolves names, and no deadline interrupts it. What a SOCKS proxy says, and
     TLS to a proxy around TLS to the gateway, is timed for each read only; so is everything that
-    goes through a mounted adapter that is no `HTTPAdapter`, or one that makes its pools by itself.
-    An adapter's `max_retries` is left out: what is tried again, and when, is decided elsewhere.
+    goes through a mounted adapter that is no `HTTPAdapter`, or one that makes its pools for each
+    call. An adapter's `max_retries` is left out: what is tried again, and when, is decided
+    elsewhere.
     """
 
     def __init__(self, session: requests.Session | None = None) -> None:
-        for adapter in session.adapters.values() if session is not None else ():
-            if isinstance(adapter, HTTPAdapter):
-                keep_deadline(adapter.poolmanager)
         self._session = session
         self._pools = PerProcess(_make_pool)
 
@@ -74,23 +70,12 @@ def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
         found = session.merge_environment_settings(origin, {}, None, None, None)
     verify = found["verify"]
     proxies = {} if is_loopback(urlsplit(origin).hostname or "") else found["proxies"]
-    keep_deadline(_manager(adapter, origin, proxies))
     pool = adapter.get_connection_with_tls_context(prepared, verify, proxies, None)
     if pool.scheme == "https":
         adapter.cert_verify(pool, origin, verify, None)
         pool.conn_kw["ssl_context"] = preloaded(pool.ca_certs, pool.ca_cert_dir)
         pool.ca_certs = pool.ca_cert_dir = None  # else read again for each connection: 20 ms
-    return cast("urllib3.HTTPConnectionPool", pool)
-
-
-def _manager(adapter: Any, url: str, proxies: Mapping[str, str]) -> urllib3.PoolManager:
-    """Return what an adapter takes the pool of this address from."""
-    proxy = select_proxy(url, proxies)
-    manager: urllib3.PoolManager = adapter.poolmanager
-    if proxy:
-        named = prepend_scheme_if_needed(proxy, "http")  # type: ignore[no-untyped-call]
-        manager = adapter.proxy_manager_for(named)
-    return manager
+    return keep_deadline(pool)
 
 
 def _call_session(
@@ -112,7 +97,10 @@ def _call_session(
         found["proxies"] = {}
     adapter = session.get_adapter(request.url)
     if isinstance(adapter, HTTPAdapter):
-        keep_deadline(_manager(adapter, request.url, found["proxies"]))
+        pool = adapter.get_connection_with_tls_context(
+            prepared, found["verify"], found["proxies"], found["cert"]
+        )
+        keep_deadline(pool)
     answer = session.send(prepared, timeout=left, allow_redirects=False, **found)
     if isinstance(answer.raw, urllib3.HTTPResponse) and not answer.raw.closed:
         return read(request, answer.raw)

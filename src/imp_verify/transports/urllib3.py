@@ -38,12 +38,11 @@ class Urllib3Transport:
 
     Args:
         pool: The shop's own `PoolManager` or `ProxyManager`, with its proxies, certificates and
-            headers; it is never closed here. Its pools are made anew, to keep the deadline, which
-            changes nothing for calls from elsewhere; make it for this, or before any thread uses
-            it. Without one, pools are made on first use in each process; they take the proxy from
-            the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY), which urllib3 of itself does not,
-            and verify certificates against the system's store. No proxy, the manager's neither, is
-            asked for a loopback address.
+            headers; it is never closed here. Its pools are taught the deadline, which changes
+            nothing for calls from elsewhere. Without one, pools are made on first use in each
+            process; they take the proxy from the environment (HTTPS_PROXY, ALL_PROXY, NO_PROXY),
+            which urllib3 of itself does not, and verify certificates against the system's store.
+            No proxy, the manager's neither, is asked for a loopback address.
 
     Limits: the system resolves names, and no deadline interrupts it; nor does it the reading of
     certificates, which a pool of the shop's may do for each connection. What a SOCKS proxy says,
@@ -51,8 +50,6 @@ class Urllib3Transport:
     """
 
     def __init__(self, pool: urllib3.PoolManager | None = None) -> None:
-        if pool is not None:
-            keep_deadline(pool)
         self._manager = pool
         self._pools = PerProcess(self._make_pool)
 
@@ -68,7 +65,7 @@ class Urllib3Transport:
         if self._manager is None or (_is_proxied(self._manager) and _calls.is_local(request)):
             pool = self._pools.get(origin)
         else:
-            pool = self._manager.connection_from_url(origin)
+            pool = keep_deadline(self._manager.connection_from_url(origin))
         return call_pool(request, pool, target, left, self._manager)
 
     def _make_pool(self, origin: str) -> urllib3.HTTPConnectionPool:
@@ -84,9 +81,7 @@ def _make_direct(origin: str, manager: urllib3.PoolManager) -> urllib3.HTTPConne
     with an underscore."""
     options = manager.connection_pool_kw.items()
     own = {name: value for name, value in options if not name.startswith("_")}
-    direct = urllib3.PoolManager(**own)
-    direct.pool_classes_by_scheme = manager.pool_classes_by_scheme
-    return direct.connection_from_url(origin)
+    return keep_deadline(urllib3.PoolManager(**own).connection_from_url(origin))
 
 
 def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
@@ -97,8 +92,7 @@ def _make_pool(origin: str) -> urllib3.HTTPConnectionPool:
         auth = parse_url(proxy).auth
         headers = make_headers(proxy_basic_auth=unquote(auth)) if auth else None
         manager = urllib3.ProxyManager(proxy, proxy_headers=headers, maxsize=_calls.MAX_CONNECTIONS)
-    keep_deadline(manager)
-    pool = manager.connection_from_url(origin)
+    pool = keep_deadline(manager.connection_from_url(origin))
     if pool.scheme == "https":
         pool.conn_kw["ssl_context"] = preloaded()
     return pool
@@ -157,10 +151,10 @@ def within_deadline(
     token = DEADLINE.set(request.deadline)
     try:
         return call(request, left)
-    except GatewayError as error:
-        failure = error
     except _FAILURES as error:
-        failure = _translate(request, error)
+        failure: Exception = _translate(request, error)
+    except Exception as error:  # ours, or of the shop's own session or pool
+        failure = error
     finally:
         DEADLINE.reset(token)
     raise _calls.without_frames(failure)
