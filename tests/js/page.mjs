@@ -57,7 +57,8 @@ export function stub(calls) {
 }
 
 export class Page {
-  constructor({ file, body = markup(), head = "", ready = true, storage = {}, before } = {}) {
+  constructor(options = {}) {
+    const { file, body = markup(), head = "", ready = true, storage = {}, before } = options;
     this.file = file;
     this.calls = { inits: [], opened: [], clicking: false };
     this.posts = [];
@@ -81,6 +82,9 @@ export class Page {
     this.window = this.dom.window;
     this.document = this.window.document;
     this.#replaceTheOutside();
+    if (options.phone) {
+      Object.defineProperty(this.window.navigator, "userAgent", { value: "Android Mobile" });
+    }
     for (const [key, value] of Object.entries(storage)) {
       this.window.sessionStorage.setItem(key, value);
     }
@@ -188,6 +192,7 @@ export class Page {
   /** Let the SDK call back, from the window opened last or from an earlier one. */
   async reply(answer, window = this.opened.at(-1)) {
     window.callback(answer);
+    await this.tick(0);
     await this.settle();
   }
 

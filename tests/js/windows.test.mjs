@@ -62,24 +62,118 @@ for (const file of FILES) {
       page.focused = false;
       await page.tick(10);
       page.focused = true;
+      await page.tick(14);
+      assert.equal(page.button.disabled, true, "it may have been another window of the buyer's");
+      await page.tick(3);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("a window that is slow to open is waited for, and the buyer is told", async () => {
+      const page = await open();
+      await page.click();
+      await page.tick(9);
+      assert.equal(page.said, "결제창에서 결제해 주세요.");
+      await page.tick(2);
+      assert.equal(page.said, "결제창이 아직 열리지 않았습니다. 잠시만 기다려 주세요.");
+      assert.deepEqual(page.events.at(-1), ["change", "slow"]);
+      await page.tick(40);
+      assert.equal(page.button.disabled, true);
+      frame(page);
+      await page.tick(1);
+      assert.equal(page.said, "결제창에서 결제해 주세요.");
+    });
+
+    test("a window that never came is offered again after a minute", async () => {
+      const page = await open();
+      await page.click();
+      await page.tick(59);
+      assert.equal(page.button.disabled, true);
+      await page.tick(2);
+      assert.deepEqual(page.events.at(-1), ["result", "refused"]);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("eyes elsewhere while a frame is on its way do not give the button back", async () => {
+      const page = await open();
+      await page.click();
+      page.window.dispatchEvent(new page.window.Event("blur"));
+      await page.tick(9);
+      assert.equal(page.button.disabled, true);
+      const shown = frame(page);
+      await page.tick(30);
+      assert.equal(page.button.disabled, true);
+      shown.remove();
       await page.tick(5);
       assert.equal(page.button.disabled, false);
     });
 
-    test("a window that is slow to open is waited for", async () => {
-      const page = await open();
+    test("on a phone a dialog that is gone may be followed by the page itself", async () => {
+      const page = await open({ phone: true });
       await page.click();
-      await page.tick(55);
+      const dialog = frame(page);
+      await page.tick(2);
+      dialog.remove();
+      await page.tick(9);
+      assert.equal(page.button.disabled, true, "the page is posted to the PG any moment");
+      page.window.dispatchEvent(new page.window.Event("beforeunload"));
+      await page.tick(30);
+      assert.equal(page.button.disabled, true, "it is leaving");
+      await page.tick(40);
+      assert.equal(page.button.disabled, false, "it did not");
+    });
+
+    test("on a phone a dialog that the buyer closed gives the button back, later", async () => {
+      const page = await open({ phone: true });
+      await page.click();
+      const dialog = frame(page);
+      await page.tick(2);
+      dialog.remove();
+      await page.tick(17);
+      assert.deepEqual(page.events.at(-1), ["result", "closed"]);
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("N08 a page that never has the focus is given its button back all the same", async () => {
+      const page = await open();
+      page.focused = false;
+      await page.click();
+      const shown = frame(page);
+      await page.tick(1.5);
+      shown.remove();
+      await page.tick(3.5);
       assert.equal(page.button.disabled, true);
       await page.tick(15);
+      assert.match(page.said, /이미 결제했다면 다시 결제하지 말고/);
       assert.equal(page.button.disabled, false);
+    });
+
+    test("a payment that is begun in the result's event is not closed with the last one", async () => {
+      const page = await open();
+      const shown = frame(page);
+      shown.hidden = true;
+      let open2 = null;
+      page.document.addEventListener("imp-verify:result", () => {
+        open2 = open2 || { shown: !shown.hidden };
+        page.window.ImpVerify.pay(config());
+      });
+      await page.click();
+      shown.hidden = false;
+      // Callback first, then the frame is hidden.
+      page.opened[0].callback({ imp_uid: null, error_msg: "닫힘" });
+      assert.equal(page.opened.length, 1, "still in the SDK's own turn");
+      await page.tick(1);
+      assert.equal(open2, null);
+      shown.hidden = true;
+      await page.tick(0.2);
+      assert.deepEqual(open2, { shown: false });
+      assert.equal(page.opened.length, 2);
     });
 
     test("a callback that comes after all goes to the server, once", async () => {
       const page = await open();
       await page.click();
       await page.tick(100);
-      assert.deepEqual(page.events.at(-1), ["result", "closed"]);
+      assert.deepEqual(page.events.at(-1), ["result", "refused"]);
       await page.reply({ imp_uid: IMP_UID });
       assert.equal(page.posts.length, 1);
       assert.deepEqual(page.events.at(-1), ["result", "success"]);
@@ -237,6 +331,82 @@ for (const file of FILES) {
       await page.pageshow(true);
       assert.equal(page.posts.length, 7);
       assert.deepEqual(page.events.at(-1), ["result", "success"]);
+    });
+
+    for (const [what, comeBack] of Object.entries({
+      "the net is": (page) => page.window.dispatchEvent(new page.window.Event("online")),
+      "the buyer is": (page) => page.document.dispatchEvent(new page.window.Event("visibilitychange")),
+    })) {
+      test(`N14 when ${what} back the server is asked again`, async () => {
+        const page = await open();
+        await page.pay(Array(6).fill("fault"));
+        await page.tick(40);
+        assert.deepEqual(page.events.at(-1), ["result", "unavailable"]);
+        comeBack(page);
+        await page.settle();
+        assert.equal(page.posts.length, 7);
+        assert.deepEqual(page.events.at(-1), ["result", "success"]);
+      });
+
+      test(`N14 when ${what} back between two questions the next is asked at once`, async () => {
+        const page = await open();
+        await page.pay(["fault", "fault", "fault"]);
+        await page.tick(3);
+        assert.equal(page.posts.length, 3);
+        comeBack(page);
+        await page.settle();
+        assert.equal(page.posts.length, 4);
+        await page.tick(100);
+        assert.equal(page.posts.length, 4, "and not once more by the clock");
+        assert.equal(page.went.length, 1);
+      });
+    }
+
+    test("a wait that the server asked for is kept", async () => {
+      const page = await open();
+      await page.pay([[503, { status: "unavailable" }, { "Retry-After": "20" }]]);
+      page.window.dispatchEvent(new page.window.Event("online"));
+      await page.tick(19);
+      assert.equal(page.posts.length, 1);
+      await page.tick(1);
+      assert.equal(page.posts.length, 2);
+    });
+
+    test("where nothing gets known the buyer is given a way to the order", async () => {
+      const page = await open();
+      await page.pay(Array(6).fill([503, { status: "unavailable" }]));
+      await page.tick(20);
+      assert.equal(page.document.querySelector("#pay-status a"), null, "it is asking still");
+      await page.tick(80);
+      const link = page.document.querySelector("#pay-status a");
+      assert.equal(link.textContent, "주문 확인하기");
+      const query = `imp_uid=${IMP_UID}&merchant_uid=ORD-1001`;
+      assert.equal(link.href, `https://shop.test/payments/redirect?${query}`);
+      page.window.dispatchEvent(new page.window.Event("online"));
+      await page.settle();
+      assert.equal(page.document.querySelector("#pay-status a"), null);
+      assert.equal(page.said, "결제가 완료되었습니다.");
+    });
+
+    test("a keyboard finds the button again after a failure", async () => {
+      const page = await open();
+      page.button.focus();
+      page.answers.push([400, { status: "failed" }]);
+      await page.click();
+      page.button.blur(); // as browsers do when it is disabled
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal(page.button.disabled, false);
+      assert.equal(page.document.activeElement, page.button);
+    });
+
+    test("the focus is left where the buyer has put it meanwhile", async () => {
+      const page = await open({ body: markup() + "<input>" });
+      page.button.focus();
+      page.answers.push([400, { status: "failed" }]);
+      await page.click();
+      page.document.querySelector("input").focus();
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal(page.document.activeElement, page.document.querySelector("input"));
     });
 
     test("a reload while nothing is known asks on, and does not offer the payment", async () => {

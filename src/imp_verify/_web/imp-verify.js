@@ -61,7 +61,16 @@
   const LONGEST_WAIT = 30; // seconds, whatever Retry-After says
   const LONGEST_ANSWER = 20; // seconds for one answer; the server's own limits are shorter
   const LONGEST_TEXT = 200; // characters of what the gateway says
-  const UNSEEN = 60; // seconds after which a window that was never seen counts as gone
+  const SLOW = 10; // seconds after which a buyer who sees no window is told to wait
+  const UNSEEN = 60; // seconds after which a window that was never seen has not opened
+  const CLOSING = 3; // seconds that the SDK may take to close its own window
+  // Seconds without a window after which it counts as gone: a frame was seen and the buyer is back
+  // on a page that stays; it was not seen itself, or the page may be about to leave; it is leaving.
+  const GONE = 3;
+  const UNSURE = 15;
+  const LEAVING = 60;
+  // The SDK posts the page itself to the PG there, some time after its own dialog has gone.
+  const PHONE = /Android|iPhone|iPad|iPod|Mobi/i.test(window.navigator.userAgent);
 
   // Korean, English, and the end of a sentence that several share.
   const LOOK = ["다시 결제하지 말고 주문을 확인해 주세요.", "do not pay again; look at your order."];
@@ -96,6 +105,10 @@
     unavailable: ["결제를 확인하고 있습니다.", "The payment is being checked:", LOOK],
     // Our own.
     open: ["결제창에서 결제해 주세요.", "Pay in the payment window."],
+    slow: [
+      "결제창이 아직 열리지 않았습니다. 잠시만 기다려 주세요.",
+      "The payment window has not opened yet. Please wait.",
+    ],
     refused: ["결제창을 열지 못했습니다.", "The payment window did not open."],
     closed: [
       "결제창이 닫혔습니다. 이미 결제했다면",
@@ -111,11 +124,14 @@
       "Loading failed. Press again.",
     ],
     busy: ["다른 결제창이 열려 있습니다.", "Another payment window is open."],
+    look: ["주문 확인하기", "See the order"],
   };
   const ANSWERS = Object.keys(TEXTS);
   const CODES = [200, 200, 409, 409, 409, 409, 400, 400, 400];
   // After these no money is under way, so that the buyer may press again.
   const AGAIN = ["failed", "refused", "closed"];
+  // And these are asked about again.
+  const OPEN_ENDED = ["unavailable", "pending"];
 
   const script = document.currentScript; // null in a module
   const orders = new Map(); // by merchant_uid
@@ -123,8 +139,10 @@
   let current = null; // the one attempt whose window is open
   let loading = null;
   let trouble = ""; // why no window can open: a key of TEXTS
+  let wakes = []; // ends the wait before a further question
   let initialised = null; // the SDK object that was given a user code
   let account;
+  let policy;
 
   const warn = (error) => window.console.error(error);
   const sleep = (seconds) => new Promise((wake) => window.setTimeout(wake, seconds * 1000));
@@ -186,12 +204,37 @@
   // ---- What is shown and told
 
   function draw(view) {
-    const order = view.order;
+    const { order, button, said } = view;
     const message = order.last.message || (trouble && say(trouble, order.config));
-    view.button.disabled = Boolean(view.loads || locked(order));
-    view.button.setAttribute("aria-busy", Boolean(opened(order) || order.checks));
+    const unknown = unsure(order) && !order.checks && !opened(order);
+    const disabled = Boolean(view.loads || locked(order));
+    const focused = document.activeElement;
+    // A button that is disabled loses the focus: a keyboard would be sent to the top of the page.
+    if (disabled && !button.disabled) view.focused = focused === button;
+    button.disabled = disabled;
+    if (!disabled && view.focused && (!focused || focused === document.body)) button.focus();
+    if (!disabled) view.focused = false;
+    button.setAttribute("aria-busy", Boolean(opened(order) || order.checks));
     // Written only when it is news, or a screen reader says it again.
-    if (view.said.textContent !== message) view.said.textContent = message;
+    if (view.message === message + unknown) return;
+    view.message = message + unknown;
+    said.textContent = message;
+    if (!unknown) return;
+    const link = document.createElement("a");
+    link.href = wayBack(order);
+    link.textContent = say("look", order.config);
+    said.appendChild(document.createTextNode(" "));
+    said.appendChild(link);
+  }
+
+  const unsure = (order) => order.result && OPEN_ENDED.includes(order.result.status);
+
+  // The same way that a buyer on a phone comes back, with the same landing.
+  function wayBack(order) {
+    const [address, ...fragment] = order.config.params.m_redirect_url.split("#");
+    const query = (address.includes("?") ? "&imp_uid=" : "?imp_uid=") + order.impUid +
+      "&merchant_uid=" + encodeURIComponent(order.number);
+    return [address + query, ...fragment].join("#");
   }
 
   const result = (order, status, message) => ({
@@ -223,13 +266,7 @@
     order.result = result(order, status, message);
     const go = tell(order, "result", status, message);
     order.resolve(order.last);
-    if (go && order.button && ANSWERS.indexOf(status) < 2) {
-      // The same way that a buyer on a phone comes back, with the same landing.
-      const [address, ...fragment] = order.config.params.m_redirect_url.split("#");
-      const query = (address.includes("?") ? "&imp_uid=" : "?imp_uid=") + order.impUid +
-        "&merchant_uid=" + encodeURIComponent(order.number);
-      window.location.assign([address + query, ...fragment].join("#"));
-    }
+    if (go && order.button && ANSWERS.indexOf(status) < 2) window.location.assign(wayBack(order));
   }
 
   function begin(order) {
@@ -260,7 +297,13 @@
     const stop = window.AbortController && new window.AbortController();
     const unknown = { word: "unavailable", wait: 0 };
     return Promise.race([
-      post(order, impUid, stop ? stop.signal : undefined).catch(() => unknown),
+      post(order, impUid, stop ? stop.signal : undefined).catch(() => {
+        const { origin } = new window.URL(order.config.complete, document.baseURI);
+        if (origin !== window.location.origin) {
+          warn("imp-verify: no answer that this page may read; does " + origin + " allow CORS?");
+        }
+        return unknown;
+      }),
       sleep(LONGEST_ANSWER).then(() => {
         if (stop) stop.abort();
         return unknown;
@@ -286,7 +329,9 @@
         return end(order, status, AGAIN.includes(status) && complaint, impUid);
       }
       tell(order, "change", word);
-      await sleep(Math.min(LONGEST_WAIT, Math.max(WAITS[asked], wait)));
+      const waits = [sleep(Math.min(LONGEST_WAIT, Math.max(WAITS[asked], wait)))];
+      if (!wait) waits.push(new Promise((wake) => wakes.push(wake)));
+      await Promise.race(waits);
     }
   }
 
@@ -307,52 +352,76 @@
     const order = attempt.order;
     const said = reply || {};
     const impUid = said.imp_uid;
-    const message = String(said.error_msg || "").slice(0, LONGEST_TEXT);
+    const message = String(said.error_msg || "").trim().slice(0, LONGEST_TEXT);
     const wrong = said.error_code || /\b(false|0)\b/i.test([said.success, said.imp_success]);
     const waited = current === attempt;
-    if (waited) current = null;
     if (impUid) {
+      if (waited) current = null;
       // Also where the window was given up before; and a window that takes up an earlier attempt
       // has news of it.
       const complaint = message || (wrong && say("failed", order.config));
       if (waited || !order.asked.has(impUid)) complete(order, impUid, complaint);
     } else if (waited) {
-      end(order, "refused", message);
+      closed(attempt).then(() => give(attempt, "refused", message));
     }
   }
 
   const frames = () => list("iframe", document).filter((frame) => frame.getClientRects().length);
+  const shows = (attempt) => frames().some((frame) => !attempt.before.includes(frame));
 
   /*
-   * Some windows go without a callback. It is gone when it was seen (a frame of it, or the buyer's
-   * eyes elsewhere), and for three seconds the buyer has been back on a page without it. A callback
-   * that comes later is still heard.
+   * The SDK calls back first, then hides its frame and builds it anew: a payment that is begun
+   * before that is closed with it.
+   */
+  async function closed(attempt) {
+    await sleep(0);
+    for (let waited = 0; shows(attempt) && waited < CLOSING; waited += 0.1) await sleep(0.1);
+  }
+
+  function give(attempt, status, message) {
+    if (current !== attempt) return;
+    current = null;
+    end(attempt.order, status, message);
+  }
+
+  /*
+   * Some windows go without a callback, some never come, and some come late: a service's frame can
+   * take seconds, and on a phone the page itself leaves some time after a dialog. The button comes
+   * back once none can be open any more. Where a frame was seen, it is that frame that is gone;
+   * else the buyer was away (a popup, another app) and is back: then the focus tells, which the page
+   * of an app may never have. A callback that comes later is still heard.
    */
   function watch(attempt) {
-    const before = frames();
-    let seen = false;
+    const seen = { frame: false, away: false, leaving: false };
+    const marks = { blur: "away", beforeunload: "leaving" };
+    const note = (event) => (seen[marks[event.type]] = true);
     let age = 0;
     let quiet = 0;
-    const away = () => (seen = true);
-    window.addEventListener("blur", away);
+    Object.keys(marks).forEach((type) => window.addEventListener(type, note));
     (function look() {
-      const shown = frames().some((frame) => !before.includes(frame));
-      if (shown || document.hidden || ++age > UNSEEN) seen = true;
-      quiet = seen && !shown && !document.hidden && document.hasFocus() ? quiet + 1 : 0;
-      if (current === attempt && quiet > 3) gone();
+      const order = attempt.order;
+      const focused = document.hasFocus();
+      const shown = shows(attempt);
+      if (shown) seen.frame = true;
+      if (document.hidden) seen.away = true;
+      const any = seen.frame || seen.away || seen.leaving;
+      const away = !seen.frame && seen.away && !focused;
+      quiet = !any || shown || document.hidden || away ? 0 : quiet + 1;
+      const sure = seen.frame && focused && !PHONE;
+      if (current === attempt) {
+        if (quiet > (seen.leaving ? LEAVING : sure ? GONE : UNSURE)) give(attempt, "closed");
+        else if (!any && age === UNSEEN) give(attempt, "refused");
+        else if (!any && age === SLOW) tell(order, "change", "slow");
+        else if (any && order.last.status === "slow") tell(order, "change", "open");
+      }
+      age += 1;
       if (current === attempt) window.setTimeout(look, 1000);
-      else window.removeEventListener("blur", away);
+      else Object.keys(marks).forEach((type) => window.removeEventListener(type, note));
     })();
   }
 
-  function gone() {
-    const order = current.order;
-    current = null;
-    end(order, "closed");
-  }
-
   function request(order) {
-    const attempt = { order };
+    const attempt = { order, before: frames() };
     const given = order.config.params;
     const params = {};
     Object.keys(given).forEach((name) => {
@@ -367,7 +436,7 @@
       window.IMP.request_pay(params, (reply) => answered(attempt, reply));
     } catch (error) {
       warn(error);
-      answered(attempt);
+      give(attempt, "refused");
     }
     return promise;
   }
@@ -395,17 +464,25 @@
 
   // ---- The SDK
 
+  // For pages that enforce Trusted Types: `trusted-types imp-verify`.
+  function trusted(address) {
+    const types = window.trustedTypes;
+    if (!types) return address;
+    policy = policy || types.createPolicy("imp-verify", { createScriptURL: (text) => text });
+    return policy.createScriptURL(address);
+  }
+
   function bring(address, name) {
     return new Promise((resolve, reject) => {
       const tag = document.createElement("script");
-      tag.src = address;
+      tag.src = trusted(address);
       tag.onerror = reject;
       tag.onload = () => (window[name] ? resolve() : tag.onerror(new Error(address)));
       const insert = () => {
         if (window[name]) return resolve();
         // A policy with nonces asks for it. Browsers hide the attribute, older ones have only that.
-        const trusted = script && script.nonce ? script : document.querySelector("script[nonce]");
-        if (trusted) tag.setAttribute("nonce", trusted.nonce || trusted.getAttribute("nonce"));
+        const named = script && script.nonce ? script : document.querySelector("script[nonce]");
+        if (named) tag.setAttribute("nonce", named.nonce || named.getAttribute("nonce"));
         document.head.appendChild(tag);
       };
       // A second copy would put an uninitialised object into the place of the page's own.
@@ -502,14 +579,22 @@
     });
   }
 
+  // The net is back, or the buyer: whatever is not known yet is asked about at once.
+  function askAgain() {
+    if (document.hidden) return;
+    wakes.splice(0).forEach((wake) => wake());
+    orders.forEach((order) => {
+      if (unsure(order) && !order.checks) complete(order, order.impUid);
+    });
+  }
+
+  window.addEventListener("online", askAgain);
+  document.addEventListener("visibilitychange", askAgain);
   // The browser brought the page back as it was left for the window.
   window.addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
-    if (current) gone();
-    orders.forEach((order) => {
-      const unknown = order.result && order.result.status === "unavailable";
-      if (unknown && !order.checks) complete(order, order.impUid);
-    });
+    if (current) give(current, "closed");
+    askAgain();
   });
 
   window.ImpVerify = {
