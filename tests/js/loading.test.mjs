@@ -121,6 +121,38 @@ for (const file of FILES) {
       assert.deepEqual(page.sdkTags, [OLD]);
     });
 
+    test("N09 where Trusted Types are enforced the SDK's address goes through a named policy", async () => {
+      const made = [];
+      const page = await open({
+        ready: false,
+        before: ({ window }) =>
+          (window.trustedTypes = {
+            createPolicy(name, { createScriptURL }) {
+              made.push(name);
+              return { createScriptURL };
+            },
+          }),
+        body: markup(config({ sdk: OLD, jquery: JQUERY })),
+      });
+      page.window.jQuery = () => {};
+      await page.arrive("load", JQUERY);
+      assert.deepEqual(page.sdkTags, [JQUERY, OLD]);
+      assert.deepEqual(made, ["imp-verify"]);
+    });
+
+    test("N09 where the policy is not allowed the SDK's own tag serves", async () => {
+      const page = await open({
+        before: ({ window }) =>
+          (window.trustedTypes = {
+            createPolicy() {
+              throw new TypeError("Policy disallowed");
+            },
+          }),
+      });
+      await page.click();
+      assert.equal(page.opened.length, 1);
+    });
+
     for (const how of ["error", "load"]) {
       const what = how === "error" ? "does not load" : "is not what it should be";
       test(`an SDK that ${what} is told, and tried again by a press`, async () => {

@@ -365,6 +365,16 @@ for (const file of FILES) {
       assert.equal(page.window.sessionStorage.length, 1);
     });
 
+    test("a server of another origin that no page may read is named with CORS in the console", async () => {
+      const complete = "https://api.shop.test/payments/complete";
+      const page = await open({ body: markup(config({ complete })) });
+      await page.pay(["fault"]);
+      assert.match(String(page.errors), /https:\/\/api\.shop\.test allow CORS/);
+      const own = await open();
+      await own.pay(["fault"]);
+      assert.deepEqual(own.errors, []);
+    });
+
     test("an SDK that throws says so, and the button works", async () => {
       const page = await open();
       page.window.IMP.request_pay = () => {

@@ -64,7 +64,7 @@ declare namespace ImpVerify {
 
   /** What ended before there was anything to ask the server about, or was not begun. */
   type Ended =
-    /** The SDK called back without an id; `message` is its `error_msg`. */
+    /** The SDK called back without an id, `message` is its `error_msg`; or no window came for a minute. */
     | "refused"
     /** The window is gone and nothing was paid, as far as the server or nobody knows. */
     | "closed"
@@ -74,7 +74,8 @@ declare namespace ImpVerify {
     | "busy";
 
   interface Result {
-    status: Answer | Ended | "open";
+    /** `open` and `slow` in `imp-verify:change` only: the window was asked for; it is long in coming. */
+    status: Answer | Ended | "open" | "slow";
     /** A sentence for the buyer, in the config's language. Text, never HTML; clipped. */
     message: string;
     imp_uid: string | null;
