@@ -51,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
 def _add_snippet(commands: Any) -> None:
     snippet = commands.add_parser("snippet", help="print the browser code to paste into a page")
     snippet.add_argument(
-        "--flavor", required=True, choices=("jquery", "esnext", "react", "vue", "html")
+        "--flavor",
+        required=True,
+        choices=("jquery", "esnext", "react", "vue", "html", "types"),
+        help="html is a whole page; types is imp-verify.d.ts, for TypeScript",
     )
     snippet.add_argument("--language", choices=("ko", "en"), default="ko", help="of the comments")
     snippet.add_argument("--user-code", default="imp00000000", help="for IMP.init")

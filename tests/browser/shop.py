@@ -48,7 +48,8 @@ def stand_in(page: Page, gateway: SandboxServer) -> None:
 
     def library(route: Route) -> None:
         file = NODE_MODULES / LIBRARIES[route.request.url]
-        route.fulfill(content_type="text/javascript", body=file.read_text(encoding="utf-8"))
+        readable = {"Access-Control-Allow-Origin": "*"}  # as `integrity` needs it
+        route.fulfill(content_type="text/javascript", headers=readable, body=file.read_bytes())
 
     page.route(SDK, sdk)
     for address in LIBRARIES:
@@ -62,6 +63,7 @@ class Shop:
         page: Gives the page at /, as a Flask view.
         policy: That page's content security policy; {gateway} is the sandbox's address.
         told: The hooks that were called.
+        app: The application, to be added to before the first visit.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -80,7 +82,7 @@ class Shop:
             self.gateway.sandbox.settings.webhook_url = f"{self.url}/payments/webhook"
             verifier = self._verifier()
             ends.callback(verifier.close)
-            app = Flask("shop")
+            self.app = app = Flask("shop")
             app.register_blueprint(payments(verifier), url_prefix="/payments")
             app.add_url_rule("/", "page", self._show)
             app.add_url_rule("/favicon.ico", "icon", lambda: Response(status=204))

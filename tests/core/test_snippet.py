@@ -4,11 +4,13 @@ browser."""
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 
 import pytest
 
 from imp_verify import ConfigurationError, cli
 from imp_verify.contrib.browser import FLAVORS, snippet
+from imp_verify.contrib.browser._snippets import _WORDS
 
 HANGUL = re.compile("[가-힣]")
 ALL = [(flavor, language) for flavor in FLAVORS for language in ("ko", "en")]
@@ -27,11 +29,13 @@ def test_a_snippet_is_whole_and_in_one_language(flavor: str, language: str) -> N
 
 @pytest.mark.parametrize("flavor", FLAVORS)
 def test_both_languages_have_the_same_code(flavor: str) -> None:
-    bare = [
-        re.sub(r"\s*(//|<!--).*\n", "\n", snippet(flavor, language)) for language in ("ko", "en")
-    ]
-    words = [re.sub('"[^"]*"|>[^<]*<', "", each) for each in bare]
-    assert re.sub(r"\n+", "\n", words[0]) == re.sub(r"\n+", "\n", words[1])
+    bare = []
+    for n, language in enumerate(("ko", "en")):
+        code = re.sub(r"^\s*(//|<!--).*\n", "", snippet(flavor, language), flags=re.MULTILINE)
+        for name, words in {**_WORDS, "LANGUAGE": ("ko", "en")}.items():
+            code = re.sub(rf'(?<=["> ]){words[n]}(?=[",<])', name, code)
+        bare.append(code)
+    assert bare[0] == bare[1]
 
 
 @pytest.mark.parametrize("flavor", FLAVORS)
@@ -75,5 +79,19 @@ def test_a_flavour_must_be_one_that_there_is(
 
 def test_in_python_too() -> None:
     for flavor, language in (("svelte", "ko"), ("vue", "fr")):
-        with pytest.raises(ConfigurationError, match="there are jquery, esnext"):
+        with pytest.raises(ConfigurationError, match="there are jquery, esnext.*, types in ko"):
             snippet(flavor, language)
+
+
+def test_the_types_are_printed_as_they_are(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["snippet", "--flavor", "types"]) == 0
+    types = files("imp_verify").joinpath("_web", "imp-verify.d.ts").read_text(encoding="utf-8")
+    assert capfd.readouterr().out == types
+    assert "imp-verify snippet --flavor types > imp-verify.d.ts" in snippet("esnext")
+
+
+def test_a_library_is_asked_for_by_its_hash() -> None:
+    tags = re.findall(r'<script src="https://code.jquery.com[^>]*>', snippet("jquery"))
+    assert len(tags) == 2  # the guide's version, and in a comment a newer one
+    for tag in tags:
+        assert re.search(r' integrity="sha384-[\w+/]{64}" crossorigin="anonymous">$', tag)

@@ -1,16 +1,12 @@
 /* The file that is served: how large, how old a browser, what types, and from what it was made. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
 import { parse } from "acorn";
-import { build, ECMA, pathOf, read } from "./build.mjs";
+import { build, ECMA, read } from "./build.mjs";
+import { tsc } from "./types.mjs";
 
 const FILES = ["imp-verify.js", "imp-verify.min.js"];
-const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 test("the served file is made from the one that is read: npm run build", async () => {
   assert.equal(read("imp-verify.min.js"), await build());
@@ -38,26 +34,12 @@ for (const file of FILES) {
   });
 }
 
-const tsc = (project) => {
-  const given = [here("node_modules/typescript/bin/tsc"), "--pretty", "false", "-p"];
-  // The declarations that are installed, which need not be those of these sources.
-  const directory = mkdtempSync(join(here("types"), "checked-"));
-  try {
-    const files = [pathOf("imp-verify.d.ts"), here(`types/${project}.ts`)];
-    const settings = { extends: "../tsconfig.json", files };
-    writeFileSync(join(directory, "tsconfig.json"), JSON.stringify(settings));
-    return spawnSync(process.execPath, [...given, directory], { encoding: "utf8" });
-  } finally {
-    rmSync(directory, { recursive: true });
-  }
-};
-
 test("the types stand alone, without the SDK's", () => {
-  const { status, stdout } = tsc("alone");
+  const { status, stdout } = tsc("alone.ts");
   assert.equal(status, 0, stdout);
 });
 
 test("the types fit those published for the SDK, and refuse what the gateway refuses", () => {
-  const { status, stdout } = tsc("usage");
+  const { status, stdout } = tsc("usage.ts");
   assert.equal(status, 0, stdout);
 });

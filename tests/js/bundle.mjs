@@ -1,23 +1,33 @@
 /*
- * Bundles one pasted component as a shop's build would: node bundle.mjs component.jsx out.js
- * It is mounted on #app.
+ * Bundles one pasted component as a shop's build would:
+ *
+ *     node bundle.mjs component.jsx out.js [react18]
+ *
+ * The app below is mounted on #app, with a button for each of `window.checkouts`, or one with the
+ * component's own.
  */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { compileScript, parse } from "vue/compiler-sfc";
 
-const [source, outfile] = process.argv.slice(2);
+const [source, outfile, react = "."] = process.argv.slice(2);
 const component = JSON.stringify(source);
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const MOUNTS = {
+const APPS = {
   jsx: `import { StrictMode } from "react";
         import { createRoot } from "react-dom/client";
         import PayButton from ${component};
-        createRoot(document.getElementById("app")).render(<StrictMode><PayButton /></StrictMode>);`,
-  vue: `import { createApp } from "vue";
+        const buttons = (window.checkouts || [undefined]).map((checkout, n) =>
+          <PayButton key={n} checkout={checkout} />);
+        createRoot(document.getElementById("app")).render(
+          <StrictMode><h2>Shop</h2>{buttons}</StrictMode>);`,
+  vue: `import { createApp, h } from "vue";
         import PayButton from ${component};
-        createApp(PayButton).mount("#app");`,
+        const checkouts = window.checkouts || [undefined];
+        createApp(() => [h("h2", "Shop"), checkouts.map((checkout) => h(PayButton, { checkout }))])
+          .mount("#app");`,
 };
 
 const singleFileComponents = {
@@ -32,8 +42,8 @@ const singleFileComponents = {
 };
 
 await build({
-  stdin: { contents: MOUNTS[source.split(".").pop()], loader: "jsx", resolveDir: "/" },
-  nodePaths: [fileURLToPath(new URL("node_modules", import.meta.url))],
+  stdin: { contents: APPS[source.split(".").pop()], loader: "jsx", resolveDir: "/" },
+  nodePaths: [here(`${react}/node_modules`), here("node_modules")],
   plugins: [singleFileComponents],
   bundle: true,
   format: "iife",

@@ -1,5 +1,5 @@
 """The browser code to paste where no template helper is at hand: a text for each flavour, commented
-in Korean or English."""
+in Korean or English; and the types of what it calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ _WORDS = {  # Korean, English
     "BUYER": ("홍길동", "Hong Gildong"),
     "TITLE": ("주문서", "Checkout"),
     "PRICE": ("39,000원", "39,000 KRW"),
+    "MISSING": (
+        "결제 모듈을 불러오지 못했습니다. 페이지를 새로 고침해 주세요.",
+        "Loading failed. Please reload the page.",
+    ),
 }
+_TYPES = "types"
 _LANGUAGES = ("ko", "en")
 _COMMENT = re.compile(r"^(\s*)(//|<!--)(ko|en) (.*\n)", re.MULTILINE)
 _WORD = re.compile(r"__([A-Z_]+?)__")
@@ -49,7 +54,8 @@ def snippet(
     """Write the code of one flavour, with sample values for an order.
 
     Args:
-        flavor: jquery, esnext, react, vue, or html for a whole page.
+        flavor: jquery, esnext, react, vue, or html for a whole page; types for what TypeScript
+            asks, `imp-verify.d.ts` as it is.
         language: ko or en, of comments and words.
         user_code, channel_key, pg: See `Checkout`.
         prefix: Where the endpoints are mounted.
@@ -58,10 +64,14 @@ def snippet(
     Raises:
         ConfigurationError: There is no such flavour or language, or a value is unusable.
     """
-    if flavor not in FLAVORS or language not in _LANGUAGES:
-        raise ConfigurationError(f"there are {', '.join(FLAVORS)} in {', '.join(_LANGUAGES)}")
+    if flavor not in (*FLAVORS, _TYPES) or language not in _LANGUAGES:
+        offered = ", ".join((*FLAVORS, _TYPES))
+        raise ConfigurationError(f"there are {offered} in {', '.join(_LANGUAGES)}")
     Checkout(user_code, channel_key, pg)
     given = check_public_url("public_url", public_url)
+    package = files("imp_verify")
+    if flavor == _TYPES:
+        return package.joinpath("_web", "imp-verify.d.ts").read_text(encoding="utf-8")
     path, whole = Place(quote(prefix, safe="/-._~%")).addresses(given)
     values = {name: words[_LANGUAGES.index(language)] for name, words in _WORDS.items()}
     values |= {
@@ -73,7 +83,7 @@ def snippet(
         "NUMBER": "ORD1001",
         "AMOUNT": "39000",
     }
-    folder = files("imp_verify").joinpath("contrib", "browser", "snippets")
+    folder = package.joinpath("contrib", "browser", "snippets")
     text = folder.joinpath(FLAVORS[flavor]).read_text(encoding="utf-8")
     chosen = _COMMENT.sub(lambda found: _in(language, found), text)
     return _WORD.sub(lambda found: values[found[1]], chosen)

@@ -1,7 +1,10 @@
-//ko index.html에 이 줄을 앱의 스크립트보다 먼저 넣으세요. SDK(v1/iamport.js)는 이 모듈이 불러옵니다.
-//en Put this line into index.html, before the app's own script. It loads the SDK (v1/iamport.js).
-//   <script src="__PREFIX__/imp-verify.js" defer></script>
-import { useEffect, useRef } from "react";
+//ko React 18 이상. 주소의 파일은 쇼핑몰 서버가 줍니다. 주석은 번들러(Vite, webpack)가 이 주소를 건드리지
+//ko 않게 합니다. SDK(v1/iamport.js)는 이 모듈이 한 번만 불러옵니다.
+//en React 18 or newer. The shop's server has the file at this address: the comments at its import keep
+//en bundlers (Vite, webpack) from looking for it. It loads the SDK (v1/iamport.js), once.
+import { useEffect, useId, useRef, useState } from "react";
+
+const address = "__PREFIX__/imp-verify.js";
 
 //ko 서버가 주문마다 만들어 주는 값입니다. 브라우저에서 주문번호나 금액을 만들지 마세요.
 //en Made by the server for each order. Never make a number or an amount in the browser.
@@ -23,12 +26,23 @@ const sample = {
 };
 
 export default function PayButton({ checkout = sample, onResult }) {
+  const id = useId();
   const button = useRef(null);
+  const [trouble, setTrouble] = useState("");
 
   //ko 버튼은 결제창을 열고, 결과를 서버에 물어 보여 줍니다. 판단은 언제나 서버가 합니다.
   //en The button opens the window, asks the server what became of it, and shows that.
   useEffect(() => {
-    window.ImpVerify.mount(button.current, checkout);
+    const pressed = button.current;
+    let shown = true;
+    pressed.disabled = true;
+    import(/* @vite-ignore */ /* webpackIgnore: true */ address).then(
+      () => shown && window.ImpVerify.mount(pressed, checkout),
+      () => shown && setTrouble("__MISSING__"),
+    );
+    return () => {
+      shown = false;
+    };
   }, [checkout]);
 
   //ko 결제가 끝나면 m_redirect_url로 이동합니다. 이 화면에 남으려면 onResult에서
@@ -44,8 +58,8 @@ export default function PayButton({ checkout = sample, onResult }) {
 
   return (
     <>
-      <button type="button" id="pay" ref={button}>__PAY__</button>
-      <p id="pay-status" role="status"></p>
+      <button type="button" id={id} ref={button}>__PAY__</button>
+      <p id={id + "-status"} role="status">{trouble}</p>
     </>
   );
 }
