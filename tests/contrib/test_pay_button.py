@@ -328,7 +328,7 @@ if django.VERSION >= (6, 0):
                 lambda request: HttpResponse(imp_verify_button(request, ORDER))
             )
             response = middleware(django_request())
-        (nonce,) = re.findall(r'nonce="([^"]+)"', response.content.decode())
+        (nonce,) = set(re.findall(r'nonce="([^"]+)"', response.content.decode()))
         assert f"'nonce-{nonce}'" in response.headers["Content-Security-Policy"]
 
 

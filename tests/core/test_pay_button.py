@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ from imp_verify.order_numbers import _warn
 from imp_verify.stores.memory import MemoryStore
 
 CODE = "imp00000000"
+SDK = "https://cdn.iamport.kr/v1/iamport.js"
 ORDERS: dict[str, Any] = {
     "ORD-1001": 39000,
     "ORD-1002": ExpectedPayment("ORD-1002", "10.99", "usd"),
@@ -99,7 +101,8 @@ class Read(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs), ""))
-        self._open.append(len(self.elements) - 1)
+        if tag != "link":
+            self._open.append(len(self.elements) - 1)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.elements[self._open.pop()][0] == tag
@@ -136,6 +139,7 @@ def test_a_button_is_a_button_a_place_for_words_inert_data_and_the_module() -> N
         ("noscript", {}),
         ("p", {}),
         ("script", {"type": "application/json", "data-imp-verify": "pay"}),
+        ("link", {"rel": "preload", "as": "script", "href": SDK, "nonce": 'a"b'}),
         ("script", {"src": f"/payments/{address()}", "defer": None, "nonce": 'a"b'}),
     ]
     assert page.elements[0][2] == "결제하기"
@@ -151,6 +155,21 @@ def test_a_button_is_a_button_a_place_for_words_inert_data_and_the_module() -> N
             "m_redirect_url": "https://shop.test/payments/redirect",
         },
     }
+
+
+def test_the_sdk_that_the_module_will_load_is_fetched_beside_it() -> None:
+    def hints(**options: Any) -> list[dict[str, str | None]]:
+        return [attrs for tag, attrs, _ in shown("ORD-1001", **options).elements if tag == "link"]
+
+    plain = {"rel": "preload", "as": "script"}
+    assert hints() == [{**plain, "href": SDK}]
+    other = "/sdk.js?a=1&b=2"
+    assert hints(sdk=other, place=Place(nonce="n")) == [{**plain, "href": other, "nonce": "n"}]
+    assert hints(sdk=None) == hints()
+    assert shown("ORD-1003").elements[0][0] == "p"  # a closed order: nothing to load
+    assert len(shown("ORD-1003").elements) == 1
+    module = files("imp_verify").joinpath("_web", "imp-verify.js").read_text(encoding="utf-8")
+    assert f'const SDK = "{SDK}";' in module
 
 
 def test_without_a_nonce_there_is_none_and_no_handler_stands_in_the_page() -> None:
@@ -606,7 +625,7 @@ def test_X11_no_text_closes_its_script(text: str) -> None:
     )
     read = Read(page)
     assert [tag for tag, _, _ in read.elements] == [
-        *("button", "p", "noscript", "p", "script", "script")
+        *("button", "p", "noscript", "p", "script", "link", "script")
     ]
     (raw,) = [text for _, attributes, text in read.elements if "data-imp-verify" in attributes]
     assert not set(raw) & set("<>&\u2028\u2029\ud800")

@@ -79,7 +79,7 @@ def test_a_flavour_must_be_one_that_there_is(
 
 def test_in_python_too() -> None:
     for flavor, language in (("svelte", "ko"), ("vue", "fr")):
-        with pytest.raises(ConfigurationError, match="there are jquery, esnext.*, types in ko"):
+        with pytest.raises(ConfigurationError, match=r"there are jquery, esnext.*, types in ko"):
             snippet(flavor, language)
 
 

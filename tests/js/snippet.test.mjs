@@ -75,8 +75,5 @@ describe("the code for ES Next", () => {
   test("is strict TypeScript as it stands, with the types that the command prints", () => {
     const { status, stdout } = tsc("pay.ts", CODE);
     assert.equal(status, 0, stdout);
-    const wrong = CODE.replace(/amount: (\d+)/, 'amount: "$1"');
-    assert.notEqual(wrong, CODE);
-    assert.match(tsc("pay.ts", wrong).stdout, /'string' is not assignable to type 'number'/);
   });
 });

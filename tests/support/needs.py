@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
@@ -57,15 +56,6 @@ def _node() -> str | None:
     return "no node packages in tests/js (apt install nodejs npm, then: make js)"
 
 
-def _vite() -> str | None:
-    lacking = _node()
-    if lacking:
-        return lacking
-    told = subprocess.run(["node", "--version"], capture_output=True, encoding="utf-8", check=True)
-    version = tuple(int(part) for part in told.stdout.strip().removeprefix("v").split(".")[:2])
-    return None if version >= (20, 19) else f"node {told.stdout.strip()}: Vite needs 20.19 or newer"
-
-
 def _mysqlclient() -> str | None:
     if find_spec("MySQLdb"):
         return None
@@ -83,7 +73,6 @@ _NEEDS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: _program(CHROMIUM, "chromium"),
     "firefox": lambda: _program("firefox-esr", "firefox-esr"),
     "node": _node,
-    "vite": _vite,
 }
 
 

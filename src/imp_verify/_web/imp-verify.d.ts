@@ -1,10 +1,13 @@
 /**
- * Types of `imp-verify.js`: what a page gives it, and what it tells.
+ * Types of `imp-verify.js`: what a page gives it, and what it tells. To stand among a page's sources:
+ *
+ *     imp-verify snippet --flavor types > src/imp-verify.d.ts
  *
  * The file itself exports nothing, for it is a classic script as well. Load it from the shop's own
- * server and use the global:
+ * server, past the bundler, and use the global:
  *
- *     import "/payments/imp-verify.js";
+ *     const address = "/payments/imp-verify.js";
+ *     await import(address);   // with the comments that `imp-verify snippet` prints
  *     const { status, message } = await ImpVerify.pay(config);
  *
  * The addresses in a Config come from one setting of the shop, `public_url`, never from the

@@ -29,6 +29,8 @@ __all__ = ["ButtonOptions", "Place", "async_button", "button", "config"]
 
 _log = logging.getLogger("imp_verify")
 _LONGEST_NAME = 40
+_SDK = "https://cdn.iamport.kr/v1/iamport.js"
+"""Which one `imp-verify.js` loads where a page names none."""
 _PATH = "/:@!$&'()*+,;=~%"
 """What stays as it is in a path; a `%` belongs to what is encoded already."""
 _LABEL = ("결제하기", "Pay")
@@ -168,11 +170,13 @@ def _render(
     label = escape(options.get("label") or wording.say(_LABEL))
     nonce = f' nonce="{escape(place.nonce)}"' if place.nonce else ""
     module = escape(data["complete"].removesuffix("complete") + address())
+    sdk = escape(data.get("sdk", _SDK))
     return Markup(
         f'<button type="button" class="imp-verify-button" id="{name}">{label}</button>\n'
         f'<p class="imp-verify-status" id="{name}-status" role="status"></p>\n'
         f"<noscript><p>{wording.say(_NO_SCRIPT)}</p></noscript>\n"
         f'<script type="application/json" data-imp-verify="{name}">{to_json(data)}</script>\n'
+        f'<link rel="preload" as="script" href="{sdk}"{nonce}>\n'
         f'<script src="{module}" defer{nonce}></script>'
     )
 

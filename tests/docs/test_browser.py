@@ -1,0 +1,63 @@
+"""docs/browser.md on frameworks and on the printed code; its pages are tried in tests/browser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from imp_verify import AsyncVerifier, Credentials
+from imp_verify.contrib.browser import snippet
+from imp_verify.contrib.starlette import payments
+from imp_verify.stores.memory import MemoryStore
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("docs/browser.md", "docs/browser.ko.md")
+ORIGIN = "https://app.shop.example"
+
+
+def blocks(page: str, kind: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+
+
+def test_both_languages_show_the_same_code() -> None:
+    bare = [[re.sub(r" *#.*", "", each) for each in blocks(page, r"\w+")] for page in PAGES]
+    assert bare[0] == bare[1]
+    assert len(bare[0]) == 7
+
+
+def test_the_address_that_bundlers_leave_alone_is_that_of_the_printed_code() -> None:
+    (code,) = blocks(PAGES[0], "js")
+    assert code in snippet("esnext", "en")
+
+
+def test_the_documented_middleware_lets_the_application_read_and_nobody_else() -> None:
+    (code,) = (each for each in blocks(PAGES[0], "python") if "CORSMiddleware" in each)
+    verifier = AsyncVerifier(
+        MemoryStore(expected=lambda number, _: None),
+        credentials=Credentials("key", "secret"),
+        test_mode=True,
+    )
+    app = Starlette()
+    app.mount("/payments", payments(verifier))
+    names: dict[str, Any] = {"app": app}
+    exec(compile(code, "browser.md", "exec"), names)
+    asks = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type",
+    }
+    with TestClient(app) as client:
+        for origin, read in ((ORIGIN, ORIGIN), ("https://evil.test", None)):
+            before = client.options("/payments/complete", headers={"Origin": origin, **asks})
+            assert (before.status_code == 200) is (read is not None)
+            answer = client.post("/payments/complete", headers={"Origin": origin}, json={})
+            assert answer.status_code == 400  # ours
+            assert answer.headers.get("Access-Control-Allow-Origin") == read
+            module = client.get("/payments/imp-verify.js", headers={"Origin": origin})
+            assert module.headers.get("Access-Control-Allow-Origin") == read
+        exposed = client.post("/payments/complete", headers={"Origin": ORIGIN}, json={})
+        assert exposed.headers["Access-Control-Expose-Headers"] == "Retry-After"
