@@ -64,7 +64,7 @@ hooks: .venv-dev/stamp ## run format and lint before every commit
 	.venv-dev/bin/pre-commit install
 
 clean: ## remove all that these commands made
-	rm -rf tests/js/node_modules
+	rm -rf tests/js/node_modules tests/js/react18/node_modules examples/web/*/dist
 	rm -rf .venv .venv-dev .venv-edit .tox dist build .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -86,7 +86,8 @@ if not too_old_for_vite():
         assert (built.returncode, built.stdout + built.stderr) == (0, "")
         with ExitStack() as ends:
             gateway = ends.enter_context(SandboxServer(webhook_url=f"{url}/payments/webhook"))
-            variables = beside_sandbox(gateway, IMP_PUBLIC_URL=url)
+            sdk = f"{gateway.url}/v1/iamport.js"
+            variables = beside_sandbox(gateway, IMP_PUBLIC_URL=url, SHOP_SDK=sdk)
             ends.enter_context(started(f"{GUNICORN} shop:app", variables, WEB, port=shop_port))
             preview = f"{node} {VITE} preview --host 127.0.0.1 --strictPort --port {{port}}"
             environment = {**os.environ, "SHOP": shop, "NO_COLOR": "1"}

@@ -11,9 +11,9 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { compileScript, parse } from "vue/compiler-sfc";
 
-const [source, outfile, react = "."] = process.argv.slice(2);
+const [source, outfile, ...older] = process.argv.slice(2);
 const component = JSON.stringify(source);
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const packages = [...older.map((name) => `node_modules/${name}/node_modules`), "node_modules"];
 
 const APPS = {
   jsx: `import { StrictMode } from "react";
@@ -43,7 +43,7 @@ const singleFileComponents = {
 
 await build({
   stdin: { contents: APPS[source.split(".").pop()], loader: "jsx", resolveDir: "/" },
-  nodePaths: [here(`${react}/node_modules`), here("node_modules")],
+  nodePaths: packages.map((path) => fileURLToPath(new URL(path, import.meta.url))),
   plugins: [singleFileComponents],
   bundle: true,
   format: "iife",
