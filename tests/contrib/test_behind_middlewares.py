@@ -167,5 +167,7 @@ def test_another_server_serves_it_too(setup: str, gateway: ScriptedGateway, tmp_
         back = remote.ask("GET", f"/redirect?imp_uid={I1}&merchant_uid={ORDER}")
         assert back.lands == f"/thanks?o={ORDER}&s=success"
         assert remote.ask("HEAD", "/webhook").status == 405
+        sizes = [remote.ask(how, "/imp-verify.js") for how in ("GET", "HEAD")]
+        assert len({each.headers["content-length"] for each in sizes}) == 1
         assert remote.ask("GET", "/unknown").status == 404
         assert remote.shipped == [I1]

@@ -96,6 +96,7 @@ def test_head_is_answered_like_get_without_the_file(make_shop: MakeShop) -> None
     assert (head.status, head.body) == (200, b"")
     names = ("etag", "cache-control", "content-type", "x-content-type-options")
     assert told(head, *names) == told(get, *names)
+    assert told(head, "content-length") == [str(len(BODY))]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])

@@ -95,7 +95,7 @@ class Remote:
         """Send these pieces; status 0 where the server hangs up without an answer."""
         wire = self.server.raw(*pieces, half_close=half_close)
         length = wire.headers.get("content-length")
-        assert length in (None, str(len(wire.body)))
+        assert length in (None, str(len(wire.body))) or pieces[0].startswith(b"HEAD ")
         pairs = [pair for pair in wire.headers.items() if pair[0] not in OF_THE_SERVER]
         return make_answer(wire.status, pairs, wire.body)
 

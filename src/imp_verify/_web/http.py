@@ -77,8 +77,8 @@ class Response:
     body: bytes
 
     def length(self, method: str) -> int | None:
-        """Return the `Content-Length` of this answer to a request by `method`; None where it has
-        none to tell, because no body belongs to it."""
+        """Return the `Content-Length` of this answer to a request by `method`; None where no body
+        belongs to it: then it has none, or `headers` has it already."""
         return None if method == "HEAD" or self.status in (204, 304) else len(self.body)
 
 
