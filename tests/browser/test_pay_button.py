@@ -10,10 +10,20 @@ from typing import Any
 
 import pytest
 from flask import render_template_string
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.shop import JQUERY, JQUERY_3, NUMBER, OLD_SDK, OTHER, PRICE, Shop, needs_node
+from tests.browser.shop import (
+    JQUERY,
+    JQUERY_3,
+    NUMBER,
+    OLD_SDK,
+    OTHER,
+    PRICE,
+    Shop,
+    needs_node,
+    stand_in,
+)
 
 PAGE = """<!doctype html><html lang="ko"><meta charset="utf-8"><title>shop</title>
 <form action="/elsewhere">{{ imp_verify_button(number, nonce="n-1", **options) }}</form>"""
@@ -26,6 +36,7 @@ def shop() -> Iterator[Shop]:
         yield shop
 
 
+CHECKING = "결제를 확인하고 있습니다. 다시 결제하지 말고 주문을 확인해 주세요."
 STRICT = (
     "default-src 'none'; script-src 'nonce-n-1'; connect-src 'self' {gateway}; "
     "frame-src {gateway}; img-src 'self'; base-uri 'none'; form-action 'none'"
@@ -120,13 +131,46 @@ def test_J06_a_page_sells_whatever_jquery_it_has(
     assert shop.told == ["on_paid"]
 
 
+HEARD = """() => {
+  window.heard = [];
+  document.querySelectorAll("[role=status]").forEach((place) =>
+    new MutationObserver(() => place.textContent && window.heard.push(place.textContent))
+      .observe(place, { childList: true, characterData: true, subtree: true }));
+}"""
+
+
 @needs_node
-def test_the_button_is_free_of_what_axe_finds(shop: Shop, new_visit: Callable[..., Visit]) -> None:
-    sells(shop)
-    page = shop.open(new_visit().page())
+def test_a_button_waits_for_its_scripts_says_each_state_once_and_has_the_focus_back(
+    shop: Shop, new_visit: Callable[..., Visit]
+) -> None:
+    """By keyboard and ear: two buttons are told apart, one that does nothing yet is disabled."""
+    shop.page = lambda: (
+        render_template_string(PAGE, number=NUMBER, options={"name": "참나무 의자"})
+        + render_template_string(PAGE, number=OTHER, options={"name": "머그"})
+    )
+    page, held = new_visit().page(), list[Route]()
+    stand_in(page, shop.gateway)
+    page.route("**/imp-verify.js*", lambda route: held.append(route), times=1)
+    page.route("**/v1/iamport.js", lambda route: held.append(route), times=1)
+    page.goto(shop.url, wait_until="commit")
+    button = page.get_by_role("button", name="결제하기: 참나무 의자", exact=True)
+    for script in ("imp-verify.js", "iamport.js"):
+        page.wait_for_function("() => document.querySelectorAll('button').length === 2")
+        while not held:  # the browser's events are heard while a page is asked something
+            page.evaluate("0")
+        assert script in held[0].request.url
+        expect(button).to_be_disabled()
+        held.pop(0).fallback()
+    expect(button).to_be_enabled()
     assert shop.complaints(page, "form") == []
-    shop.click(page, "decline")
-    expect(page.get_by_role("status")).to_contain_text("한도초과")
+    page.evaluate(HEARD)
+    button.focus()
+    page.keyboard.press("Enter")
+    window = page.frame_locator("#imp-sandbox-window iframe")
+    window.locator("button[formaction$='/decline']").click()
+    expect(page.get_by_role("status").first).to_contain_text("한도초과")
+    expect(button).to_be_focused()
+    assert page.evaluate("window.heard") == ["결제창에서 결제해 주세요.", CHECKING, "한도초과"]
     assert shop.complaints(page, "form") == []
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -24,7 +24,11 @@ from imp_verify import (
     Credentials,
     ExpectedPayment,
     InvalidRequest,
+    OrderStore,
+    Outcome,
+    Settled,
     StoreError,
+    Verdict,
     Verifier,
 )
 from imp_verify._web.script import address
@@ -39,7 +43,10 @@ from imp_verify.contrib.browser import (
 )
 from imp_verify.contrib.browser._button import _warn_of_addresses
 from imp_verify.order_numbers import _warn
+from imp_verify.stores._bridge import as_given
 from imp_verify.stores.memory import MemoryStore
+from imp_verify.testing._harness import paid_outcome
+from tests.core.values import I1
 
 CODE = "imp00000000"
 SDK = "https://cdn.iamport.kr/v1/iamport.js"
@@ -68,7 +75,7 @@ async def expects(number: str, transaction: object) -> Any:
     return ORDERS.get(number)
 
 
-def async_shop() -> AsyncVerifier:
+def async_shop(**arguments: Any) -> AsyncVerifier:
     return AsyncVerifier(
         MemoryStore(expected=lambda number, _: ORDERS.get(number)),
         credentials=Credentials("key", "secret"),
@@ -76,6 +83,7 @@ def async_shop() -> AsyncVerifier:
         transport=Nobody(),
         checkout=Checkout(CODE),
         public_url="https://shop.test",
+        **arguments,
     )
 
 
@@ -134,7 +142,13 @@ def shown(order: Any, verifier: Verifier | None = None, **options: Any) -> Read:
 def test_a_button_is_a_button_a_place_for_words_inert_data_and_the_module() -> None:
     page = shown("ORD-1001", id="pay", place=Place(nonce='a"b'))
     assert [(tag, attributes) for tag, attributes, _ in page.elements] == [
-        ("button", {"type": "button", "class": "imp-verify-button", "id": "pay"}),
+        (
+            "button",
+            {
+                **{"type": "button", "class": "imp-verify-button", "id": "pay"},
+                **{"aria-label": "결제하기: ORD-1001", "disabled": None},
+            },
+        ),
         ("p", {"class": "imp-verify-status", "id": "pay-status", "role": "status"}),
         ("noscript", {}),
         ("p", {}),
@@ -170,6 +184,25 @@ def test_the_sdk_that_the_module_will_load_is_fetched_beside_it() -> None:
     assert len(shown("ORD-1003").elements) == 1
     module = files("imp_verify").joinpath("_web", "imp-verify.js").read_text(encoding="utf-8")
     assert f'const SDK = "{SDK}";' in module
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ({"name": '참나무 "의자"'}, '결제하기: 참나무 "의자"'),
+        ({"name": "의자", "label": "64,900원 결제하기"}, "64,900원 결제하기: 의자"),
+        ({"name": "의자", "label": "의자 구매"}, "의자 구매"),
+        ({"name": " "}, "결제하기: ORD-1001"),
+        ({"label": "Pay <ORD-1001>"}, "Pay <ORD-1001>"),
+    ],
+)
+def test_a_button_is_called_what_is_seen_on_it_and_then_by_its_order(
+    options: dict[str, str], name: str
+) -> None:
+    """So several on one page are told apart, also by who asks for a list of them."""
+    tag, attributes, text = shown("ORD-1001", **options).elements[0]
+    assert (tag, attributes["aria-label"]) == ("button", name)
+    assert name.startswith(text)
 
 
 def test_without_a_nonce_there_is_none_and_no_handler_stands_in_the_page() -> None:
@@ -339,6 +372,54 @@ def test_a_number_that_the_gateway_would_cut_is_refused() -> None:
     smartro = shop(checkout=Checkout(CODE, pg="smartro_v2.MID"))
     with pytest.raises(InvalidRequest, match="letters and digits only"):
         button(smartro, "ORD-1001")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.PAID, Verdict.CANCELLED])
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("ko", "이미 결제된 주문입니다"), ("en", "The order was paid already")],
+)
+def test_an_order_that_was_paid_is_not_offered_again_whatever_the_shop_says_of_it(
+    language: str, words: str, verdict: Verdict
+) -> None:
+    """A payment pays an order once in its life: also where that was given back since."""
+    plain, waits = shop(language=language), async_shop(language=language)
+    for store in (plain.store, as_given(waits.store)):
+        assert isinstance(store, MemoryStore)
+        pays = paid_outcome(I1, ExpectedPayment("ORD-1001", 39000))
+        assert store.settle(pays) is Settled.NEW
+        if verdict is Verdict.CANCELLED:
+            assert pays.payment is not None
+            gone = replace(pays.payment, status="cancelled", cancel_amount=Decimal(39000))
+            _ = store.observe(replace(pays, verdict=verdict, payment=gone))
+    said = [("p", {"class": "imp-verify-status"}, words)]
+    for order in ("ORD-1001", {"merchant_uid": "ORD-1001", "amount": 39000}):
+        assert shown(order, plain).elements == said
+        assert Read(asyncio.run(async_button(waits, order))).elements == said
+    found = asyncio.run(find_order(waits, "ORD-1001"))
+    assert (found.open, found.amount) == (False, 39000)
+    assert Read(button(waits, found)).elements == said
+    assert shown("ORD-1004", plain).elements[0][0] == "button"
+
+
+def test_a_store_by_hand_is_asked_what_it_expects_alone() -> None:
+    class ByHand(OrderStore):
+        def expected(self, merchant_uid: str) -> int:
+            return 39000
+
+        def settle(self, outcome: Outcome) -> Settled:
+            raise AssertionError
+
+        def paid(self) -> None:
+            """Something else of the shop's own."""
+
+    verifier = Verifier(
+        ByHand(),
+        credentials=Credentials("key", "secret"),
+        checkout=Checkout(CODE),
+        public_url="https://shop.test",
+    )
+    assert shown("ORD-1001", verifier).elements[0][0] == "button"
 
 
 @pytest.mark.parametrize(("language", "words"), [("ko", "마감된"), ("en", "closed")])

@@ -81,6 +81,7 @@ def test_a_forgery_leaves_the_row_of_an_order_that_has_a_payment_in_any_store(
         forged = replace(paid_outcome(SECOND, ASKED), verdict=Verdict.FORGERY, reason=Reason.AMOUNT)
         assert trial.ask("observe", forged) is Settled.DUPLICATE
         assert kept(shop) == (1, 1, 2)
+        assert [trial.ask("paid", number) for number in (ORDER, OTHER)] == [True, False]
         assert trial.ask("settle", paid_outcome(SECOND, ASKED)) is Settled.DUPLICATE
     assert kept(shop) == (1, 2, 3)
 

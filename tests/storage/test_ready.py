@@ -90,6 +90,19 @@ def test_an_outcome_that_is_no_money_is_not_settled(make: Make, outcome: Outcome
     assert store.receipts([FIRST]) == {}
 
 
+def test_a_store_says_of_an_order_whether_it_was_ever_paid(make: Make) -> None:
+    store: Any = make()
+    assert not store.paid(ORDER)
+    pays = paid_outcome(FIRST, ASKED)
+    assert store.settle(pays) is Settled.NEW
+    assert store.paid(ORDER)
+    assert pays.payment is not None
+    gone = replace(pays.payment, status="cancelled", cancel_amount=ASKED.amount)
+    assert store.observe(replace(pays, verdict=Verdict.CANCELLED, payment=gone)) is Settled.NEW
+    assert store.paid(ORDER)
+    assert not store.paid(ORDER.lower())
+
+
 def test_an_expected_that_gives_a_coroutine_is_a_store_error(make: Make) -> None:
     store = make(expected=lambda order, transaction: later())
     with pytest.raises(StoreError, match="coroutine"):

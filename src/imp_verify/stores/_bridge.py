@@ -92,6 +92,11 @@ class _InThread(AsyncOrderStore):
     async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         return await self._call(self._store.receipts, imp_uids)
 
+    async def paid(self, merchant_uid: str) -> bool:
+        """A ready-made store's; asked of those alone."""
+        store = cast(Any, self._store)
+        return await self._call(store.paid, merchant_uid)
+
     async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         return await self._call(self._store.hold, expected, imp_uid)
 

@@ -156,6 +156,12 @@ class SqliteStore(ReadyStore[Connection]):
                 found.update((row[0], read_receipt(row)) for row in rows)
         return found
 
+    def paid(self, merchant_uid: str) -> bool:
+        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        query = "SELECT 1 FROM imp_orders WHERE merchant_uid = ? AND was_paid"
+        with self._connections.borrow() as db:
+            return db.execute(query, (merchant_uid,)).fetchone() is not None
+
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
         try:

@@ -23,7 +23,7 @@ from ..._web.script import address
 from ...order_numbers import check_order_number
 from ...settings import warn_if_long
 from ._inert import Markup, to_json
-from ._orders import Named, PaymentOptions, find_order, look_up, read_order
+from ._orders import Named, PaidOrder, PaymentOptions, find_order, look_up, read_order
 
 __all__ = ["ButtonOptions", "Place", "async_button", "button", "config"]
 
@@ -114,7 +114,8 @@ def button(
     Args:
         order: An order number (its amount is then what the store expects), an `ExpectedPayment`,
             or a mapping or object that has `merchant_uid` and may have `amount`, `currency`,
-            `name`, `account` and `buyer_...`. A closed order gets a sentence in place of a button.
+            `name`, `account` and `buyer_...`. A closed order gets a sentence in place of a button,
+            and so does one that a ready-made store knows to be paid, whatever the shop says of it.
         place: Where the page is, and its nonce.
         options: Texts, and parameters of the window; what is None is left out.
 
@@ -164,21 +165,32 @@ def _render(
     data = _config(verifier, expected, named.fields, place, options)
     wording = _wording(verifier, place, options)
     if not expected.open:
-        words = reason_words("closed", None, wording)
+        paid = isinstance(expected, PaidOrder)
+        words = reason_words("already_paid" if paid else "closed", None, wording)
         return Markup(f'<p class="imp-verify-status">{escape(words)}</p>')
     name = escape(options.get("id") or _some_id())
-    label = escape(options.get("label") or wording.say(_LABEL))
+    label = str(options.get("label") or wording.say(_LABEL))
+    spoken = _accessible_name(label, data["params"])
     nonce = f' nonce="{escape(place.nonce)}"' if place.nonce else ""
     module = escape(data["complete"].removesuffix("complete") + address())
     sdk = escape(data.get("sdk", _SDK))
     return Markup(
-        f'<button type="button" class="imp-verify-button" id="{name}">{label}</button>\n'
+        f'<button type="button" class="imp-verify-button" id="{name}" '
+        f'aria-label="{escape(spoken)}" disabled>{escape(label)}</button>\n'
         f'<p class="imp-verify-status" id="{name}-status" role="status"></p>\n'
         f"<noscript><p>{wording.say(_NO_SCRIPT)}</p></noscript>\n"
         f'<script type="application/json" data-imp-verify="{name}">{to_json(data)}</script>\n'
         f'<link rel="preload" as="script" href="{sdk}"{nonce}>\n'
         f'<script src="{module}" defer{nonce}></script>'
     )
+
+
+def _accessible_name(label: str, params: Mapping[str, object]) -> str:
+    """Say which order a button pays, to who hears one of several apart from what is around it. It
+    begins with what is to be seen: so it is called by who speaks to the browser."""
+    name = params.get("name")
+    what = name if isinstance(name, str) and name.strip() else params["merchant_uid"]
+    return label if str(what) in label else f"{label}: {what}"
 
 
 def _some_id() -> str:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, TypedDict
 
 from ... import AsyncVerifier, ConfigurationError, ExpectedPayment, InvalidRequest, Verifier
 from ..._core.reading import check_merchant_uid
 from ...models import read_expected
+from ...stores._bridge import as_given
+from ...stores._recording import AsyncReadyStore, ReadyStore
 from .._mount import check_verifier
 
-__all__ = ["Named", "PaymentOptions", "find_order", "look_up", "read_order"]
+__all__ = ["Named", "PaidOrder", "PaymentOptions", "find_order", "look_up", "read_order"]
 
 _FIELDS = ("name", "buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
 """What is taken from an order that has it, besides its number, amount and currency."""
@@ -58,6 +60,16 @@ class Named:
     fields: Mapping[str, object]
 
 
+class PaidOrder(ExpectedPayment):
+    """An order that a payment has paid, now or ever, whatever the shop says of it: closed."""
+
+    @classmethod
+    def of(cls, expected: ExpectedPayment) -> PaidOrder:
+        """Close an order."""
+        values = {each.name: getattr(expected, each.name) for each in fields(ExpectedPayment)}
+        return cls(**{**values, "open": False})
+
+
 def read_order(order: Any) -> Named:
     """Read an order number, an `ExpectedPayment`, or a mapping or object that has `merchant_uid`
     and may have `amount`, `currency`, `account`, `name` and the buyer's fields.
@@ -90,25 +102,31 @@ def _of(order: object, name: str) -> Any:
 
 
 def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment:
-    """Return what the order asks for, from the store where the page does not say.
+    """Return what the order asks for, from the store where the page does not say; a `PaidOrder`
+    where the store has recorded that it was paid.
 
     Raises:
         ConfigurationError: The store can only be awaited, or it is no verifier.
         InvalidRequest: There is no such order.
     """
     check_verifier("the pay button", verifier, Verifier, AsyncVerifier)
-    if named.expected is not None:
-        return named.expected
     if isinstance(verifier, AsyncVerifier):
+        if named.expected is not None:
+            return named.expected
         raise ConfigurationError(
             "the orders of an AsyncVerifier are awaited: give the template "
             "`await find_order(verifier, number)` in place of the number"
         )
-    return _found(named.number, verifier.store.expected(named.number))
+    expected = named.expected
+    if expected is None:
+        expected = _found(named.number, verifier.store.expected(named.number))
+    ledger = _ledger(verifier.store)
+    return PaidOrder.of(expected) if ledger and ledger.paid(named.number) else expected
 
 
 async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
-    """Ask an async shop's store what an order asks for, for its page to show.
+    """Ask an async shop's store what an order asks for, for its page to show, and whether it was
+    paid: it is closed then.
 
     Args:
         order: An order number, or whatever else `button` takes.
@@ -120,9 +138,17 @@ async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
     """
     check_verifier("find_order and async_button", verifier, AsyncVerifier)
     named = read_order(order)
-    if named.expected is not None:
-        return named.expected
-    return _found(named.number, await verifier.store.expected(named.number))
+    expected = named.expected
+    if expected is None:
+        expected = _found(named.number, await verifier.store.expected(named.number))
+    ledger = _ledger(verifier.store)
+    return PaidOrder.of(expected) if ledger and await ledger.paid(named.number) else expected
+
+
+def _ledger(store: object) -> Any:
+    """Return a store that can be asked what was paid: a ready-made one. In one by hand a method of
+    that name may be anything."""
+    return store if isinstance(as_given(store), ReadyStore | AsyncReadyStore) else None
 
 
 def _found(number: str, given: object) -> ExpectedPayment:

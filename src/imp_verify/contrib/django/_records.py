@@ -17,7 +17,7 @@ from ...stores._recording import Loaded, OrderRow, Rows, details_as_text, read_r
 from . import models
 from ._transactions import Collision
 
-__all__ = ["details", "load", "receipts", "save"]
+__all__ = ["details", "load", "receipts", "save", "was_paid"]
 
 _FIELDS = [
     "imp_uid",
@@ -51,6 +51,11 @@ def receipts(using: str, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         rows = _rows(models.Receipt, using, imp_uid__in=some).values_list(*_FIELDS)
         found.update((row[0], read_receipt(row)) for row in rows)
     return found
+
+
+def was_paid(using: str, merchant_uid: str) -> bool:
+    """Return whether this order was ever paid."""
+    return bool(_rows(models.Order, using, merchant_uid=merchant_uid, was_paid=True).exists())
 
 
 def load(using: str, imp_uid: str, merchant_uid: str | None, *, owned: bool) -> Loaded:

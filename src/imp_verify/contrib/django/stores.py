@@ -93,6 +93,13 @@ class DjangoStore(ReadyStore[_Recording]):
 
         return look(self._place, lambda: _records.receipts(self.using, imp_uids))
 
+    def paid(self, merchant_uid: str) -> bool:
+        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        _check_installed()
+        from . import _records
+
+        return look(self._place, lambda: _records.was_paid(self.using, merchant_uid))
+
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
         _check_installed()

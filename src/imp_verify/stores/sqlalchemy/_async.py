@@ -30,7 +30,15 @@ from .._protocol import Expected
 from .._recording import AsyncReadyStore, Loaded, Recorded, Rows, check_lock_timeout
 from ._plain import check_sessions
 from ._statements import details
-from ._transaction import Reading, Retries, Transaction, create_tables, prepare, receipts_of
+from ._transaction import (
+    Reading,
+    Retries,
+    Transaction,
+    create_tables,
+    prepare,
+    receipts_of,
+    was_paid,
+)
 
 __all__ = ["AsyncSqlAlchemyStore"]
 
@@ -128,6 +136,15 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
 
         def read(handle: Any, _: Retries) -> Awaitable[Mapping[str, Receipt]]:
             found: Awaitable[Mapping[str, Receipt]] = handle.run_sync(receipts_of, imp_uids)
+            return found
+
+        return await self._repeat(read)
+
+    async def paid(self, merchant_uid: str) -> bool:
+        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+
+        def read(handle: Any, _: Retries) -> Awaitable[bool]:
+            found: Awaitable[bool] = handle.run_sync(was_paid, merchant_uid)
             return found
 
         return await self._repeat(read)

@@ -27,6 +27,7 @@ from ._transaction import (
     create_tables,
     prepare,
     receipts_of,
+    was_paid,
 )
 
 __all__ = ["SqlAlchemyStore"]
@@ -149,6 +150,10 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
     def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         """See `OrderStore.receipts`."""
         return self._repeat(lambda handle, _: receipts_of(handle, imp_uids))
+
+    def paid(self, merchant_uid: str) -> bool:
+        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        return self._repeat(lambda handle, _: was_paid(handle, merchant_uid))
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""

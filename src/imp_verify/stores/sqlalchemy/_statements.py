@@ -26,7 +26,7 @@ from .._recording import Loaded, OrderRow, Rows, storable
 from ._dialects import lock_order
 from ._tables import changes, orders, receipts
 
-__all__ = ["Collision", "details", "load", "read_receipts", "save"]
+__all__ = ["Collision", "details", "load", "read_receipts", "read_was_paid", "save"]
 
 _MANY = 500
 _imp_uid: BindParameter[str] = bindparam("key")
@@ -42,6 +42,7 @@ _DETAILS = [
 _RECEIPT = select(*_COLUMNS)
 _LOAD = _RECEIPT.add_columns(*_DETAILS).where(receipts.c.imp_uid == _imp_uid)
 _SEVERAL = _RECEIPT.where(receipts.c.imp_uid.in_(bindparam("keys", expanding=True)))
+_WAS_PAID = select(orders.c.was_paid).where(orders.c.merchant_uid == _merchant_uid)
 _KNOWN = select(changes.c.change, changes.c.amount).where(changes.c.imp_uid == _imp_uid)
 _other = receipts.alias()
 _others = (
@@ -122,6 +123,11 @@ def read_receipts(connection: Connection, imp_uids: Sequence[str]) -> Mapping[st
         rows = connection.execute(_SEVERAL, {"keys": list(imp_uids[start : start + _MANY])})
         found.update((row.imp_uid, _read(row)) for row in rows)
     return found
+
+
+def read_was_paid(connection: Connection, merchant_uid: str) -> bool:
+    """Read whether this order was ever paid; one without a row was not."""
+    return bool(connection.execute(_WAS_PAID, {"number": merchant_uid}).scalar())
 
 
 def _read(row: Sequence[Any]) -> Receipt:

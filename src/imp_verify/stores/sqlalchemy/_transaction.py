@@ -29,7 +29,7 @@ from ._dialects import (
     lift_limit,
     limit_waiting,
 )
-from ._statements import Collision, load, read_receipts, save
+from ._statements import Collision, load, read_receipts, read_was_paid, save
 from ._tables import orders
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "create_tables",
     "prepare",
     "receipts_of",
+    "was_paid",
 ]
 
 _MOST_CONFLICTS = 5
@@ -263,6 +264,11 @@ def create_tables(handle: Connection | Session) -> None:
 def receipts_of(handle: Connection | Session, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
     """Read what is recorded of these payments."""
     return read_receipts(_connect(handle), imp_uids)
+
+
+def was_paid(handle: Connection | Session, merchant_uid: str) -> bool:
+    """Read whether this order was ever paid."""
+    return read_was_paid(_connect(handle), merchant_uid)
 
 
 class Reading:
