@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
@@ -32,7 +33,7 @@ from imp_verify._web.answers import (
 from imp_verify._web.webhook_sources import Senders
 from imp_verify.models import Notice
 
-from .values import I1, ORDER, order, outcome, payment
+from .values import I1, ORDER, account, order, outcome, payment
 
 KOREAN, ENGLISH = Wording(), Wording("en")
 KEYS = (*Verdict, TROUBLE, INVALID, TOO_LARGE, FORBIDDEN)
@@ -434,7 +435,7 @@ def test_a_reason_that_is_no_text_is_none(odd: object) -> None:
 # --- the built-in page ---------------------------------------------------------------------------
 
 
-HOME = "쇼핑몰로 돌아가기".count("가")
+OURS = ("쇼핑몰로 돌아가기" + "쇼핑몰로 돌아가 다시 결제할 수 있습니다.").count("가")
 
 # The bodies keep fixed words, which tell a buyer little, or call one who did nothing a forger.
 FOR_A_BUYER = {
@@ -478,10 +479,11 @@ def test_the_built_in_page_shows_why_as_escaped_text(text: str) -> None:
     plain = landing(Verdict.FAILED, known("failed"), Landing(), KOREAN).body.decode()
     told = known("failed", paid={"fail_reason": text})
     page = landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode()
-    shown = page.partition("</h1>\n<p>")[2].partition("</p>\n")[0]
+    shown, *ours = page.partition("</h1>\n<p>")[2].partition("\n<nav>")[0].split("</p>\n<p>")
     readable = "".join(each if each.isprintable() else " " for each in text).strip()
-    assert unescape(shown) == readable
-    assert not set(shown) & set("<>\"'")
+    general = "쇼핑몰로 돌아가 다시 결제할 수 있습니다.</p>"  # alone where there is nothing to read
+    assert [unescape(shown), *ours] == ([readable, general] if readable else [general])
+    assert not set(shown.removesuffix("</p>")) & set("<>\"'")
     assert page.count("<") == plain.count("<") + 2 * bool(readable)
     assert "<script" not in page
 
@@ -498,6 +500,57 @@ def test_only_a_page_that_may_change_can_be_asked_for_again(key: str, wording: W
     assert (do_not in page) is waits
     for found in ("<script", "http-equiv", "onclick", "<img", "<link", "url("):
         assert found not in page.lower()
+
+
+ACCOUNT_AS_ISSUED: dict[str, Any] = {
+    "vbank_name": "국민 <b>",
+    "vbank_num": "123-456 &",
+    "vbank_holder": "주식회사 '상점'",
+    "vbank_date": 1735743599,
+}
+LINES = {
+    "ko": [
+        *("은행", "국민 <b>", "계좌번호", "123-456 &", "예금주", "주식회사 '상점'"),
+        *("입금할 금액", "39,000원", "입금기한", "2025-01-01 23:59"),
+    ],
+    "en": [
+        *("Bank", "국민 <b>", "Account number", "123-456 &", "Account holder", "주식회사 '상점'"),
+        *("Amount", "39,000 KRW", "Pay by", "2025-01-01 23:59 (Korean time)"),
+    ],
+}
+
+
+def lines(page: str) -> list[str]:
+    """Read the account's names and values out of a page."""
+    found = re.findall(r"<dt>(.*?)</dt><dd.*?>(?:<input readonly value=\")?([^<\"]*)", page)
+    return [unescape(each) for pair in found for each in pair]
+
+
+@pytest.mark.parametrize("wording", [KOREAN, ENGLISH])
+def test_an_issued_account_is_shown_to_who_knows_payment_and_order(wording: Wording) -> None:
+    """Order numbers can be counted up, and an imp_uid is no secret: each alone shows nothing."""
+    issued = account(**ACCOUNT_AS_ISSUED)
+    found = outcome(Verdict.VIRTUAL_ACCOUNT, issued, expected=order())
+    page = landing(found.verdict, Told.of(found, BOTH), Landing(), wording).body.decode()
+    assert lines(page) == LINES[wording.language]
+    for notice in (Notice(None, ORDER), Notice(I1), Notice(I1, "ORD-1002"), None):
+        told = Told.of(found, notice)
+        page = landing(found.verdict, told, Landing(), wording).body.decode()
+        assert lines(page) == []
+        assert "123-456" not in page
+        assert "계좌로" not in page
+    gone = Told.of(outcome(Verdict.UNKNOWN_ORDER, issued, expected=None), BOTH)
+    assert lines(landing(Verdict.UNKNOWN_ORDER, gone, Landing(), wording).body.decode()) == []
+    for verdict in (Verdict.PAID, Verdict.CANCELLED, Verdict.LATE, Verdict.FORGERY):
+        told = Told.of(outcome(verdict, issued, expected=order()), BOTH)
+        assert lines(landing(verdict, told, Landing(), wording).body.decode()) == []
+
+
+def test_what_the_gateway_leaves_out_of_an_account_is_left_out_of_the_page() -> None:
+    issued = account(amount="10.50", currency="USD", vbank_name=" \u200b")
+    told = Told.of(outcome(Verdict.VIRTUAL_ACCOUNT, issued, expected=order()), BOTH)
+    page = landing(Verdict.VIRTUAL_ACCOUNT, told, Landing(), KOREAN).body.decode()
+    assert lines(page) == ["계좌번호", "123-456", "입금할 금액", "10.50 USD"]
 
 
 @pytest.mark.parametrize(
@@ -522,7 +575,7 @@ def test_a_theme_changes_the_style_and_the_policy_with_it() -> None:
 
 def test_a_long_reason_is_clipped() -> None:
     told = known("failed", paid={"fail_reason": "가" * 100_000})
-    assert landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode().count("가") == 200 + HOME
+    assert landing(Verdict.FAILED, told, Landing(), KOREAN).body.decode().count("가") == 200 + OURS
     assert len(headers(landing(Verdict.FAILED, told, TARGETS, KOREAN))["Location"]) < 2000
 
 

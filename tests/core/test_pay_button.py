@@ -197,7 +197,7 @@ def test_the_sdk_that_the_module_will_load_is_fetched_beside_it() -> None:
     ],
 )
 def test_a_button_is_called_what_is_seen_on_it_and_then_by_its_order(
-    options: dict[str, str], name: str
+    options: dict[str, Any], name: str
 ) -> None:
     """So several on one page are told apart, also by who asks for a list of them."""
     tag, attributes, text = shown("ORD-1001", **options).elements[0]
@@ -397,7 +397,7 @@ def test_an_order_that_was_paid_is_not_offered_again_whatever_the_shop_says_of_i
         assert shown(order, plain).elements == said
         assert Read(asyncio.run(async_button(waits, order))).elements == said
     found = asyncio.run(find_order(waits, "ORD-1001"))
-    assert (found.open, found.amount) == (False, 39000)
+    assert (found.open, found.amount) == (False, Decimal(39000))
     assert Read(button(waits, found)).elements == said
     assert shown("ORD-1004", plain).elements[0][0] == "button"
 

@@ -6,12 +6,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta, timezone
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ..models import Notice, Outcome, Verdict
+from ..models import Notice, Outcome, Payment, Verdict
 from ..settings import Landing, in_ascii
 from .http import Response
+from .page import Row as Shown
 from .page import policy, render
 
 __all__ = [
@@ -99,6 +101,30 @@ _HEADINGS: Mapping[str, tuple[str, str]] = {
         "The payment does not match the order. Please contact the shop",
     ),
 }
+
+_NEXT: Mapping[str, tuple[str, str]] = {
+    # What a buyer can do about it, where the page's links alone do not say.
+    "failed": (
+        "쇼핑몰로 돌아가 다시 결제할 수 있습니다.",
+        "You can go back to the shop and pay again.",
+    ),
+    "pending": (
+        "이미 결제하셨다면 다시 결제하지 마시고, 잠시 후 다시 확인해 주세요.",
+        "If you have paid already, please do not pay again. Check again in a moment.",
+    ),
+}
+_PAY_IN = (
+    "아래 계좌로 입금하면 결제가 완료됩니다.",
+    "Transfer the amount to this account to complete the payment.",
+)
+_ACCOUNT: Mapping[str, tuple[str, str]] = {
+    "bank": ("은행", "Bank"),
+    "number": ("계좌번호", "Account number"),
+    "holder": ("예금주", "Account holder"),
+    "amount": ("입금할 금액", "Amount"),
+    "due": ("입금기한", "Pay by"),
+}
+_KOREA = timezone(timedelta(hours=9))
 
 _REASONS: Mapping[str, tuple[str, str]] = {
     "unknown_payment": ("확인할 수 없는 결제입니다", "The payment is not known"),
@@ -210,10 +236,12 @@ class Told:
     Attributes:
         merchant_uid: Where the request named this very order, and the shop knows it; else empty.
         reason: The payment's `fail_reason`, where it named this very payment too; else empty.
+        issued: The payment, where it named both and an account waits for the buyer's deposit.
     """
 
     merchant_uid: str = ""
     reason: str = ""
+    issued: Payment | None = None
 
     @classmethod
     def of(cls, outcome: Outcome | None, notice: Notice | None) -> Told:
@@ -223,8 +251,10 @@ class Told:
         number, payment = notice.merchant_uid, outcome.payment
         if number is None or payment is None or number != payment.merchant_uid:
             return cls()
-        reason = payment.fail_reason if notice.imp_uid is not None else None
-        return cls(number, (reason or "")[:_LONGEST_REASON])
+        if notice.imp_uid is None:
+            return cls(number)
+        issued = payment if outcome.verdict is Verdict.VIRTUAL_ACCOUNT else None
+        return cls(number, (payment.fail_reason or "")[:_LONGEST_REASON], issued)
 
 
 def landing(key: str, told: Told, targets: Landing, wording: Wording) -> Response:
@@ -237,7 +267,7 @@ def landing(key: str, told: Told, targets: Landing, wording: Wording) -> Respons
     word = row.complete[1]
     target: str | None = getattr(targets, row.lands)
     if target is None or ("{merchant_uid}" in target and not told.merchant_uid):
-        return _page(key, told.reason, targets, wording)
+        return _page(key, told, targets, wording)
     location = (
         target.replace("{status}", word)
         .replace("{merchant_uid}", _encode(told.merchant_uid, safe=""))
@@ -262,7 +292,7 @@ def _encode(text: str, *, safe: str) -> str:
     return quote(text.encode("utf-8", "replace"), safe=safe)
 
 
-def _page(key: str, reason: str, targets: Landing, wording: Wording) -> Response:
+def _page(key: str, told: Told, targets: Landing, wording: Wording) -> Response:
     row = _TABLE[key]
     code, word = row.complete
     headers = (
@@ -276,5 +306,29 @@ def _page(key: str, reason: str, targets: Landing, wording: Wording) -> Response
         *wording.headers(),
     )
     heading = wording.say(_HEADINGS.get(word, _WORDS[word]))
-    said = (row.lands, word, heading, reason, wording.language)
-    return Response(code, headers, render(*said, targets.theme))
+    said = [told.reason, wording.say(_NEXT[word]) if word in _NEXT else ""]
+    account = [] if told.issued is None else _account(told.issued, wording)
+    if account:
+        said.append(wording.say(_PAY_IN))
+    page = render(row.lands, heading, said, account, wording.language, targets.theme)
+    return Response(code, headers, page)
+
+
+def _account(payment: Payment, wording: Wording) -> list[Shown]:
+    """Say where a deposit goes: what the gateway says of it, and no more."""
+    whole = payment.amount == payment.amount.to_integral_value()
+    amount = f"{int(payment.amount) if whole else payment.amount:,}"
+    korean, due = wording.language == "ko", payment.vbank_date
+    won = korean and payment.currency == "KRW"
+    when = "" if due is None else f"{due.astimezone(_KOREA):%Y-%m-%d %H:%M}"
+    values = {
+        "bank": payment.vbank_name,
+        "number": payment.vbank_num,
+        "holder": payment.vbank_holder,
+        "amount": f"{amount}원" if won else f"{amount} {payment.currency}",
+        "due": f"{when} (Korean time)" if when and not korean else when,
+    }
+    return [
+        Shown(wording.say(_ACCOUNT[name]), (value or "")[:_LONGEST_REASON], copied=name == "number")
+        for name, value in values.items()
+    ]

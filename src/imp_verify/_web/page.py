@@ -3,9 +3,10 @@ picture, nothing loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-__all__ = ["policy", "render"]
+__all__ = ["Row", "policy", "render"]
 
 _PAGE = """<!doctype html>
 <html lang="{language}">
@@ -45,12 +46,21 @@ stroke-linejoin:round}
 .pending svg{color:var(--waiting)}
 h1{margin:.75rem 0 0;font-size:1.375rem;line-height:1.4}
 p{margin:.75rem 0 0;color:var(--muted)}
+dl{margin:1.5rem 0 0;padding:1rem 1.25rem;border-radius:calc(var(--radius) / 1.5);
+background:var(--background);text-align:start}
+dl div{display:flex;flex-wrap:wrap;align-items:baseline;justify-content:space-between;gap:0 1rem;
+padding:.25rem 0}
+dt{color:var(--muted)}
+dd{margin:0;font-weight:600;font-variant-numeric:tabular-nums}
+.whole{flex:1 1 14rem}
+input{width:100%;padding:.375rem .625rem;font:inherit;text-align:end;color:var(--text);
+background:var(--surface);border:1px solid var(--muted);border-radius:calc(var(--radius) / 2)}
 nav{margin-top:1.75rem;display:grid;gap:.75rem}
 a{display:block;padding:.75rem 1rem;border-radius:calc(var(--radius) / 1.5);font-weight:600;
 text-decoration:none;color:var(--accent);border:1px solid currentColor}
 a:first-child{color:var(--on-accent);background:var(--accent);border-color:var(--accent)}
 a:hover{text-decoration:underline}
-a:focus-visible{outline:3px solid var(--accent);outline-offset:3px}
+:focus-visible{outline:3px solid var(--accent);outline-offset:3px}
 """
 _RING = "M24 4a20 20 0 1 1 0 40a20 20 0 1 1 0-40"
 _MARKS = {
@@ -60,36 +70,50 @@ _MARKS = {
 }
 _HOME = {"ko": "쇼핑몰로 돌아가기", "en": "Back to the shop"}
 _AGAIN = {"ko": "다시 확인하기", "en": "Check again"}
-_WAIT = {
-    "ko": "이미 결제하셨다면 다시 결제하지 마시고, 잠시 후 다시 확인해 주세요.",
-    "en": "If you have paid already, please do not pay again. Check again in a moment.",
-}
+
+
+class Row(NamedTuple):
+    """One line of what a buyer needs to make a deposit.
+
+    Attributes:
+        copied: It stands in a field, which a key, a click or a finger selects as a whole: a button
+            that copies would need a script.
+    """
+
+    name: str
+    value: str
+    copied: bool = False
 
 
 def render(
-    kind: str, word: str, message: str, reason: str, language: str, theme: Mapping[str, str]
+    kind: str,
+    message: str,
+    said: Sequence[str],
+    rows: Sequence[Row],
+    language: str,
+    theme: Mapping[str, str],
 ) -> bytes:
     """Make the page.
 
     Args:
         kind: success, failure or pending. A pending one can be asked for again; it does not by
             itself, which would take the page away from under a screen reader.
-        word: The status word of the answer.
-        message: Its sentence: the heading, and the title.
-        reason: The fetched payment's own, "" where there is none.
+        message: The heading, and the title.
+        said: Paragraphs below it; one without anything to read is left out. Words of the gateway
+            have one to themselves: some PGs allow nothing beside theirs.
+        rows: The account to pay into, where there is one; those without a value are left out.
         language: ko or en.
         theme: See `Landing`.
     """
     from html import escape  # here, because `import imp_verify` need not pay for it
 
     waits = kind == "pending"
-    # A character that turns the direction of what follows, or is none to see, is a space here.
-    why = "".join(each if each.isprintable() else " " for each in reason).strip()
-    said = [why] * bool(why) + [_WAIT[language]] * (word == "pending")
     # An empty address is the page's own, whatever it was asked with.
     links = [("", _AGAIN[language])] * waits + [("/", _HOME[language])]
     anchors = "".join(f'<a href="{target}">{escape(text)}</a>\n' for target, text in links)
-    more = "".join(f"<p>{escape(text)}</p>\n" for text in said) + f"<nav>\n{anchors}</nav>\n"
+    more = "".join(f"<p>{escape(text)}</p>\n" for text in map(_seen, said) if text)
+    lines = "".join(_line(escape(row.name), escape(_seen(row.value)), row.copied) for row in rows)
+    more += (f"<dl>\n{lines}</dl>\n" if lines else "") + f"<nav>\n{anchors}</nav>\n"
     page = _PAGE.format(
         language=language,
         message=escape(message),
@@ -99,6 +123,21 @@ def render(
         more=more,
     )
     return page.encode("utf-8", "replace")
+
+
+def _seen(text: str) -> str:
+    """Make a space of each character that turns the direction of what follows, or is none to
+    see."""
+    return "".join(each if each.isprintable() else " " for each in text).strip()
+
+
+def _line(name: str, value: str, copied: bool) -> str:
+    if not value:
+        return ""
+    if not copied:
+        return f"<div><dt>{name}</dt><dd>{value}</dd></div>\n"
+    field = f'<input readonly value="{value}" aria-label="{name}">'
+    return f'<div><dt>{name}</dt><dd class="whole">{field}</dd></div>\n'
 
 
 def policy(theme: Mapping[str, str]) -> str:
