@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 GOOD, FOUND, WRONG_USE = 0, 1, 2
 DEMO_PORT = 8000
@@ -30,6 +30,13 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="a whole shop with an offline gateway, in the browser")
     demo.add_argument(
         "--port", type=_port, help=f"the shop's port (default: {DEMO_PORT}, or a free one)"
+    )
+    demo.add_argument(
+        "--host",
+        type=_host,
+        default="127.0.0.1",
+        help="an address of this machine for a phone in the same network: anybody there may then "
+        "use the shop and its sandbox (default: 127.0.0.1)",
     )
     demo.add_argument(
         "--db", metavar="PATH", help="an SQLite file to keep (default: a temporary one)"
@@ -89,28 +96,46 @@ def _demo(args: argparse.Namespace) -> int:
         missing = error.__cause__ or error  # the cause is without the advice to install less
         return _wrong_use(f'{missing}; the demo needs: pip install "imp-verify[demo]"')
 
-    port = _free_port() if args.port is None else args.port
-    demo = Demo(port=port, database=args.db, language=args.language, sdk_url=args.sdk)
+    port = _free_port(args.host) if args.port is None else args.port
+    demo = Demo(
+        port=port, host=args.host, database=args.db, language=args.language, sdk_url=args.sdk
+    )
     try:
         demo.start()
     except OSError as error:
-        return _wrong_use(f"port {port}: {error.strerror}")
+        return _wrong_use(f"{args.host}, port {port}: {error.strerror}")
     except sqlite3.Error as error:
         return _wrong_use(f"{args.db}: {error}")
     with _ending() as ended:
-        print(f"{demo.url}/", flush=True)
+        if warning := demo.warning():
+            print(_printable(warning, sys.stderr), file=sys.stderr, flush=True)
+        print(_printable(demo.guide(), sys.stdout), flush=True)
         ended.wait()
     demo.stop()
     return GOOD
 
 
-def _free_port() -> int:
+def _printable(text: str, stream: TextIO) -> str:
+    """Return the text with what this terminal cannot show left out."""
+    encoding = stream.encoding or "utf-8"
+    return text.encode(encoding, "replace").decode(encoding)
+
+
+def _free_port(host: str = "127.0.0.1") -> int:
     """Return the demo's own port, or 0 (any) where somebody else has it."""
     try:
-        with socket.create_server(("127.0.0.1", DEMO_PORT)):
+        with socket.create_server((host, DEMO_PORT)):
             return DEMO_PORT
     except OSError:
         return 0
+
+
+def _host(text: str) -> str:
+    if text in ("", "0.0.0.0", "::", "*"):
+        raise argparse.ArgumentTypeError(
+            "name the one address that the browser goes to, for example 192.168.0.10"
+        )
+    return text
 
 
 def _port(text: str) -> int:

@@ -91,7 +91,32 @@ def test_a_tampered_amount_is_refused(buyer: Buyer, order: str) -> None:
     assert (attempt.status, str(attempt.amount)) == ("paid", "100")
     assert [delivery.status for delivery in buyer.deliver()] == [400]
     assert buyer.told() == ["on_forgery"]
-    buyer.look_again("new")
+    buyer.page.get_by_role("link", name="주문 보기").click()
+    buyer.sees_order("new")
+    expect(buyer.page.locator("#result")).to_have_attribute("data-result", "forgery")
+
+
+def test_after_tampering_the_money_is_given_back_in_the_sandboxs_one_tab_and_it_is_ordered_anew(
+    buyer: Buyer,
+) -> None:
+    buyer.buy("card_page", "approve", "tamper")
+    buyer.reads("주문과 맞지 않는 결제입니다")
+    buyer.page.get_by_role("link", name="주문 보기").click()
+    with buyer.page.context.expect_page() as opened:
+        buyer.page.click("#refund")
+    sandbox = opened.value
+    sandbox.locator("button[formaction$='/cancel']").click()
+    expect(sandbox.locator("main")).to_have_attribute("data-state", "cancelled")
+    buyer.page.get_by_role("link", name="샌드박스 열기").click()
+    expect(sandbox.locator("h1")).to_have_text("샌드박스 결제 내역")
+    assert len(buyer.page.context.pages) == 2
+    sandbox.get_by_role("link", name="상점으로 돌아가기").click()
+    expect(sandbox.locator("h1")).to_have_text("집에 두고 오래 쓰는 물건")
+    buyer.page.goto(f"{buyer.demo.url}/orders/{buyer.number}/pay")
+    buyer.sees_order("new")  # the gateway takes no second payment of this number
+    buyer.page.get_by_role("button", name="새로 주문하기").click()
+    buyer.page.wait_for_url("**/pay")
+    assert buyer.number not in buyer.page.url
 
 
 def test_a_tampered_amount_is_refused_by_redirect_too(buyer: Buyer) -> None:

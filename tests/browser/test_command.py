@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -38,7 +39,7 @@ def demo(*args: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_the_demo_prints_one_address_and_ends_without_a_trace(
+def test_the_demo_prints_its_address_and_what_to_try_and_ends_without_a_trace(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     with demo("--port", "0", "--language", "en", folder=tmp_path) as (process, address):
@@ -46,8 +47,11 @@ def test_the_demo_prints_one_address_and_ends_without_a_trace(
             assert "Things for the home that last" in http.get(address).text
         assert len(list(tmp_path.iterdir())) == 1
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (0, "", "")
+        assert process.stdout is not None
+        out, err = process.stdout.read(), process.communicate(timeout=30)[1]
+    assert (process.returncode, err) == (0, "")
+    for said in ("sandbox", "http://127.0.0.1:", "Oak chair 64,900 KRW", "Tamper", "1 dollar"):
+        assert said in out
     assert list(tmp_path.iterdir()) == []
 
 
@@ -92,6 +96,41 @@ def test_a_database_that_cannot_be_made_is_a_wrong_use(
     path = tmp_path / "nowhere" / "shop.db"
     assert cli.main(["demo", "--port", "0", "--db", str(path)]) == 2
     assert str(path) in capsys.readouterr().err
+
+
+def test_another_address_is_told_to_be_open_to_others_and_serves_shop_and_sandbox(
+    tmp_path: Path,
+) -> None:
+    """127.0.0.2 stands for the address of this machine in a network."""
+    with demo("--port", "0", "--host", "127.0.0.2", folder=tmp_path) as (process, address):
+        assert address.startswith("http://127.0.0.2:")
+        with requests.Session() as http:
+            made = http.post(address + "orders", data={"product": "mug"})
+            assert made.url.endswith("/pay")
+            (sandbox,) = re.findall(r'"sdk":"(http://127\.0\.0\.2:[0-9]+)/v1/', made.text)
+            for host in (sandbox, sandbox.replace("127.0.0.2", "127.0.0.1")):
+                assert "127.0.0.2" in http.get(f"{host}/v1/iamport.js").text
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        out, err = process.stdout.read(), process.communicate(timeout=30)[1]
+    assert process.returncode == 0
+    assert sandbox in out
+    assert err.startswith("경고: 127.0.0.2에 접속할 수 있는 사람은 누구나")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", ""])
+def test_every_address_at_once_is_none_that_a_browser_can_go_to(
+    capsys: pytest.CaptureFixture[str], host: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["demo", f"--host={host}"])
+    assert end.value.code == 2
+    assert "192.168.0.10" in capsys.readouterr().err
+
+
+def test_an_address_of_another_machine_is_a_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["demo", "--host", "192.0.2.1"]) == 2
+    assert "192.0.2.1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http"])

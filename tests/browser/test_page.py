@@ -123,7 +123,10 @@ def test_an_order_that_is_not_there_is_said_to_be_missing(buyer: Buyer) -> None:
     for path in ("/orders/none", "/orders/none/pay"):
         answer = buyer.page.request.get(buyer.demo.url + path)
         assert answer.status == 404
-        assert "그런 주문이 없습니다" in answer.text()
+        assert "주문을 찾을 수 없습니다" in answer.text()
+        assert "상점으로 돌아가기" in answer.text()
+    answer = buyer.page.request.get(buyer.demo.url + "/none")
+    assert (answer.status, "페이지를 찾을 수 없습니다" in answer.text()) == (404, True)
     answer = buyer.page.request.post(buyer.demo.url + "/orders", form={"product": "none"})
     assert answer.status == 404
 

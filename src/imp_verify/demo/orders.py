@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
-import string
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,9 +10,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypedDict
 
-from imp_verify import ExpectedPayment, Outcome
+from imp_verify import ExpectedPayment, Outcome, order_number
 
-_ALPHABET = string.ascii_letters + string.digits
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS orders (
     number TEXT PRIMARY KEY,
@@ -97,7 +94,7 @@ class Orders:
 
     def create(self, product: str, amount: Decimal, currency: str) -> str:
         """Record a new order and return its number, which nobody can guess."""
-        number = "".join(secrets.choice(_ALPHABET) for _ in range(16))
+        number = order_number()
         with self._connect() as db:
             db.execute(
                 "INSERT INTO orders (number, product, amount, currency, created)"

@@ -12,7 +12,8 @@ from urllib.parse import urljoin
 from flask import Flask
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from imp_verify.demo.shop import Settings, make_shop, make_verifier
+from imp_verify.demo.shop import PRODUCTS, Settings, amount_in_words, make_shop, make_verifier
+from imp_verify.demo.texts import TEXTS
 from imp_verify.sandbox import Account, SandboxServer
 
 LOOPBACK = "127.0.0.1"
@@ -31,6 +32,8 @@ class Demo:
 
     Args:
         port: The shop's; 0 takes a free one.
+        host: The address of this machine that browsers go to, an IPv4 address or a name. Any other
+            than that of loopback opens the shop, and the sandbox, to whoever can reach it.
         database: The SQLite file; None makes one that is removed at the end.
         language: ko or en, until a visitor chooses.
         sdk_url: Where pages load the SDK from; a path is one of the sandbox's.
@@ -46,12 +49,14 @@ class Demo:
         self,
         *,
         port: int = 0,
+        host: str = LOOPBACK,
         database: str | None = None,
         language: str = "ko",
         sdk_url: str = SDK_PATH,
         webhook_order: str = "both",
     ) -> None:
         self._port = port
+        self._host = host
         self._language = language
         self._sdk_url = sdk_url
         self._ends = ExitStack()
@@ -59,7 +64,7 @@ class Demo:
         self.database = database or ""
         self.url = ""
         self.sandbox = SandboxServer(
-            accounts=[self._account], webhook_order=webhook_order, language=language
+            host=host, accounts=[self._account], webhook_order=webhook_order, language=language
         )
 
     def start(self) -> None:
@@ -69,8 +74,8 @@ class Demo:
                 folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="imp-verify-"))
                 self.database = os.path.join(folder, "shop.db")
             # The port first: when it is taken, nothing else has been started.
-            listener = ends.enter_context(socket.create_server((LOOPBACK, self._port)))
-            self.url = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
+            listener = ends.enter_context(socket.create_server((self._host, self._port)))
+            self.url = f"http://{self._host}:{listener.getsockname()[1]}"
             ends.enter_context(self.sandbox)
             # A browser leaves the scheme's own port out of an origin.
             origin = self.url.removesuffix(":80")
@@ -90,11 +95,30 @@ class Demo:
         return Settings(
             database=self.database,
             public_url=self.url,
-            sandbox_url=self.sandbox.url,
-            sdk_url=urljoin(self.sandbox.url, self._sdk_url),
+            gateway_url=self.sandbox.url,
+            sandbox_url=self.sandbox.public_url,
+            sdk_url=urljoin(self.sandbox.public_url, self._sdk_url),
             account=self._account,
             language=self._language,
         )
+
+    def guide(self) -> str:
+        """Return what to tell who has started it: the shop's address in the first line, then the
+        sandbox's, what is sold and what to try."""
+        words, language = TEXTS[self._language], self._language
+        products = ", ".join(
+            f"{words[each.key + '_name']} {amount_in_words(each.amount, each.currency, language)}"
+            for each in PRODUCTS.values()
+        )
+        return words["guide"].format(
+            url=self.url, sandbox=self.sandbox.public_url, products=products
+        )
+
+    def warning(self) -> str | None:
+        """Return what to say where others can come too; None where it is this machine's alone."""
+        if self._host in (LOOPBACK, "localhost"):
+            return None
+        return TEXTS[self._language]["open_to_others"].format(host=self._host)
 
     def stop(self) -> None:
         """End both servers, and remove the database where it was made for the occasion."""

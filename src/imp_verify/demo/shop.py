@@ -22,6 +22,13 @@ from imp_verify.stores.sqlite import SqliteStore
 
 KOREA = timezone(timedelta(hours=9))
 RECENT = 8
+_RESULTS = {
+    "on_failed": "failed",
+    "on_forgery": "forgery",
+    "on_late": "latePayment",
+    "on_review": "pending",
+}
+"""For a hook that left the order unpaid, the word of the answer that went with it."""
 _STATIC = {each.name: each.read_bytes() for each in (files("imp_verify.demo") / "static").iterdir()}
 
 
@@ -51,7 +58,8 @@ class Settings:
     Attributes:
         database: The SQLite file's path.
         public_url: The shop's own address, without a slash at its end.
-        sandbox_url: The gateway's.
+        gateway_url: The gateway's address, as the shop's server asks it.
+        sandbox_url: The gateway's, as browsers see it.
         sdk_url: Where its pages load the browser SDK from.
         account: The shop's account at the gateway.
         language: ko or en, until the visitor chooses.
@@ -59,6 +67,7 @@ class Settings:
 
     database: str
     public_url: str
+    gateway_url: str
     sandbox_url: str
     sdk_url: str
     account: Account
@@ -70,7 +79,7 @@ def make_verifier(settings: Settings) -> Verifier:
     return Verifier(
         SqliteStore(settings.database, expected=expected, **HOOKS),
         credentials=Credentials(key=settings.account.key, secret=settings.account.secret),
-        base_url=settings.sandbox_url,
+        base_url=settings.gateway_url,
         language=settings.language,
         checkout=Checkout(settings.account.user_code, confirm=True),
         public_url=settings.public_url,
@@ -96,7 +105,6 @@ def make_shop(settings: Settings, verifier: Verifier) -> Flask:
     app.add_url_rule("/static/<filename>", "static", _static)
     app.add_url_rule("/", "front", _front)
     app.add_url_rule("/orders", "create", _create, methods=["POST"])
-    app.add_url_rule("/orders/", "no_order", _no_order)
     app.add_url_rule("/orders/<number>", "order", _order)
     app.add_url_rule("/orders/<number>/pay", "pay", _pay)
     app.register_error_handler(404, _not_found)
@@ -115,8 +123,8 @@ def _refuse_strangers() -> Response | None:
     """Answer to the shop's own names and pages only, as the sandbox does: any page in this browser
     can send requests to loopback."""
     headers = {name.lower(): value for name, value in request.headers}
-    port = urlsplit(_settings().public_url).port
-    if not is_own_host(headers.get("host", ""), port):
+    own = urlsplit(_settings().public_url)
+    if not is_own_host(headers.get("host", ""), own.port, (own.netloc,)):
         return Response(NOT_THIS_HOST, 403, mimetype="text/plain")
     if is_foreign(request.method, headers):
         return Response(NOT_THIS_ORIGIN, 403, mimetype="text/plain")
@@ -155,10 +163,15 @@ def _show(page: str, **values: object) -> str:
     return render_template(page, t=words, language=g.language, shop=_settings(), **values)
 
 
-def _money(amount: Decimal, currency: str) -> str:
-    if currency == "KRW" and g.language == "ko":
+def amount_in_words(amount: Decimal, currency: str, language: str) -> str:
+    """Write an amount for people."""
+    if currency == "KRW" and language == "ko":
         return f"{amount:,f}원"
     return f"{amount:,f} {currency}"
+
+
+def _money(amount: Decimal, currency: str) -> str:
+    return amount_in_words(amount, currency, g.language)
 
 
 def _clock(seconds: int) -> str:
@@ -185,20 +198,26 @@ def _create() -> Response:
     return redirect(url_for("pay", number=number), 303)
 
 
-def _no_order() -> Response:
-    """Where a redirect lands whose payment belongs to no order of this shop."""
-    return redirect(url_for("front", result=request.args.get("result")), 303)
-
-
 def _order(number: str) -> str:
-    order = _find(number)
-    result = request.args.get("result", "")
-    return _show("order.html", order=order, told=_orders().told(number), result=result)
+    order, told = _find(number), _orders().told(number)
+    # What was recorded counts, also for who comes without the word that a redirect brings along.
+    recorded = _RESULTS.get(told[-1].hook) if told else None
+    result = recorded or request.args.get("result", "")
+    refused_by = _refused_by(order)
+    return _show("order.html", order=order, told=told, result=result, refused_by=refused_by)
+
+
+def _refused_by(order: Order) -> str | None:
+    """Return the forged payment that an unpaid order got last: the gateway takes no other for its
+    number."""
+    told = _orders().told(order.number)
+    forged = order.state == "new" and bool(told) and told[-1].hook == "on_forgery"
+    return told[-1].imp_uid if forged else None
 
 
 def _pay(number: str) -> str | Response:
     order = _find(number)
-    if order.state != "new":
+    if order.state != "new" or _refused_by(order):
         return redirect(url_for("order", number=number), 303)
     return _show("pay.html", order=order)
 
@@ -211,4 +230,5 @@ def _find(number: str) -> Order:
 
 
 def _not_found(error: Exception) -> tuple[str, int]:
-    return _show("missing.html"), 404
+    what = "missing" if request.path.startswith("/orders") else "no_page"
+    return _show("missing.html", what=what), 404

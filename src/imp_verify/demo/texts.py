@@ -71,19 +71,38 @@ KO = {
     "on_partly_cancelled": "부분 취소됨",
     "on_failed": "결제 실패",
     "on_duplicate": "중복 결제",
-    "on_late": "늦은 결제",
+    "on_late": "마감 후 결제",
     "on_forgery": "위조 거절됨",
     "on_review": "확인 필요",
-    "back": "상점으로",
-    "missing": "그런 주문이 없습니다.",
+    "back": "상점으로 돌아가기",
+    "see_order": "주문 보기",
+    "again": "새로 주문하기",
+    "missing": "주문을 찾을 수 없습니다",
+    "no_page": "페이지를 찾을 수 없습니다",
     "result_failed": "결제가 이루어지지 않았습니다. 다시 시도할 수 있습니다.",
     "result_cancelled": "취소된 결제입니다.",
-    "result_forgery": "주문과 맞지 않는 결제라서 거절했습니다.",
+    "result_forgery": "주문과 맞지 않는 결제라서 거절했습니다. 결제된 금액은 샌드박스에서 취소해 "
+    "돌려주고, 새로 주문해 보세요. 한 주문번호로는 한 번만 결제할 수 있습니다.",
     "result_duplicatePayment": "이미 결제된 주문입니다. 두 번째 결제 금액은 돌려드립니다.",
     "result_latePayment": "마감된 주문입니다. 결제한 금액은 돌려드립니다.",
     "result_pending": "결제를 확인하고 있습니다. 다시 결제하지 마세요.",
     "result_unavailable": "결제를 확인하고 있습니다. 다시 결제하지 마세요.",
     "result_other": "결제를 확인하지 못했습니다.",
+    "guide": """{url}/
+
+샌드박스 (결제 내역, 입금, 취소)  {sandbox}/
+상품  {products}
+
+해 볼 것
+  - 카드로 결제하고, 샌드박스에서 전액이나 일부를 취소하기
+  - 가상계좌를 발급받고, 샌드박스에서 입금하기
+  - "금액 위조"를 켜고 결제하기: 100원(달러는 1달러)만 청구되고, 서버가 거절합니다
+  - "승인 전 확인"도 켜기: 돈이 나가기 전에 막힙니다
+  - 승인 거절, 창 닫기, 두 창에서 같은 주문 결제하기
+
+끝내려면 Ctrl+C""",
+    "open_to_others": "경고: {host}에 접속할 수 있는 사람은 누구나 이 상점과 샌드박스를 쓸 수 "
+    "있습니다. 시험용이니 믿을 수 있는 네트워크에서만 여세요.",
 }
 
 EN = {
@@ -159,15 +178,34 @@ EN = {
     "on_forgery": "Forgery refused",
     "on_review": "To be reviewed",
     "back": "Back to the shop",
-    "missing": "There is no such order.",
+    "see_order": "See the order",
+    "again": "Order again",
+    "missing": "There is no such order",
+    "no_page": "There is no such page",
     "result_failed": "The payment did not go through. You can try again.",
     "result_cancelled": "This payment was cancelled.",
-    "result_forgery": "We refused this payment: it does not fit the order.",
+    "result_forgery": "We refused this payment: it does not fit the order. Cancel it in the "
+    "sandbox, which gives the money back, and order again: a number can be paid once.",
     "result_duplicatePayment": "This order was paid already. The second payment goes back to you.",
     "result_latePayment": "This order was closed. Your money goes back to you.",
     "result_pending": "We are checking your payment. Do not pay again.",
     "result_unavailable": "We are checking your payment. Do not pay again.",
     "result_other": "We could not confirm the payment.",
+    "guide": """{url}/
+
+The sandbox (payments, deposits, cancellations)  {sandbox}/
+For sale  {products}
+
+What to try
+  - pay by card, and cancel all or a part of it in the sandbox
+  - have a virtual account issued, and pay into it in the sandbox
+  - pay with "Tamper with the price" on: 100 won (1 dollar) are charged, and the server refuses
+  - "Ask before approval" too: it is stopped before any money moves
+  - decline, close the window, pay one order in two windows
+
+Ctrl+C ends it""",
+    "open_to_others": "Warning: whoever can reach {host} can use this shop and its sandbox. It is "
+    "for trying things out: open it in a network that you trust only.",
 }
 
 TEXTS = {"ko": KO, "en": EN}

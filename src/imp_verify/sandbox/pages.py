@@ -82,8 +82,9 @@ def window(attempt: Attempt, language: str, message: str = "") -> Html:
     )
 
 
-def payment(attempt: Attempt, language: str, message: str = "") -> Html:
-    """The page of one payment: what it is, and what a bank or a clerk can do to it."""
+def payment(attempt: Attempt, language: str, message: str = "", shop: str = "") -> Html:
+    """The page of one payment: what it is, and what a bank or a clerk can do to it; with a way back
+    to the shop at this address, where there is one."""
     words, state = texts(language), state_of(attempt)
     return _page(
         words,
@@ -95,9 +96,10 @@ def payment(attempt: Attempt, language: str, message: str = "") -> Html:
 <p class="state {state}">{says}</p>
 {rows}{message}
 {deposit_form}{cancel_form}
-<p class="note"><a href="/?lang={lang}">{list}</a></p>
+<p class="note ways"><a href="/?lang={lang}">{list}</a>{back}</p>
 </main>""",
             state=state,
+            back=_way_back(shop, words),
             heading=_heading(words, _here(attempt)),
             sum=_sum(attempt, words),
             says=words.get(state, state),
@@ -120,7 +122,7 @@ def finished(result: dict[str, object], origin: str, language: str) -> Html:
         words["brand"],
         html(
             """<main class="card" data-state="finished">
-<p class="state">{returning}</p>
+<h1 class="state">{returning}</h1>
 <p class="note" data-alone hidden>{go_back}</p></main>
 <script type="application/json" id="result">{data}</script>""",
             data=data,
@@ -134,20 +136,22 @@ def overview(
     deliveries: Iterable[Delivery],
     pending: Iterable[Event],
     language: str,
+    shop: str = "",
 ) -> Html:
-    """All payments, newest first, and the webhooks."""
+    """All payments, newest first, and the webhooks; with a way back as on `payment`."""
     words = texts(language)
     return _page(
         words,
         words["list_title"],
         html(
             """<main class="wide">
-<header><h1>{list_title}</h1>{switch}</header>
+<header><h1>{list_title}</h1><span class="ways">{back}{switch}</span></header>
 <p class="note">{no_money}</p>
 {payments}
 <h2>{webhooks}</h2>{kept_back}
 {sent}
 </main>""",
+            back=_way_back(shop, words),
             switch=_switch(words, "/"),
             payments=_payments_table(list(attempts), words),
             kept_back=_pending(list(pending), words),
@@ -163,6 +167,7 @@ def _page(words: Words, title: str, body: Html) -> Html:
 <html lang="{lang}">
 <head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/static/sandbox.css">
 <script src="/static/window.js" defer></script></head>
 <body>{body}</body></html>""",
@@ -174,6 +179,13 @@ def _page(words: Words, title: str, body: Html) -> Html:
 
 def _here(attempt: Attempt) -> str:
     return f"/window/{attempt.imp_uid}"
+
+
+def _way_back(shop: str, words: Words) -> Html:
+    if not shop:
+        return Html()
+    link = '<a class="switch" id="to-shop" href="{shop}/?lang={lang}">{to_shop}</a>'
+    return html(link, shop=shop, **words)
 
 
 def _switch(words: Words, path: str) -> Html:
@@ -267,22 +279,25 @@ def _cancel_form(attempt: Attempt, words: Words) -> Html:
     )
 
 
+_PAYMENT = ("imp_uid", "amount", "status", "time", "order_number")
+"""The columns of the list."""
+
+
 def _payments_table(attempts: list[Attempt], words: Words) -> Html:
     if not attempts:
         return html('<p class="empty">{list_empty}</p>', **words)
-    keys = ("imp_uid", "amount", "status", "time", "order_number")
-    return _table(
-        [words[key] for key in keys], [_payment_row(a, words) for a in reversed(attempts)]
-    )
+    rows = [_payment_row(attempt, words) for attempt in reversed(attempts)]
+    return _table(words["list_title"], [words[name] for name in _PAYMENT], rows)
 
 
 def _payment_row(attempt: Attempt, words: Words) -> Html:
     state = state_of(attempt)
     return html(
-        """<tr><td><a href="{path}?lang={lang}">{imp_uid}</a></td>
-<td>{amount}</td>
-<td><span class="state {state}">{says}</span></td>
-<td>{time}</td><td>{order}</td></tr>""",
+        """<tr><td data-name="{imp_uid_}"><a href="{path}?lang={lang}">{imp_uid}</a></td>
+<td data-name="{amount_}">{amount}</td>
+<td data-name="{status_}"><span class="state {state}">{says}</span></td>
+<td data-name="{time_}">{time}</td><td data-name="{order_number_}">{order}</td></tr>""",
+        **{f"{name}_": words[name] for name in _PAYMENT},
         path=_here(attempt),
         lang=words["lang"],
         imp_uid=attempt.imp_uid,
@@ -311,23 +326,27 @@ def _deliveries_table(deliveries: list[Delivery], words: Words) -> Html:
         return html('<p class="empty">{webhooks_empty}</p>', **words)
     rows = [
         html(
-            """<tr><td class="{kind}">{status}
-{answer}</td><td><code>{body}</code></td>
-<td>{url}</td></tr>""",
+            """<tr><td class="{kind}" data-name="{answer}"><span>{code} {said}</span></td>
+<td data-name="{body}"><code>{sent}</code></td>
+<td data-name="{address}"><span>{url}</span></td></tr>""",
             kind="good" if d.ok else "bad",
-            status=d.status or "",
-            answer=d.error or d.answer,
-            body=d.body,
+            code=d.status or "",
+            said=d.error or d.answer,
+            sent=d.body,
             url=d.url,
+            **words,
         )
         for d in reversed(deliveries)
     ]
-    return _table([words["answer"], words["body"], words["address"]], rows)
+    heads = [words[name] for name in ("answer", "body", "address")]
+    return _table(words["webhooks"], heads, rows)
 
 
-def _table(heads: list[str], rows: list[Html]) -> Html:
+def _table(name: str, heads: list[str], rows: list[Html]) -> Html:
     return html(
-        '<div class="scroll"><table><tr>{heads}</tr>{rows}</table></div>',
-        heads=join(html("<th>{name}</th>", name=name) for name in heads),
+        '<div class="scroll" tabindex="0" role="region" aria-label="{name}">'
+        "<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>",
+        name=name,
+        heads=join(html('<th scope="col">{name}</th>', name=head) for head in heads),
         rows=join(rows),
     )

@@ -83,6 +83,8 @@ class SandboxServer:
 
     Args:
         port: 0 takes a free one.
+        host: Another address of this machine, on which it answers too: whoever can reach that can
+            pay and cancel there. `server.public_url` is then its address for browsers.
         accounts: The gateway's customers; one with made-up keys where left out.
         channels: For a channelKey, its PG's code and whether it is a test channel.
         settings: Fields of Settings.
@@ -92,6 +94,7 @@ class SandboxServer:
         self,
         *,
         port: int = 0,
+        host: str = LOOPBACK,
         accounts: Iterable[Account] = (),
         channels: Mapping[str, tuple[str, bool]] | None = None,
         **settings: Any,
@@ -100,6 +103,7 @@ class SandboxServer:
         chosen.change(settings)
         self.sandbox = Sandbox(accounts=accounts, channels=channels, settings=chosen)
         self._port = port
+        self._host = host
         self._ends = ExitStack()
 
     @property
@@ -107,12 +111,14 @@ class SandboxServer:
         """The address, without a slash at its end."""
         return f"http://{LOOPBACK}:{self._port}"
 
+    @property
+    def public_url(self) -> str:
+        """The address for browsers, without a slash at its end."""
+        return self.sandbox.settings.public_url or self.url
+
     def start(self) -> None:
         """Begin to answer; returns when the first request can be served."""
-        listener = socket.create_server((LOOPBACK, self._port))
-        # asyncio does it for sockets of its own making alone; without it each answer waits 40 ms.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._port = listener.getsockname()[1]
+        listeners = self._listen()
         config = uvicorn.Config(
             application(self.sandbox),
             loop="asyncio",
@@ -124,12 +130,26 @@ class SandboxServer:
             timeout_graceful_shutdown=5,
         )
         server = _Uvicorn(config)
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": listeners}, daemon=True)
         thread.start()
         server.has_started.wait()
         self._ends.callback(thread.join)
         self._ends.callback(server.stop)
         self._ends.callback(self.sandbox.close_down)
+
+    def _listen(self) -> list[socket.socket]:
+        with ExitStack() as ends:
+            listeners = [ends.enter_context(socket.create_server((LOOPBACK, self._port)))]
+            self._port = listeners[0].getsockname()[1]
+            if self._host not in (LOOPBACK, "localhost"):
+                address = (self._host, self._port)
+                listeners.append(ends.enter_context(socket.create_server(address)))
+                self.sandbox.settings.change({"public_url": f"http://{self._host}:{self._port}"})
+            for each in listeners:
+                # asyncio does it for sockets of its own making alone; else answers wait 40 ms.
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            ends.pop_all()
+        return listeners
 
     def stop(self) -> None:
         """Stop answering and wait until all is closed."""

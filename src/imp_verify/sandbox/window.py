@@ -88,8 +88,9 @@ class Window:
     async def _overview(self, request: Request) -> Response:
         webhooks = self._sandbox.webhooks
         attempts = self._sandbox.gateway.attempts()
-        language = self._language(request)
-        return _html(pages.overview(attempts, webhooks.deliveries, webhooks.pending, language))
+        shop = next(iter(self._sandbox.settings.shops), "")
+        known = (attempts, webhooks.deliveries, webhooks.pending)
+        return _html(pages.overview(*known, self._language(request), shop))
 
     async def _deliver(self, request: Request) -> Response:
         await run_in_threadpool(self._sandbox.webhooks.deliver)
@@ -161,9 +162,11 @@ class Window:
         return self._page(attempt, self._language(request, attempt))
 
     def _page(self, attempt: Attempt, language: str, message: str = "") -> Response:
-        make = pages.window if attempt.in_window else pages.payment
         visit = self._visits.get(attempt.imp_uid)
-        return _html(make(attempt, language, message), visit)
+        if attempt.in_window:
+            return _html(pages.window(attempt, language, message), visit)
+        shop = next(iter(self._sandbox.settings.shops), "")
+        return _html(pages.payment(attempt, language, message, shop), visit)
 
     async def _act(self, request: Request) -> Response:
         imp_uid, action = request.path_params["imp_uid"], request.path_params["action"]
