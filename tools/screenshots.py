@@ -63,9 +63,9 @@ def results(browser: Browser, language: str, folder: Path) -> None:
             test_mode=True,
             language=language,
         )
-        page = browser.new_page(viewport={"width": 390, "height": 500}, device_scale_factor=1.25)
-        for name in ("paid", "failed", "pending"):
-            query = f"imp_uid={attempt(server.sandbox, name)}"
+        page = browser.new_page(viewport={"width": 390, "height": 610}, device_scale_factor=1.25)
+        for name in ("paid", "account", "failed", "pending"):
+            query = f"imp_uid={attempt(server.sandbox, name)}&merchant_uid=ORD{name}"
             answer = verifier.serve("redirect", Request("GET", query))
             page.set_content(answer.body.decode())
             take(page, folder / f"result-{name}-{language}.png")
@@ -74,10 +74,14 @@ def results(browser: Browser, language: str, folder: Path) -> None:
 
 
 def attempt(sandbox: Sandbox, name: str) -> str:
-    """Pay, be declined, or leave the window open."""
-    opened = sandbox.gateway.open({"merchant_uid": f"ORD{name}", "amount": PRICE})
+    """Pay, have an account issued, be declined, or leave the window open."""
+    method = "vbank" if name == "account" else "card"
+    order = {"merchant_uid": f"ORD{name}", "amount": PRICE, "pay_method": method}
+    opened = sandbox.gateway.open(order)
     if name == "paid":
         sandbox.approve(opened.imp_uid)
+    if name == "account":
+        sandbox.issue_account(opened.imp_uid)
     if name == "failed":
         sandbox.decline(opened.imp_uid)
     return opened.imp_uid
