@@ -262,7 +262,7 @@ def test_back_on_the_page_after_paying_nothing_is_paid_twice(new_buyer: NewBuyer
     buyer.lands()
     buyer.page.go_back(wait_until="load")
     # The page is made anew, and an order that is paid is open to no other payment.
-    expect(buyer.page.locator(".imp-verify-status")).to_have_text("마감된 주문입니다")
+    expect(buyer.page.locator(".imp-verify-status")).to_have_text("이미 결제된 주문입니다")
     expect(buyer.button).to_have_count(0)
     assert len(buyer.attempts) == 1
     assert buyer.changes() == ["paid"]
