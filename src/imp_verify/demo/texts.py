@@ -112,7 +112,7 @@ EN = {
     "other": "한국어",
     "other_lang": "ko",
     "offline": "Demo shop · no money moves",
-    "gateway": "Open the sandbox",
+    "gateway": "Sandbox",
     "chair_name": "Oak chair",
     "chair_about": "A low-backed dining chair, finished with oil.",
     "mug_name": "Porcelain mug",

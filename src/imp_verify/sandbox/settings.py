@@ -41,7 +41,7 @@ class Settings:
         hosts: The names that it answers to besides that of `public_url` and those of loopback, as
             a Host header has them, with the port.
         shops: The origins whose pages may open a payment window; none named are all on loopback
-            (by a name or an IPv4 address).
+            (by a name or an IPv4 address). The sandbox's pages lead back to the first one.
     """
 
     webhook_url: str | None = None
