@@ -57,9 +57,10 @@ def stand_in(page: Page, gateway: SandboxServer) -> None:
 
 
 class Shop:
-    """Runs while its `with` block does; knows two orders of one price, and counts what it was told.
+    """Runs while its `with` block does; knows orders of one price, and counts what it was told.
 
     Attributes:
+        numbers: The orders.
         page: Gives the page at /, as a Flask view.
         policy: That page's content security policy; {gateway} is the sandbox's address.
         told: The hooks that were called.
@@ -68,6 +69,7 @@ class Shop:
 
     def __init__(self, **settings: Any) -> None:
         self.told: list[str] = []
+        self.numbers = [NUMBER, OTHER]
         self.page: Callable[[], str] = str
         self.policy = ""
         self._settings = settings
@@ -105,7 +107,7 @@ class Shop:
     def _verifier(self) -> Verifier:
         account = Account()
         store = MemoryStore(
-            expected=lambda number, _: PRICE if number in (NUMBER, OTHER) else None,
+            expected=lambda number, _: PRICE if number in self.numbers else None,
             on_paid=lambda outcome, _: self.told.append("on_paid"),
             on_failed=lambda outcome, _: self.told.append("on_failed"),
         )

@@ -73,10 +73,16 @@ def test_a_gateway_that_cannot_be_reached_is_told(
 ) -> None:
     visit = new_visit()
     buyer = Buyer(open_demo(), visit.page())
+    buyer.page.clock.install()
     buyer.order()
-    visit.context.route("**/window", lambda route: route.abort())
+    buyer.demo.sandbox.sandbox.settings.unreachable = True
     buyer.page.click("#pay")
-    buyer.reads("결제창을 열 수 없습니다.")
+    buyer.page.clock.run_for(12_000)
+    buyer.reads("결제창이 아직 열리지 않았습니다.")
+    expect(buyer.page.locator("#pay")).to_be_disabled()
+    buyer.page.clock.run_for(60_000)
+    buyer.reads("결제창을 열지 못했습니다.")
+    expect(buyer.page.locator("#pay")).to_be_enabled()
     assert any("ERR_FAILED" in text for text in visit.complaints)
     visit.complaints.clear()
 

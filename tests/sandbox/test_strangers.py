@@ -362,7 +362,7 @@ def test_markup_that_the_window_is_told_beside_the_request_stays_text(
     server: SandboxServer, rest: Rest
 ) -> None:
     pages = []
-    for name in ("userCode", "tier", "style", "mobile", "redirect", "origin"):
+    for name in ("userCode", "tier", "version", "closed", "mobile", "redirect", "origin"):
         wanted = {**PAYMENT, name: MARKUP}
         headers = {"Origin": SHOP, "User-Agent": MARKUP}
         answer = rest.http.post(server.url + "/window", json=wanted, headers=headers)
@@ -377,6 +377,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
     "settings": {
         **dict.fromkeys(("webhook_url", "webhook_format", "webhook_order", "redirect"), "json"),
         **dict.fromkeys(("closed_becomes", "language", "public_url", "hosts", "shops"), "x"),
+        **{"frame_seconds": 1, "silent_close": False, "unreachable": False},
     },
     "faults": {"call": "payment", "status": 500, "body": "", "content_type": "", "times": 1},
     "clock": {"stop_at": 5, "advance": 1},
@@ -564,6 +565,9 @@ def test_an_answer_that_cannot_be_sent_is_no_fault(
         {"shops": ["shop.test"]},
         {"shops": ["http://shop.test/"]},
         {"shops": ["*"]},
+        *({"frame_seconds": wrong} for wrong in ("9", -1, 3601, True, float("nan"))),
+        {"silent_close": 1},
+        {"unreachable": "true"},
     ],
 )
 def test_a_setting_of_the_wrong_kind_is_refused(wrong: dict[str, object]) -> None:

@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 import requests
 
-from imp_verify.sandbox import SandboxServer
+from imp_verify.sandbox import Fault, SandboxServer
 from tests.sandbox.conftest import NOON, Rest, Shop, issued, opened, paid
 
-NEW, CLASSIC = "ids-only", "classic"
+NEW, OLD = "v1", "1.2"
 SHOP = "http://shop.localhost:8000"
 JSON = {"Content-Type": "application/json"}
 
 
 def open_window(
-    server: SandboxServer, rest: Rest, style: str = NEW, **params: object
+    server: SandboxServer, rest: Rest, version: str = NEW, **params: object
 ) -> dict[str, Any]:
     wanted = {
         "params": {"merchant_uid": "ORD-1001", "amount": 39000, **params},
         "userCode": "imp00000000",
-        "style": style,
+        "version": version,
         "redirect": "m_redirect_url" in params,
     }
     answer = rest.http.post(server.url + "/window", json=wanted, headers={"Origin": SHOP})
@@ -53,7 +53,7 @@ def test_the_newer_sdk_tells_ids_alone(server: SandboxServer, rest: Rest) -> Non
 
 
 def test_the_older_sdk_tells_everything(server: SandboxServer, rest: Rest) -> None:
-    path = open_window(server, rest, CLASSIC, buyer_name="홍길동")["path"]
+    path = open_window(server, rest, OLD, buyer_name="홍길동")["path"]
     told = result(click(server, rest, path, "approve"))
     assert told["success"] is True
     assert (told["paid_amount"], told["status"], told["paid_at"]) == (39000, "paid", NOON)
@@ -63,32 +63,126 @@ def test_the_older_sdk_tells_everything(server: SandboxServer, rest: Rest) -> No
 
 
 def test_the_older_sdk_tells_of_an_issued_account(server: SandboxServer, rest: Rest) -> None:
-    path = open_window(server, rest, CLASSIC, pay_method="vbank")["path"]
+    path = open_window(server, rest, OLD, pay_method="vbank")["path"]
     told = result(click(server, rest, path, "issue"))
     assert (told["success"], told["status"], bool(told["vbank_num"])) == (True, "ready", True)
 
 
-@pytest.mark.parametrize("style", [NEW, CLASSIC])
+FLAGS = {"1.1": "success", "1.2": "success", "1.3": "imp_success", "v1": None}
+FLAGGED = pytest.mark.parametrize(("version", "flag"), FLAGS.items())
+
+
+@FLAGGED
 @pytest.mark.parametrize("becomes", ["failed", "ready"])
 def test_what_went_wrong_is_told(
-    server: SandboxServer, rest: Rest, style: str, becomes: str
+    server: SandboxServer, rest: Rest, version: str, flag: str | None, becomes: str
 ) -> None:
     server.sandbox.settings.closed_becomes = becomes
     for action in ("decline", "close"):
-        path = open_window(server, rest, style)["path"]
+        path = open_window(server, rest, version)["path"]
         told = result(click(server, rest, path, action))
         assert told["imp_uid"] == path.rpartition("/")[2]
         assert told["error_code"]
         assert told["error_msg"]
-        assert told.get("success") is (False if style == CLASSIC else None)
+        flags = {name: told[name] for name in ("success", "imp_success") if name in told}
+        assert flags == ({flag: False} if flag else {})
 
 
-@pytest.mark.parametrize("style", [NEW, CLASSIC])
-def test_a_refused_window_has_no_payment(server: SandboxServer, rest: Rest, style: str) -> None:
-    told = open_window(server, rest, style, amount="39000")["refused"]
-    assert (told["imp_uid"], told["merchant_uid"]) == (None, "ORD-1001")
-    assert told["error_msg"] == "amount는 숫자여야 합니다."
-    assert ("success" in told) is (style == CLASSIC)
+def test_the_builds_from_1_3_tell_the_ids_alone_with_newer_pgs(
+    server: SandboxServer, rest: Rest
+) -> None:
+    for version, pg, flag in (("1.3", "tosspayments", False), ("1.2", "tosspayments", True)):
+        path = open_window(server, rest, version, pg=pg)["path"]
+        assert (len(result(click(server, rest, path, "decline"))) > 4) is flag
+        path = open_window(server, rest, version, pg=pg, m_redirect_url=SHOP)["path"]
+        location = click(server, rest, path, "decline").headers["Location"]
+        assert ("imp_success=" in location) is flag
+
+
+@FLAGGED
+def test_a_refused_window_has_no_payment(
+    server: SandboxServer, rest: Rest, version: str, flag: str | None
+) -> None:
+    failed = {"imp_success": False} if flag else {}
+    order = {**failed, "merchant_uid": "ORD-1001"}
+    told = open_window(server, rest, version, amount="39000")["refused"]
+    assert told == {**order, "error_code": "F400", "error_msg": "amount는 숫자여야 합니다."}
+    server.sandbox.faults.add(Fault("window", status=502))
+    told = open_window(server, rest, version)["refused"]
+    assert told == {**order, "error_code": "F500", "error_msg": "결제창을 열 수 없습니다."}
+    server.sandbox.faults.add(Fault("window", status=400, body="점검 중입니다."))
+    told = open_window(server, rest, version)["refused"]
+    assert told == {**order, "error_code": "F400", "error_msg": "점검 중입니다."}
+    paid(server)
+    told = open_window(server, rest, version)["refused"]
+    message = "이미 결제가 이루어진 거래건입니다."
+    assert told == {**order, "imp_uid": None, "error_code": "F1002", "error_msg": message}
+
+
+def tell_closed(
+    server: SandboxServer, rest: Rest, imp_uid: str, origin: str = SHOP, popup: bool = True
+) -> Any:
+    wanted = {"closed": imp_uid, "popup": popup}
+    answer = rest.http.post(server.url + "/window", json=wanted, headers={"Origin": origin})
+    return answer.json()["result"]
+
+
+@FLAGGED
+def test_a_popup_that_is_closed_is_told_with_the_misspelt_field(
+    server: SandboxServer, rest: Rest, version: str, flag: str | None
+) -> None:
+    imp_uid = open_window(server, rest, version)["imp_uid"]
+    ids = {"imp_uid": imp_uid, "merchant_uid": "ORD-1001"}
+    code = {"imp_success": False, "error_coe": "F1001"} if flag else {"error_code": "F1001"}
+    message = {"error_msg": "사용자가 결제를 취소하셨습니다"}
+    assert tell_closed(server, rest, imp_uid) == {**ids, **code, **message}
+    assert server.sandbox.gateway.attempt(imp_uid).status == "failed"
+    assert tell_closed(server, rest, imp_uid) == {**ids, **code, **message}
+    told = tell_closed(server, rest, imp_uid, popup=False)
+    assert told["error_code"] == "SANDBOX_CLOSED"
+
+
+def test_what_became_of_a_payment_stands_when_its_window_is_closed(
+    server: SandboxServer, rest: Rest
+) -> None:
+    imp_uid = open_window(server, rest)["imp_uid"]
+    others = "http://other.localhost:8000"
+    assert tell_closed(server, rest, imp_uid, others) is None
+    assert tell_closed(server, rest, "imp_0") is None
+    server.sandbox.approve(imp_uid)
+    ids = {"imp_uid": imp_uid, "merchant_uid": "ORD-1001"}
+    assert tell_closed(server, rest, imp_uid) == ids
+    imp_uid = open_window(server, rest, merchant_uid="ORD-2")["imp_uid"]
+    server.sandbox.decline(imp_uid)
+    assert tell_closed(server, rest, imp_uid)["error_msg"] == "한도초과"
+
+
+def test_the_settings_of_the_window_are_asked_each_time(server: SandboxServer, rest: Rest) -> None:
+    window = open_window(server, rest)
+    assert window["after"] == 0
+    settings = '{"frame_seconds":9.5,"silent_close":true}'
+    assert control(server, rest, "settings", settings)[0] == 200
+    assert open_window(server, rest)["after"] == 9.5
+    assert tell_closed(server, rest, window["imp_uid"]) is None
+    page = click(server, rest, open_window(server, rest)["path"], "close")
+    assert '"result":null' in page.text
+    told = result(click(server, rest, open_window(server, rest)["path"], "decline"))
+    assert told["error_msg"] == "한도초과"
+    assert control(server, rest, "settings", '{"unreachable":true}')[0] == 200
+    wanted = {"params": {"merchant_uid": "ORD-1001", "amount": 39000}}
+    answer = rest.http.post(server.url + "/window", json=wanted, headers={"Origin": SHOP})
+    assert answer.status_code == 503
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert rest.http.get(server.url + "/v1/iamport.js").status_code == 200
+
+
+def test_a_page_that_is_posted_to_a_window_is_shown_it(server: SandboxServer, rest: Rest) -> None:
+    path = open_window(server, rest, language="en")["path"]
+    assert "Taking you to the payment window" in rest.http.get(f"{server.url}{path}/leaving").text
+    assert "결제창으로 이동" in rest.http.get(f"{server.url}/window/imp_0/leaving").text
+    headers = {"Origin": SHOP, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    answer = rest.http.post(server.url + path, headers=headers, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (303, path)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +210,7 @@ def test_a_redirect_keeps_the_fragment_at_its_end(server: SandboxServer, rest: R
 
 def test_the_older_sdks_redirect_carries_a_flag(server: SandboxServer, rest: Rest) -> None:
     for action, flag in (("decline", "imp_success=false"), ("approve", "imp_success=true")):
-        path = open_window(server, rest, CLASSIC, m_redirect_url="http://shop.test/")["path"]
+        path = open_window(server, rest, OLD, m_redirect_url="http://shop.test/")["path"]
         location = click(server, rest, path, action).headers["Location"]
         assert flag in location
         assert ("error_code=" in location) is (action == "decline")
@@ -167,14 +261,19 @@ def test_a_test_payment_is_marked_in_its_window(server: SandboxServer, rest: Res
 
 
 def test_the_sdk_file_knows_where_it_came_from(server: SandboxServer, rest: Rest) -> None:
-    for path, style in (("/v1/iamport.js", NEW), ("/js/iamport.payment-1.1.8.js", CLASSIC)):
+    numbers = {"1.1.8": "1.1", "1.2.0": "1.2", "1.3.0": "1.3"}
+    older = {f"/js/iamport.payment-{number}.js": version for number, version in numbers.items()}
+    for path, version in {"/v1/iamport.js": "v1", **older}.items():
         answer = rest.http.get(server.url + path)
         assert answer.headers["Content-Type"].startswith("text/javascript")
         assert f'"base":"{server.url}"' in answer.text
-        assert f'"style":"{style}"' in answer.text
+        assert f'"version":"{version}"' in answer.text
     server.sandbox.settings.public_url = "https://sandbox.test"
     text = rest.http.get(server.url + "/v1/iamport.js").text
     assert '"base":"https://sandbox.test"' in text
+    for number in ("1.4.0", "1.2", "2.0.0", "x"):
+        answer = rest.http.get(f"{server.url}/js/iamport.payment-{number}.js")
+        assert answer.status_code == 404
 
 
 @pytest.mark.parametrize(("name", "status"), [("sandbox.css", 200), ("window.js", 200), ("x", 404)])

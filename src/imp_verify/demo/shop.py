@@ -152,7 +152,8 @@ def _policy(settings: Settings) -> str:
     gateway = settings.sandbox_url
     return (
         "default-src 'self'; img-src 'self' data:; base-uri 'none'; object-src 'none';"
-        " form-action 'self'; frame-ancestors 'none';"
+        # A phone's page is posted to the gateway.
+        f" form-action 'self' {gateway}; frame-ancestors 'none';"
         f" script-src 'self' {sdk.scheme}://{sdk.netloc};"
         f" frame-src {gateway}; connect-src 'self' {gateway}"
     )

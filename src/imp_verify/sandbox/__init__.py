@@ -1,6 +1,16 @@
 """The offline gateway: the V1 API with state, the browser SDK's stand-in and a payment window.
 
 Needs the extra `sandbox`: `pip install "imp-verify[sandbox]"`.
+
+The SDK's stand-in is at the paths of the real one, `/v1/iamport.js` and
+`/js/iamport.payment-{version}.js`, and behaves as the build that the path names: 1.1.x, 1.2.x,
+1.3.x or the newest. It calls back, then hides its frame, then builds all frames anew, so that a
+payment begun inside the callback is closed by that. A second `init` is no error. Without `init` or
+parameters, and where a popup is blocked, there is an alert and no callback. On a phone it shows a
+dialog for a second and then posts the page to the window. `certification`, `communicate`,
+`naver_zzim`, `loadUI`, `updateLoadUIRequest` and `loadModule` are there and do nothing. What is not
+the build's choice is set by `Settings`: a window that is slow to show, closes without a callback,
+or never comes.
 """
 
 from __future__ import annotations

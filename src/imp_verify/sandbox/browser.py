@@ -1,14 +1,35 @@
-"""What the buyer's browser is told at the end: callback objects and return queries. Pure."""
+"""What the buyer's browser is told at the end: callback objects and return queries. Pure.
+
+The builds of the SDK differ in it; `version_of` says which one a script's address asks for:
+
+- `1.1`, `1.2`: `/js/iamport.payment-1.1.x.js` and `-1.2.x.js`. Everything, with `success`.
+- `1.3`: `/js/iamport.payment-1.3.x.js`. Everything, with `imp_success`; the ids alone with the PGs
+  of `IDS_ALONE`.
+- `v1`: `/v1/iamport.js`. The ids alone, and on failure the error.
+
+The vendor's pages differ on what the newest script says with older PGs (one: `success` is gone; the
+other: they still send `imp_success`). `1.3` keeps to the latter, `v1` to the former.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.errors import ALREADY_PAID, CLOSED, CLOSED_MESSAGE
 
-CLASSIC = "classic"
-IDS_ONLY = "ids-only"
+V1 = "v1"
+VERSIONS = ("1.1", "1.2", "1.3", V1)
+IDS_ALONE = frozenset(
+    (
+        *("tosspayments", "smartro_v2", "nice_v2", "paypal_v2", "ksnet", "welcome"),
+        *("inicis_jp", "payletter_global", "toss_brandpay", "galaxia"),
+    )
+)
+"""PGs with which the newer builds tell the ids alone. Source: JavaScript SDK, payment result."""
+_SCRIPT = re.compile(r"(1\.[123])\.[0-9]+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,14 +37,14 @@ class Visit:
     """How a buyer came to the window, and so how the result goes back.
 
     Attributes:
-        style: `classic` for the jQuery SDK's full answer, `ids-only` for v1/iamport.js.
+        version: Of the SDK's build, one of VERSIONS.
         origin: The shop page's origin, as its browser said: the only one that the result is handed
             to, and that may frame the window. None where no page asked.
         redirect_url: Where the browser goes back to; None where the page waits for a callback.
         language: Of the window.
     """
 
-    style: str
+    version: str
     origin: str | None
     redirect_url: str | None
     language: str
@@ -37,39 +58,64 @@ class Problem:
     message: str
 
 
+def version_of(number: str) -> str | None:
+    """Name the build that `iamport.payment-{number}.js` is; None where there never was one."""
+    found = _SCRIPT.fullmatch(number)
+    return found[1] if found else None
+
+
 def problem_of(attempt: Attempt) -> Problem | None:
     """Tell what went wrong; None where it was paid or an account was issued."""
     if attempt.status == "failed":
         return Problem(attempt.error_code or "SANDBOX_FAILED", attempt.fail_reason or "")
     if attempt.in_window:
-        return Problem("SANDBOX_CLOSED", "사용자가 결제를 취소하셨습니다")
+        return Problem(CLOSED, CLOSED_MESSAGE)
     return None
 
 
-def callback(attempt: Attempt, style: str) -> dict[str, object]:
+def callback(attempt: Attempt, version: str) -> dict[str, object]:
     """Make the object that `IMP.request_pay`'s callback gets.
 
     Source: JavaScript SDK, payment result.
     """
     problem = problem_of(attempt)
     answer = _ids(attempt)
-    if style == CLASSIC:
-        answer = {"success": problem is None, **answer, **_details(attempt)}
+    if flag := _flag(attempt, version):
+        answer = {flag: problem is None, **answer, **_details(attempt)}
     if problem is not None:
         answer.update(error_code=problem.code, error_msg=problem.message)
     return answer
 
 
-def refused(merchant_uid: object, problem: Problem, style: str) -> dict[str, object]:
-    """Make the callback object where no window opened: there is no payment, so no imp_uid."""
-    answer: dict[str, object] = {"success": False} if style == CLASSIC else {}
-    return {
-        **answer,
-        "imp_uid": None,
-        "merchant_uid": merchant_uid,
-        "error_code": problem.code,
-        "error_msg": problem.message,
-    }
+def refused(merchant_uid: object, message: str, version: str, code: str = "") -> dict[str, object]:
+    """Make the callback object where no window opened: there is no payment.
+
+    Args:
+        merchant_uid: As the page gave it.
+        message: Why, for the buyer.
+        version: Of the build.
+        code: F500 where the service itself failed; left out it is F1002 for an order that is paid
+            and F400 for anything else.
+
+    F400 and F500 have no imp_uid at all, with F1002 it is null. There is no `success`.
+    """
+    code = code or ("F1002" if message == ALREADY_PAID else "F400")
+    ids = {"imp_uid": None} if code == "F1002" else {}
+    error = {"error_code": code, "error_msg": message}
+    return {**_failed(version), **ids, "merchant_uid": merchant_uid, **error}
+
+
+def popup_closed(attempt: Attempt, version: str) -> dict[str, object]:
+    """Make the callback object where the buyer closed the popup, as the script finds by polling.
+
+    The builds before `v1` misspell the code's name.
+    """
+    problem = problem_of(attempt)
+    if problem is None or problem.code != CLOSED:
+        return callback(attempt, version)
+    name = "error_code" if version == V1 else "error_coe"
+    error = {name: "F1001", "error_msg": problem.message}
+    return {**_failed(version), **_ids(attempt), **error}
 
 
 def return_address(attempt: Attempt, visit: Visit) -> str:
@@ -80,13 +126,24 @@ def return_address(attempt: Attempt, visit: Visit) -> str:
     assert visit.redirect_url is not None
     problem = problem_of(attempt)
     pairs = [("imp_uid", attempt.imp_uid), ("merchant_uid", attempt.merchant_uid)]
-    if visit.style == CLASSIC:
+    if _flag(attempt, visit.version):
         pairs.append(("imp_success", "false" if problem else "true"))
     if problem is not None:
         pairs += [("error_code", problem.code), ("error_msg", problem.message)]
     address, mark, fragment = visit.redirect_url.partition("#")
     joint = "&" if "?" in address else "?"
     return f"{address}{joint}{urlencode(pairs)}{mark}{fragment}"
+
+
+def _failed(version: str) -> dict[str, object]:
+    return {} if version == V1 else {"imp_success": False}
+
+
+def _flag(attempt: Attempt, version: str) -> str | None:
+    """Name the field that says whether it was a success; None where there is none."""
+    if version == "1.3":
+        return None if attempt.pg_provider in IDS_ALONE else "imp_success"
+    return None if version == V1 else "success"
 
 
 def _ids(attempt: Attempt) -> dict[str, object]:

@@ -11,6 +11,10 @@ KEYS_MISSING = "imp_key, imp_secret 파라메터가 누락되었습니다."
 UNAUTHORIZED = "Unauthorized"
 CONFIRM_REFUSED = "고객사 요청에 의해 결제를 중단합니다. (상세사유 : {reason})"
 CONFIRM_NO_REASON = "알 수 없음"
+CLOSED = "SANDBOX_CLOSED"
+"""The code of a window that the buyer closed."""
+CLOSED_MESSAGE = "사용자가 결제를 취소하셨습니다"
+ALREADY_PAID = "이미 결제가 이루어진 거래건입니다."
 
 
 class Refused(Exception):

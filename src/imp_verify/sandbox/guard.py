@@ -24,6 +24,8 @@ FOR_EVERY_PAGE = ("/v1/", "/js/")
 """The SDK's stand-in: a script is loaded by pages of any origin."""
 FOR_SHOPS = "/window"
 """Opening a payment window: the one call that pages of other origins make, see `Window`."""
+ONE_WINDOW = re.compile(r"/window/[^/]+")
+"""Where a phone's page is posted to, so that it shows the window: no more than a link does."""
 
 NOT_THIS_HOST = "This server answers to its own names on loopback only, and to those it was told."
 NOT_THIS_ORIGIN = "Pages of another origin may not do or read this."
@@ -134,5 +136,7 @@ class Guard:
             return NOT_THIS_HOST
         path = scope["path"]
         if path.startswith(FOR_EVERY_PAGE) or path == FOR_SHOPS:
+            return None
+        if scope["method"] == "POST" and ONE_WINDOW.fullmatch(path):
             return None
         return NOT_THIS_ORIGIN if is_foreign(scope["method"], headers) else None

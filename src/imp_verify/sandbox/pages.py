@@ -112,8 +112,17 @@ def payment(attempt: Attempt, language: str, message: str = "", shop: str = "") 
     )
 
 
-def finished(result: dict[str, object], origin: str, language: str) -> Html:
-    """The page that hands the result to the shop's page around it."""
+def leaving(language: str) -> Html:
+    """What a phone shows over the shop's page before it leaves that page."""
+    words = texts(language)
+    main = html(
+        '<main class="card" data-state="leaving"><p class="state">{leaving}</p></main>', **words
+    )
+    return _page(words, words["brand"], main)
+
+
+def finished(result: dict[str, object] | None, origin: str, language: str) -> Html:
+    """The page that hands the result, if there is one, to the shop's page around it."""
     words = texts(language)
     # Inert data: "<" must not be able to end the element.
     data = Html(dumps({"result": result, "origin": origin}).replace("<", "\\u003c"))

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE
 from imp_verify.sandbox.events import Moved
 from imp_verify.sandbox.outgoing import Webhooks, ask_shop
 from imp_verify.sandbox.settings import Clock, Faults, Settings
@@ -63,9 +64,7 @@ class Sandbox:
         """Close the window: the payment fails, or stays ready, as the settings say. No webhook."""
         if self.settings.closed_becomes == "ready":
             return self.gateway.attempt(imp_uid)
-        return self.gateway.fail(
-            imp_uid, code="SANDBOX_CLOSED", reason="사용자가 결제를 취소하셨습니다"
-        )
+        return self.gateway.fail(imp_uid, code=CLOSED, reason=CLOSED_MESSAGE)
 
     def deposit(self, imp_uid: str) -> Attempt:
         """Pay into the virtual account."""

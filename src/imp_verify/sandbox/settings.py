@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from decimal import Decimal
 
 _CHOICES = {
     "webhook_format": ("json", "form"),
@@ -19,6 +20,7 @@ HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 """A name or an address, and a port where one is given, as browsers write them."""
 ORIGIN = re.compile(r"https?://([a-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
 """Without IPv6 addresses: no policy can name one as the page that a window may be framed by."""
+LONGEST_WAIT = 3600
 LATEST = 10**11
 """The last second that the clock may show: one that every page can still write as a date."""
 
@@ -42,6 +44,11 @@ class Settings:
             a Host header has them, with the port.
         shops: The origins whose pages may open a payment window; none named are all on loopback
             (by a name or an IPv4 address). The sandbox's pages lead back to the first one.
+        frame_seconds: How long the window over a shop's page takes to show; the real one takes
+            seconds now and then. 0 to 3600.
+        silent_close: A window that the buyer closes goes without a callback, as with some PGs.
+        unreachable: The script loads, but the service behind it does not answer the page: no window
+            opens, and no callback tells so.
     """
 
     webhook_url: str | None = None
@@ -53,6 +60,9 @@ class Settings:
     public_url: str | None = None
     hosts: tuple[str, ...] = ()
     shops: tuple[str, ...] = ()
+    frame_seconds: float | Decimal = 0
+    silent_close: bool = False
+    unreachable: bool = False
 
     def change(self, fields: Mapping[str, object]) -> None:
         """Set the fields given, all or none.
@@ -85,7 +95,17 @@ def _read(name: str, value: object) -> object:
         raise ValueError(f"{name} is a text or null")
     if name == "public_url" and value is not None:
         _check_origin(name, value)
+    if name in ("silent_close", "unreachable") and not isinstance(value, bool):
+        raise ValueError(f"{name} is true or false")
+    if name == "frame_seconds" and not _is_wait(value):
+        raise ValueError(f"{name} is 0 to {LONGEST_WAIT} seconds")
     return _texts(name, value) if name in ("hosts", "shops") else value
+
+
+def _is_wait(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return False
+    return 0 <= value <= LONGEST_WAIT
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
@@ -139,7 +159,8 @@ class Fault:
 
     Attributes:
         call: The call's name: token, payment, payments, find, find_all, status, prepare, cancel,
-            balance or vbank.
+            balance or vbank; or window, when a page opens one: the callback gets F500, or F400 for
+            a status below 500, and `body` as the message.
         status: The HTTP status.
         body: The body as it is; it need not be JSON.
         times: How many calls.

@@ -17,6 +17,7 @@ from imp_verify.sandbox.accounts import Account, Accounts, Token
 from imp_verify.sandbox.attempt import Attempt, Cancellation, Card, VirtualAccount
 from imp_verify.sandbox.errors import (
     ALREADY_CANCELLED,
+    ALREADY_PAID,
     CONFIRM_NO_REASON,
     CONFIRM_REFUSED,
     NOTHING_TO_CANCEL,
@@ -118,7 +119,7 @@ class Gateway:
             self.registrations.check(account.key, fields)
             mine = self.attempts(account.key, tier)
             if any(a.paid_at and a.merchant_uid == fields["merchant_uid"] for a in mine):
-                raise Refused("이미 결제가 이루어진 거래건입니다.")
+                raise Refused(ALREADY_PAID)
             attempt = Attempt(
                 imp_uid=self._new_imp_uid(),
                 account=account.key,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from decimal import Decimal
 from importlib.resources import files
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -16,13 +16,14 @@ from starlette.routing import Route
 from imp_verify.sandbox import pages
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.browser import (
-    CLASSIC,
-    IDS_ONLY,
-    Problem,
+    V1,
+    VERSIONS,
     Visit,
     callback,
+    popup_closed,
     refused,
     return_address,
+    version_of,
 )
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps, loads
@@ -39,6 +40,7 @@ from imp_verify.sandbox.sandbox import Sandbox
 _log = logging.getLogger("imp_verify")
 _TYPES = {"css": "text/css", "js": "text/javascript"}
 _POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; base-uri 'none'"
+NO_WINDOW = "결제창을 열 수 없습니다."
 _OWN = "/"
 """As the target of a message: the sender's own origin."""
 _BUYERS = frozenset({"approve", "issue", "decline", "close"})
@@ -55,29 +57,31 @@ class Window:
         """Make the routes."""
         return [
             Route("/", self._overview),
-            Route("/v1/iamport.js", self._sdk(IDS_ONLY)),
-            Route("/js/iamport.payment-{version}.js", self._sdk(CLASSIC)),
+            Route("/v1/iamport.js", self._sdk),
+            Route("/js/iamport.payment-{number}.js", self._sdk),
             Route("/static/{name}", self._static),
             Route("/deliver", self._deliver, methods=["POST"]),
             Route("/window", self._open, methods=["POST"]),
             Route("/window", self._preflight, methods=["OPTIONS"]),
             Route("/window/{imp_uid}", self._show),
+            Route("/window/{imp_uid}", self._arrive, methods=["POST"]),
+            Route("/window/{imp_uid}/leaving", self._leaving),
             Route("/window/{imp_uid}/{action}", self._act, methods=["POST"]),
         ]
 
-    def _sdk(self, style: str) -> Callable[[Request], Awaitable[Response]]:
-        async def script(request: Request) -> Response:
-            host = request.headers.get("host", "")
-            settings = self._sandbox.settings
-            config = {
-                "base": settings.public_url or f"{request.url.scheme}://{host}",
-                "style": style,
-                "redirect": settings.redirect,
-            }
-            text = _package_file("iamport.js").replace("__CONFIG__", dumps(config))
-            return _fresh(Response(text, media_type=_TYPES["js"]))
-
-        return script
+    async def _sdk(self, request: Request) -> Response:
+        number = request.path_params.get("number")
+        version = version_of(number) if number else V1
+        if version is None:
+            return Response("Not Found", 404)
+        settings = self._sandbox.settings
+        config = {
+            "base": settings.public_url or f"{request.url.scheme}://{request.headers.get('host')}",
+            "version": version,
+            "redirect": settings.redirect,
+        }
+        text = _package_file("iamport.js").replace("__CONFIG__", dumps(config))
+        return _fresh(Response(text, media_type=_TYPES["js"]))
 
     async def _static(self, request: Request) -> Response:
         name = request.path_params["name"]
@@ -111,14 +115,22 @@ class Window:
     async def _open(self, request: Request) -> Response:
         if not self._allows(request):
             return self._not_a_shop(request)
+        if self._sandbox.settings.unreachable:
+            # To the page as good as none: it may not read it, nor tell it from a dead host.
+            return PlainTextResponse("unreachable, as the setting says", 503)
         if not is_json(request):
             return _for_page(PlainTextResponse(NOT_JSON, 415), request)
         try:
             wanted = loads(await read_body(request))
-            answer = self._opened(wanted, request) if isinstance(wanted, dict) else {}
+            answer = await self._answer(wanted, request) if isinstance(wanted, dict) else {}
         except ValueError as error:
             return _for_page(PlainTextResponse(str(error), 400), request)
         return _for_page(Response(dumps(answer), media_type="application/json"), request)
+
+    async def _answer(self, wanted: dict[str, object], request: Request) -> dict[str, object]:
+        if "closed" in wanted:
+            return await run_in_threadpool(self._closed, wanted, request.headers.get("origin"))
+        return self._opened(wanted, request)
 
     @staticmethod
     def _not_a_shop(request: Request) -> Response:
@@ -132,27 +144,63 @@ class Window:
     def _opened(self, wanted: dict[str, object], request: Request) -> dict[str, object]:
         params = wanted.get("params")
         params = params if isinstance(params, dict) else {}
-        style = str(wanted.get("style"))
-        tier = wanted.get("tier")
+        number, version = params.get("merchant_uid"), str(wanted.get("version"))
+        version = version if version in VERSIONS else V1
+        if fault := self._sandbox.faults.take("window"):
+            code = "F500" if fault.status >= 500 else "F400"
+            return {"refused": refused(number, fault.body or NO_WINDOW, version, code)}
         try:
-            attempt = self._sandbox.gateway.open(
-                params,
-                user_code=str(wanted.get("userCode")),
-                tier=str(tier) if tier else None,
-                channel="mobile" if wanted.get("mobile") else "pc",
-                user_agent=request.headers.get("user-agent"),
-            )
+            attempt = self._open_for(params, wanted, request.headers.get("user-agent"))
         except Refused as error:
-            problem = Problem("SANDBOX_REFUSED", error.message)
-            return {"refused": refused(params.get("merchant_uid"), problem, style)}
+            return {"refused": refused(number, error.message, version)}
         back = params.get("m_redirect_url") if wanted.get("redirect") else None
         self._visits[attempt.imp_uid] = Visit(
-            style,
+            version,
             request.headers.get("origin"),
             str(back) if back else None,
             str(params.get("language") or self._sandbox.settings.language),
         )
-        return {"path": f"/window/{attempt.imp_uid}"}
+        after = self._sandbox.settings.frame_seconds
+        return {"imp_uid": attempt.imp_uid, "path": f"/window/{attempt.imp_uid}", "after": after}
+
+    def _open_for(
+        self, params: dict[str, object], wanted: dict[str, object], user_agent: str | None
+    ) -> Attempt:
+        tier = wanted.get("tier")
+        return self._sandbox.gateway.open(
+            params,
+            user_code=str(wanted.get("userCode")),
+            tier=str(tier) if tier else None,
+            channel="mobile" if wanted.get("mobile") else "pc",
+            user_agent=user_agent,
+        )
+
+    def _closed(self, wanted: dict[str, object], origin: str | None) -> dict[str, object]:
+        """Hear from a page that its window is closed, and say what the callback gets, if it does.
+
+        Only the page that opened a window may; whatever became of the payment before stands.
+        """
+        imp_uid = str(wanted["closed"])
+        visit = self._visits.get(imp_uid)
+        if visit is None or visit.origin != origin:
+            return {"result": None}
+        with suppress(Refused):  # it has ended meanwhile
+            self._sandbox.close(imp_uid)
+        attempt = self._sandbox.gateway.attempt(imp_uid)
+        tell = popup_closed if wanted.get("popup") else callback
+        return {"result": self._heard("close", tell(attempt, visit.version))}
+
+    def _heard(self, action: str, result: dict[str, object]) -> dict[str, object] | None:
+        """Leave out what no callback tells of."""
+        return None if action == "close" and self._sandbox.settings.silent_close else result
+
+    async def _leaving(self, request: Request) -> Response:
+        visit = self._visits.get(request.path_params["imp_uid"])
+        return _html(pages.leaving(visit.language if visit else "ko"), visit)
+
+    async def _arrive(self, request: Request) -> Response:
+        """Take a page that was posted here to its window, with an address that can be reloaded."""
+        return RedirectResponse(f"/window/{quote(request.path_params['imp_uid'])}", 303)
 
     async def _show(self, request: Request) -> Response:
         try:
@@ -184,7 +232,7 @@ class Window:
             )
         if visit.redirect_url is not None:
             return RedirectResponse(return_address(attempt, visit), 302)
-        result = callback(attempt, visit.style)
+        result = self._heard(action, callback(attempt, visit.version))
         return _html(pages.finished(result, visit.origin or _OWN, visit.language), visit)
 
     def _do(self, imp_uid: str, action: str, form: dict[str, list[str]]) -> Attempt:

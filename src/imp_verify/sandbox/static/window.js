@@ -15,6 +15,15 @@
     }
   });
 
+  // As the button that closes the window does.
+  document.addEventListener("keydown", function (event) {
+    var close = document.querySelector("button[formaction$='/close']");
+    if (event.key === "Escape" && close) {
+      event.preventDefault();
+      close.click();
+    }
+  });
+
   // A page that the browser took out of its cache can be used again.
   window.addEventListener("pageshow", function (event) {
     if (event.persisted) {
