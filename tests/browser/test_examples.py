@@ -285,16 +285,21 @@ def test_a_popup_that_the_buyer_closes_gives_the_button_back(new_buyer: NewBuyer
     buyer = new_buyer("flask_shop")
     buyer.page.clock.install()
     buyer.open(popup=True)
-    with buyer.page.expect_popup() as opening:
-        buyer.press()
-    expect(opening.value.locator("main[data-state=open]")).to_be_visible()
-    buyer.page.clock.run_for(2_000)
-    opening.value.close()
-    buyer.page.bring_to_front()
-    buyer.page.clock.run_for(70_000)  # where the browser says nothing of what is in front
-    buyer.reads("결제창이 닫혔습니다. 이미 결제했다면")
-    expect(buyer.button).to_be_enabled()
-    assert buyer.changes() == []
+    settings = buyer.shop.gateway.sandbox.settings
+    for silent, said in ((True, "결제창이 닫혔습니다. 이미 결제했다면"), (False, "취소하셨습니다")):
+        settings.silent_close = silent
+        with buyer.page.expect_popup() as opening:
+            buyer.press()
+        expect(opening.value.locator("main[data-state=open]")).to_be_visible()
+        # As the browser does where a popup comes in front, but for focus that is emulated.
+        buyer.page.evaluate("window.dispatchEvent(new Event('blur'))")
+        buyer.page.clock.run_for(2_000)
+        opening.value.close()
+        if silent:
+            buyer.page.clock.run_for(20_000)
+        buyer.reads(said)
+        expect(buyer.button).to_be_enabled()
+    assert buyer.changes() == ["failed"]
 
 
 def test_a_page_that_the_browser_kept_offers_no_second_payment(

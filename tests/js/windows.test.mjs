@@ -93,6 +93,14 @@ for (const file of FILES) {
       assert.equal(page.button.disabled, false);
     });
 
+    test("a popup that nothing is heard of may have been there: no word that it was not", async () => {
+      const page = await open({ body: markup(config({ params: { popup: true } })) });
+      await page.click();
+      await page.tick(61);
+      assert.match(page.said, /결제창이 닫혔습니다\. 이미 결제했다면 다시 결제하지 말고/);
+      assert.equal(page.button.disabled, false);
+    });
+
     test("eyes elsewhere while a frame is on its way do not give the button back", async () => {
       const page = await open();
       await page.click();

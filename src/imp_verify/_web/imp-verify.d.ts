@@ -69,7 +69,10 @@ declare namespace ImpVerify {
   type Ended =
     /** The SDK called back without an id, `message` is its `error_msg`; or no window came for a minute. */
     | "refused"
-    /** The window is gone and nothing was paid, as far as the server or nobody knows. */
+    /**
+     * The window is gone and nothing was paid, as far as the server or nobody knows; or nothing was
+     * heard of a popup for a minute.
+     */
     | "closed"
     /** The SDK is still loading, or failed to: nothing was opened. */
     | "loading"

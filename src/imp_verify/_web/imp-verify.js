@@ -401,9 +401,11 @@
     Object.keys(marks).forEach((type) => window.addEventListener(type, note));
     (function look() {
       const order = attempt.order;
-      const focused = document.hasFocus();
       const shown = shows(attempt);
       if (shown) seen.frame = true;
+      // In Chromium a frame that is removed takes the focus with it, until the page has it again.
+      else if (seen.frame && !quiet) window.focus();
+      const focused = document.hasFocus();
       if (document.hidden) seen.away = true;
       const any = seen.frame || seen.away || seen.leaving;
       const away = !seen.frame && seen.away && !focused;
@@ -411,7 +413,8 @@
       const sure = seen.frame && focused && !PHONE;
       if (current === attempt) {
         if (quiet > (seen.leaving ? LEAVING : sure ? GONE : UNSURE)) give(attempt, "closed");
-        else if (!any && age === UNSEEN) give(attempt, "refused");
+        // A popup may have been there all the same, where nothing tells of the focus.
+        else if (!any && age === UNSEEN) give(attempt, attempt.popup ? "closed" : "refused");
         else if (!any && age === SLOW) tell(order, "change", "slow");
         else if (any && order.last.status === "slow") tell(order, "change", "open");
       }
@@ -422,8 +425,8 @@
   }
 
   function request(order) {
-    const attempt = { order, before: frames() };
     const given = order.config.params;
+    const attempt = { order, before: frames(), popup: given.popup };
     const params = {};
     Object.keys(given).forEach((name) => {
       if (given[name] !== null) params[name] = given[name];
