@@ -294,7 +294,8 @@ def test_a_popup_that_the_buyer_closes_gives_the_button_back(new_buyer: NewBuyer
         # As the browser does where a popup comes in front, but for focus that is emulated.
         buyer.page.evaluate("window.dispatchEvent(new Event('blur'))")
         buyer.page.clock.run_for(2_000)
-        opening.value.close()
+        with buyer.page.expect_response("**/window"):  # its closing is told
+            opening.value.close()
         if silent:
             buyer.page.clock.run_for(20_000)
         buyer.reads(said)

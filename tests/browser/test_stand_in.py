@@ -217,14 +217,11 @@ def test_a_phone_shows_a_dialog_and_then_posts_the_page(
     caller = Caller(shop, visit.page(), "v1")
     back = f"{shop.url}/?back=1"
     caller.run(f"IMP.init('imp00000000'); given = order({{m_redirect_url: '{back}'}})")
-    posted: list[str] = []
-    caller.page.on(
-        "request",
-        lambda request: posted.append(request.method) if request.is_navigation_request() else None,
-    )
-    caller.page.click("#pay")
-    expect(caller.window.locator("main")).to_have_text("결제창으로 이동하는 중입니다…")
+    with caller.page.expect_request(
+        lambda request: request.method == "POST" and "imp_" in request.url
+    ):
+        caller.page.click("#pay")
+        expect(caller.window.locator("main")).to_have_text("결제창으로 이동하는 중입니다…")
     expect(caller.page.locator("main[data-state=open]")).to_be_visible()
-    assert posted[0] == "POST"
     caller.page.locator("button[formaction$='/approve']").click()
     caller.page.wait_for_url(f"{back}&imp_uid=*")

@@ -86,13 +86,12 @@
   }
 
   function hide(payment) {
+    var shown = stage.dialog.style.display !== "none";
     stage.payment = null;
     stage.dialog.style.display = "none";
-    if (stage.dialog.open) {
-      stage.dialog.close();
-      if (payment && payment.focused) {
-        payment.focused.focus();
-      }
+    stage.dialog.close();
+    if (shown && payment && payment.focused) {
+      payment.focused.focus();
     }
   }
 
