@@ -100,22 +100,12 @@ class Connection(sqlite3.Connection):
         the file system then notes exactly when the log was written. So its index stands for it.
         """
         known = self.identities
-        if known is None:
-            return False
-        try:  # as `_identities`, without its calls: this runs in every transaction
-            file, index = os.stat(self.path), os.stat(self.index)
-        except OSError:
-            return True
-        return (file.st_dev, file.st_ino, index.st_dev, index.st_ino) != known
+        return known is not None and known != _identities(self.path, self.index)
 
     def _log_is_gone(self) -> bool:
         """The same of the log alone. Somebody may have deleted it and left its index."""
-        try:
-            index = os.stat(self.index)
-        except OSError:
-            return True
         known = self.identities
-        other = known is None or known[2:] != (index.st_dev, index.st_ino)
+        other = known is None or known[2:] != _identity(self.index)
         return other or not os.access(self.log, os.F_OK)
 
     def wait_for_others(self, seconds: float) -> None:
