@@ -18,12 +18,14 @@ from sqlalchemy.orm import (
     sessionmaker,
 )
 
-from imp_verify import ExpectedPayment, Outcome, Settled, StoreError
+from imp_verify import Checkout, ExpectedPayment, Outcome, Settled, StoreError, Verifier
+from imp_verify.contrib.browser import Place, button
 from imp_verify.stores import in_thread
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlalchemy import metadata as store_metadata
 from imp_verify.testing._harness import FIRST, ORDER, OTHER, PRICE, SECOND, paid_outcome
 from tests.storage.sqlalchemy_shops import KINDS, url
+from tests.support.shop import credentials
 
 ASKED = ExpectedPayment(ORDER, PRICE)
 serving: ContextVar[object] = ContextVar("serving")
@@ -249,6 +251,28 @@ def test_work_of_the_shops_that_is_not_committed_is_named_and_kept(
     shop.session.commit()
     assert shop.store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
     assert shop.count()[1:] == (1, 1)
+
+
+def test_a_page_that_says_the_amount_is_made_before_its_order_is_committed(make: MakeShop) -> None:
+    shop = make()
+    verifier = Verifier(
+        shop.store,
+        credentials=credentials(),
+        checkout=Checkout("imp00000000"),
+        public_url="https://shop.test",
+    )
+    new = Order(number="ORD-3", total=PRICE, state="new")
+    shop.session.add(new)
+    place = Place(prefix="/payments")
+    with pytest.raises(StoreError, match="not committed"):
+        button(verifier, new.number, place=place)
+    page = {"merchant_uid": new.number, "amount": new.total}
+    assert "<button" in button(verifier, page, place=place)
+    assert shop.session.new
+    shop.session.commit()
+    assert shop.store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+    paid = {"merchant_uid": ORDER, "amount": PRICE}
+    assert "<button" not in button(verifier, paid, place=place)
 
 
 def test_what_the_shop_has_rolled_back_or_only_asked_for_as_text_is_no_work(

@@ -146,6 +146,10 @@ class ReadyStore(OrderStore, Generic[T]):
         return outcome.settled if outcome.settled is not None else self._record(outcome)
 
     @abstractmethod
+    def paid(self, merchant_uid: str) -> bool:
+        """Return whether a payment has paid this order, now or ever: a plain read, for pages."""
+
+    @abstractmethod
     def _record(self, outcome: Outcome) -> Settled | None:
         """Do `_record_in` in a transaction, and `run_afterwards` after its commit."""
 
@@ -229,6 +233,10 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     async def observe(self, outcome: Outcome) -> Settled | None:
         """See `OrderStore.observe`. The parts of a refund were handed on by `settle`."""
         return outcome.settled if outcome.settled is not None else await self._record(outcome)
+
+    @abstractmethod
+    async def paid(self, merchant_uid: str) -> bool:
+        """See `ReadyStore.paid`."""
 
     @abstractmethod
     async def _record(self, outcome: Outcome) -> Settled | None:

@@ -59,7 +59,7 @@ class MemoryStore(ReadyStore[list[Rows]]):
         return {uid: self._receipts[uid] for uid in imp_uids if uid in self._receipts}
 
     def paid(self, merchant_uid: str) -> bool:
-        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        """See `ReadyStore.paid`."""
         return merchant_uid in self._was_paid
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:

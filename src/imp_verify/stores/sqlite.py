@@ -157,7 +157,7 @@ class SqliteStore(ReadyStore[Connection]):
         return found
 
     def paid(self, merchant_uid: str) -> bool:
-        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        """See `ReadyStore.paid`."""
         query = "SELECT 1 FROM imp_orders WHERE merchant_uid = ? AND was_paid"
         with self._connections.borrow() as db:
             return db.execute(query, (merchant_uid,)).fetchone() is not None

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, TypedDict
 
-from ... import AsyncVerifier, ConfigurationError, ExpectedPayment, InvalidRequest, Verifier
+from ... import (
+    AsyncVerifier,
+    ConfigurationError,
+    ExpectedPayment,
+    InvalidRequest,
+    StoreError,
+    Verifier,
+)
 from ..._core.reading import check_merchant_uid
 from ...models import read_expected
 from ...stores._bridge import as_given
@@ -120,8 +128,12 @@ def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment
     expected = named.expected
     if expected is None:
         expected = _found(named.number, verifier.store.expected(named.number))
-    ledger = _ledger(verifier.store)
-    return PaidOrder.of(expected) if ledger and ledger.paid(named.number) else expected
+    # A page that says the amount itself needs no store: its session may hold an order that is not
+    # committed yet.
+    with suppress(StoreError):
+        if (ledger := _ledger(verifier.store)) and ledger.paid(named.number):
+            return PaidOrder.of(expected)
+    return expected
 
 
 async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
@@ -141,8 +153,10 @@ async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
     expected = named.expected
     if expected is None:
         expected = _found(named.number, await verifier.store.expected(named.number))
-    ledger = _ledger(verifier.store)
-    return PaidOrder.of(expected) if ledger and await ledger.paid(named.number) else expected
+    with suppress(StoreError):  # see `look_up`
+        if (ledger := _ledger(verifier.store)) and await ledger.paid(named.number):
+            return PaidOrder.of(expected)
+    return expected
 
 
 def _ledger(store: object) -> Any:

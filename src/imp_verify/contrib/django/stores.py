@@ -94,7 +94,7 @@ class DjangoStore(ReadyStore[_Recording]):
         return look(self._place, lambda: _records.receipts(self.using, imp_uids))
 
     def paid(self, merchant_uid: str) -> bool:
-        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        """See `ReadyStore.paid`."""
         _check_installed()
         from . import _records
 

@@ -141,7 +141,7 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         return await self._repeat(read)
 
     async def paid(self, merchant_uid: str) -> bool:
-        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        """See `AsyncReadyStore.paid`."""
 
         def read(handle: Any, _: Retries) -> Awaitable[bool]:
             found: Awaitable[bool] = handle.run_sync(was_paid, merchant_uid)

@@ -152,7 +152,7 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         return self._repeat(lambda handle, _: receipts_of(handle, imp_uids))
 
     def paid(self, merchant_uid: str) -> bool:
-        """Return whether a payment has paid this order, now or ever; the pay button asks."""
+        """See `ReadyStore.paid`."""
         return self._repeat(lambda handle, _: was_paid(handle, merchant_uid))
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
