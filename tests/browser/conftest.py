@@ -104,7 +104,7 @@ def new_visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
     """Open contexts; at the end none may have left loopback or have complained."""
     visits: list[Visit] = []
 
-    def make(**options: object) -> Visit:
+    def make(browser: Browser = browser, **options: object) -> Visit:
         visit = Visit(browser.new_context(**options))  # type: ignore[arg-type]
         visit.context.route("**/*", visit.guard)
         visits.append(visit)
@@ -118,8 +118,11 @@ def new_visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
 
 
 def pass_time(page: Page, asked: Sized, times: int) -> None:
-    """Let the page's clock run on until it has asked so often, however late it sets its timer."""
-    for _ in range(60):
+    """Let the page's clock run on until it has asked so often, however late it sets its timer.
+
+    An answer that is under way meanwhile may be given up by that clock: then it asks again.
+    """
+    for _ in range(240):
         if len(asked) < times:
             page.clock.run_for(500)
     assert len(asked) == times

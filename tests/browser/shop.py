@@ -30,6 +30,11 @@ OLD_SDK = "https://cdn.iamport.kr/js/iamport.payment-1.2.0.js"
 JQUERY = "https://code.jquery.com/jquery-1.12.4.min.js"
 JQUERY_3 = "https://code.jquery.com/jquery-3.7.1.min.js"
 AXIOS = "https://cdn.jsdelivr.net/npm/axios/dist/axios.min.js"
+SCRIPTS = {
+    "1.2": "js/iamport.payment-1.2.0.js",
+    "1.3": "js/iamport.payment-1.3.0.js",
+    "v1": "v1/iamport.js",
+}
 LIBRARIES = {
     JQUERY: "jquery/dist/jquery.min.js",
     JQUERY_3: "jquery3/dist/jquery.min.js",
@@ -37,14 +42,20 @@ LIBRARIES = {
 }
 
 
-def stand_in(page: Page, gateway: SandboxServer) -> None:
-    """Let the SDK's real addresses be the sandbox's stand-in, and the libraries' what npm has."""
+def stand_in(page: Page, gateway: SandboxServer, script: str = "") -> None:
+    """Let the SDK's real addresses be the sandbox's stand-in, and the libraries' what npm has.
+
+    Args:
+        page: The browser's.
+        gateway: The sandbox.
+        script: The one that all addresses give; left out each gives its own.
+    """
 
     def sdk(route: Route) -> None:
         found = SDK.fullmatch(route.request.url)
         assert found
-        script = requests.get(f"{gateway.url}/{found[1]}", timeout=30).text
-        route.fulfill(content_type="text/javascript", body=script)
+        answer = requests.get(f"{gateway.url}/{script or found[1]}", timeout=30)
+        route.fulfill(content_type="text/javascript", body=answer.text)
 
     def library(route: Route) -> None:
         file = NODE_MODULES / LIBRARIES[route.request.url]

@@ -1,4 +1,4 @@
-"""One purchase in Firefox: the button, the window over the page, the shop's own page after it."""
+"""The short row in Firefox, for each build of the SDK: declined, closed, bought."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ from pathlib import Path
 import pytest
 
 from tests.browser.examples import PRICE, start
-from tests.browser.shop import NODE_MODULES
+from tests.browser.shop import NODE_MODULES, SCRIPTS
 
-SCRIPT = NODE_MODULES.parent / "firefox.mjs"
+DRIVER = NODE_MODULES.parent / "firefox.mjs"
 
 
 @pytest.mark.needs("node", "firefox")
-def test_an_example_sells_in_firefox(tmp_path: Path) -> None:
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_an_example_sells_in_firefox(tmp_path: Path, script: str) -> None:
     node = shutil.which("node")
     with ExitStack() as ends:
         shop = start("fastapi_shop", tmp_path, ends)
         number = shop.order()
         address = f"{shop.url}/orders/{number}/pay"
+        firefox, gateway = shutil.which("firefox-esr"), shop.gateway
         run = subprocess.run(
-            [str(node), str(SCRIPT), str(shutil.which("firefox-esr")), address, shop.gateway.url],
+            [str(node), str(DRIVER), str(firefox), address, gateway.url, script],
             capture_output=True,
             encoding="utf-8",
             check=False,
@@ -33,7 +35,10 @@ def test_an_example_sells_in_firefox(tmp_path: Path) -> None:
         assert run.returncode == 0, run.stderr
         found = json.loads(run.stdout)
         assert found["complaints"] == []
+        (declined, closed) = found["said"]
+        assert ("한도초과" in declined[0], "취소하셨습니다" in closed[0]) == (True, True)
+        assert (declined[1], closed[1]) == (True, True), "the focus is back on the button"
         assert found["url"] == f"{shop.url}/orders/{number}"
         assert json.loads(found["text"]) == {"number": number, "total": PRICE, "state": "paid"}
-        shop.gateway.sandbox.webhooks.deliver()
-        assert shop.changes(number) == ["paid"]
+        gateway.sandbox.webhooks.deliver()
+        assert shop.changes(number) == ["failed", "failed", "paid"]

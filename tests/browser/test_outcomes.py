@@ -15,13 +15,8 @@ from playwright.sync_api import Dialog, FrameLocator, Locator, Page, expect
 
 from imp_verify.sandbox import Attempt, Fault, Settings
 from tests.browser.conftest import Visit
-from tests.browser.shop import Shop
+from tests.browser.shop import SCRIPTS, Shop
 
-VERSIONS = {
-    "1.2": "https://cdn.iamport.kr/js/iamport.payment-1.2.0.js",
-    "1.3": "https://cdn.iamport.kr/js/iamport.payment-1.3.0.js",
-    "v1": "https://cdn.iamport.kr/v1/iamport.js",
-}
 OPTIONS: dict[str, dict[str, object]] = {
     "twice": {},
     "vbank": {"pay_method": "vbank"},
@@ -58,7 +53,9 @@ class Walk:
 
     def __init__(self, shop: Shop, visit: Visit, version: str) -> None:
         shop.numbers = [f"ORD-{name}" for name in OPTIONS]
-        shop.page = lambda: render_template_string(PAGE, orders=OPTIONS, sdk=VERSIONS[version])
+        shop.page = lambda: render_template_string(
+            PAGE, orders=OPTIONS, sdk=f"https://cdn.iamport.kr/{SCRIPTS[version]}"
+        )
         self.shop, self.visit, self.page = shop, visit, visit.page()
         self.settings: Settings = shop.gateway.sandbox.settings
         self.alerts: list[str] = []
@@ -120,7 +117,7 @@ def shop() -> Iterator[Shop]:
         yield shop
 
 
-@pytest.fixture(params=VERSIONS)
+@pytest.fixture(params=SCRIPTS)
 def version(request: pytest.FixtureRequest) -> str:
     named: str = request.param
     return named

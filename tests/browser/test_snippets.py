@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,17 +13,15 @@ from playwright.sync_api import expect
 from imp_verify import cli
 from imp_verify.contrib.browser import FLAVORS
 from tests.browser.conftest import Visit
-from tests.browser.shop import NODE_MODULES, NUMBER, OTHER, PRICE, Shop, needs_node
+from tests.browser.pasted import COMPONENTS, page_of
+from tests.browser.shop import NUMBER, OTHER, PRICE, Shop, needs_node
 
-HEAD = '<!doctype html><html lang="{language}"><meta charset="utf-8"><title>shop</title>'
-APP = '<div id="app"></div><script type="module">{script}</script>'
 # The inline scripts of these take a nonce, as their comments say.
 INLINE = ("jquery", "esnext")
 STRICT = (
     "default-src 'none'; script-src 'nonce-n-1'; connect-src 'self' {gateway}; "
     "frame-src {gateway}; img-src 'self'; base-uri 'none'; form-action 'none'"
 )
-COMPONENTS = ("react", "react18", "vue")
 MISSING = "Loading failed. Please reload the page."
 
 
@@ -39,28 +35,6 @@ def printed(capfd: pytest.CaptureFixture[str], *args: str) -> str:
     """Return what the command prints."""
     assert cli.main(["snippet", *args]) == 0
     return capfd.readouterr().out
-
-
-def bundled(code: str, flavor: str, folder: Path) -> str:
-    """Bundle a component in an app around it; `react18` is React with the older library."""
-    source, made = folder / FLAVORS[flavor.removesuffix("18")], folder / "bundle.js"
-    source.write_text(code, encoding="utf-8")
-    node = shutil.which("node")
-    assert node
-    older = ["react18"] if flavor == "react18" else []
-    subprocess.run([node, NODE_MODULES.parent / "bundle.mjs", source, made, *older], check=True)
-    return APP.replace(
-        "{script}", made.read_text(encoding="utf-8").replace("</script", "<\\/script")
-    )
-
-
-def page_of(code: str, flavor: str, language: str, folder: Path) -> str:
-    head = HEAD.format(language=language)
-    if flavor == "html":
-        return code
-    if flavor in COMPONENTS:
-        return head + bundled(code, flavor, folder)
-    return head + code.replace("<script", '<script nonce="n-1"')
 
 
 def with_the_current_jquery(code: str) -> str:

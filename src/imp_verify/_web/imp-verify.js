@@ -480,8 +480,8 @@
     return new Promise((resolve, reject) => {
       const tag = document.createElement("script");
       tag.src = trusted(address);
-      tag.onerror = reject;
-      tag.onload = () => (window[name] ? resolve() : tag.onerror(new Error(address)));
+      tag.onerror = () => reject(new Error("imp-verify: no " + name + " from " + address));
+      tag.onload = () => (window[name] ? resolve() : tag.onerror());
       const insert = () => {
         if (window[name]) return resolve();
         // A policy with nonces asks for it. Browsers hide the attribute, older ones have only that.
