@@ -22,6 +22,7 @@ from .models import (
     Reason,
     Receipt,
     ReceiptState,
+    Refund,
     Settled,
     Verdict,
 )
@@ -54,6 +55,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptState",
+    "Refund",
     "Request",
     "Response",
     "Settled",

@@ -42,6 +42,7 @@ def read_settings(
     language: str,
     confirm_lookup: bool,
     confirm_timeout: float,
+    cancel_timeout: float,
     webhook_sources: Iterable[str] | None,
     trusted_proxies: Iterable[str] | None,
 ) -> Settings:
@@ -72,6 +73,7 @@ def read_settings(
         language=language,
         confirm_lookup=confirm_lookup,
         confirm_timeout=_seconds("confirm_timeout", confirm_timeout),
+        cancel_timeout=_seconds("cancel_timeout", cancel_timeout),
         webhook_sources=_texts("webhook_sources", webhook_sources),
         trusted_proxies=_texts("trusted_proxies", trusted_proxies) or (),
     )

@@ -66,7 +66,26 @@ class GatewayError(ImpVerifyError):
 
 class GatewayUnavailable(GatewayError):
     """No usable answer came in time: time-out, no connection, HTTP 5xx or 429. Asking again later
-    may do."""
+    may do.
+
+    Attributes:
+        uncertain: A call that changes something went out, and it may have been carried out: look
+            before it is repeated.
+    """
+
+    uncertain: bool
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        http_status: int | None = None,
+        code: int | None = None,
+        message: str | None = None,
+        uncertain: bool = False,
+    ) -> None:
+        super().__init__(text, http_status=http_status, code=code, message=message)
+        self.uncertain = uncertain
 
 
 class GatewayReset(GatewayUnavailable):

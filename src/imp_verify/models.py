@@ -13,7 +13,7 @@ from types import CoroutineType
 from typing import TYPE_CHECKING, NoReturn
 
 from ._core.reading import EXACT, read_price
-from .errors import StoreError
+from .errors import InvalidRequest, StoreError
 
 __all__ = [
     "MONEY",
@@ -26,6 +26,7 @@ __all__ = [
     "Reason",
     "Receipt",
     "ReceiptState",
+    "Refund",
     "Settled",
     "Verdict",
     "outcome_with",
@@ -485,3 +486,41 @@ class Receipt:
     currency: str = "KRW"
     account: str | None = None
     test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Where the money of a virtual account goes back to: a buyer's bank account. Its repr shows
+    nothing of it, and no store keeps it.
+
+    Args:
+        holder: The name that the account is in.
+        bank: The bank's code, which is the PG's own: Inicis `88` and KCP `BK88` are one bank.
+        account: The account's number.
+        tel: The buyer's telephone number, which Smartro asks for.
+
+    Raises:
+        InvalidRequest: A field is no text, or blank.
+    """
+
+    holder: str = field(repr=False)
+    bank: str = field(repr=False)
+    account: str = field(repr=False)
+    tel: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in ("holder", "bank", "account", "tel"):
+            value = getattr(self, name)
+            usable = isinstance(value, str) and value.strip() and value.isprintable()
+            del value
+            if not usable and (name != "tel" or self.tel is not None):
+                raise InvalidRequest(f"Refund.{name} must be text")
+
+    def fields(self) -> dict[str, object]:
+        """Return them under the gateway's names. Source: V1 REST API, POST /payments/cancel."""
+        return {
+            "refund_holder": self.holder,
+            "refund_bank": self.bank,
+            "refund_account": self.account,
+            "refund_tel": self.tel,
+        }

@@ -165,6 +165,9 @@ class Checkout:
             or several, the shop's own `{prefix}/webhook` among them. Empty ones are left out.
         confirm: Whether the gateway asks `{prefix}/confirm` before it approves. The vendor must
             have enabled this for the account.
+        prepare: Whether the button, as its page is made, registers the order's amount with the
+            gateway, so that the window opens for no other: one call more for each page. A page
+            never fails for it; a WARNING says so.
 
     Raises:
         ConfigurationError: A field is unusable, or `channel_key` and `pg` are both given; the
@@ -177,6 +180,7 @@ class Checkout:
     tier: str | None = None
     notice_urls: Iterable[str] | str = ()
     confirm: bool = False
+    prepare: bool = False
 
     def __post_init__(self) -> None:
         for name in ("user_code", "channel_key", "pg", "tier"):
@@ -187,8 +191,9 @@ class Checkout:
             raise ConfigurationError(
                 "Checkout.channel_key and Checkout.pg both choose the PG: give one of them"
             )
-        if not isinstance(self.confirm, bool):
-            raise ConfigurationError("Checkout.confirm must be True or False")
+        for name in ("confirm", "prepare"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"Checkout.{name} must be True or False")
         object.__setattr__(self, "notice_urls", _notice_urls(self.notice_urls))
 
 
@@ -234,6 +239,7 @@ class Settings:
     language: str = "ko"
     confirm_lookup: bool = True
     confirm_timeout: float = 4.0
+    cancel_timeout: float = 30.0
     webhook_sources: tuple[str, ...] | None = None
     trusted_proxies: tuple[str, ...] = ()
 

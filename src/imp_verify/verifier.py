@@ -16,6 +16,7 @@ from weakref import WeakSet
 
 from ._configuration import read_settings
 from ._core.accounts import Accounts
+from ._core.cancelling import Cancel, cancel
 from ._core.flow import (
     Alone,
     Expect,
@@ -30,6 +31,7 @@ from ._core.flow import (
     run_async,
 )
 from ._core.gateway import fetch_payment, find_payments
+from ._core.preparing import prepare, prepared
 from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
 from ._core.verification import Refusal, approve, verify
 from ._threads import within
@@ -38,7 +40,7 @@ from ._web.endpoints import serve, too_late
 from ._web.http import Request, Response
 from ._web.webhook_sources import Senders
 from .errors import ConfigurationError, GatewayUnavailable, InvalidRequest
-from .models import Notice, Outcome, Payment
+from .models import Notice, Outcome, Payment, Refund
 from .settings import Checkout, Credentials, Landing, Settings
 from .stores import AsyncOrderStore, OrderStore
 from .stores._bridge import as_async
@@ -118,6 +120,18 @@ class _Base(ABC):
             return None
         return reason_words(refusal.key, refusal.text, Wording.of(self._settings.language, []))
 
+    def _cancelling(self, wanted: Cancel, account: str | None) -> Flow[Outcome]:
+        outside_transactions()
+        return cancel(self._settings, self._accounts, wanted, account)
+
+    def _preparing(self, merchant_uid: str) -> Flow[None]:
+        outside_transactions()
+        return prepare(self._settings, self._accounts, check_merchant_uid(merchant_uid))
+
+    def _prepared(self, merchant_uid: str) -> Flow[Decimal | None]:
+        outside_transactions()
+        return prepared(self._settings, self._accounts, _segment(merchant_uid))
+
     def _look_up(self, imp_uid: str, account: str | None) -> Flow[Payment | None]:
         outside_transactions()
         asked = self._accounts.select(account)
@@ -128,10 +142,20 @@ class _Base(ABC):
     def _look_up_all(self, merchant_uid: str, account: str | None) -> Flow[tuple[Payment, ...]]:
         outside_transactions()
         asked = self._accounts.select(account)
-        number = check_merchant_uid(merchant_uid)
-        if number in (".", ".."):
-            raise InvalidRequest("a number that is a path segment of its own cannot be looked up")
-        return find_payments(asked, number, self._accounts.deadline(self._settings.timeout))
+        deadline = self._accounts.deadline(self._settings.timeout)
+        return find_payments(asked, _segment(merchant_uid), deadline)
+
+
+def _segment(merchant_uid: str) -> str:
+    """Return a number that a path may hold.
+
+    Raises:
+        InvalidRequest: It is malformed, or one that clients and servers take away.
+    """
+    number = check_merchant_uid(merchant_uid)
+    if number in (".", ".."):
+        raise InvalidRequest("a number that is a path segment of its own cannot be looked up")
+    return number
 
 
 _verifiers: WeakSet[_Base] = WeakSet()
@@ -168,6 +192,7 @@ class Verifier(_Base):
             left out.
         confirm_timeout: Seconds within which confirm answers, 4 where left out: the gateway waits
             for 5 or for 10, as its own pages say. The look-up gets half of them.
+        cancel_timeout: Seconds for `cancel`, 30 where left out: it goes through to the PG.
         webhook_sources: The only networks that may send webhooks; everybody where left out.
         trusted_proxies: The networks whose X-Forwarded-For is believed about who sent a webhook;
             "unix" is a peer without an address (a Unix socket). Under WSGI X_Forwarded_For cannot
@@ -197,6 +222,7 @@ class Verifier(_Base):
         language: str = Settings.language,
         confirm_lookup: bool = Settings.confirm_lookup,
         confirm_timeout: float = Settings.confirm_timeout,
+        cancel_timeout: float = Settings.cancel_timeout,
         webhook_sources: Iterable[str] | None = None,
         trusted_proxies: Iterable[str] | None = None,
     ) -> None:
@@ -215,6 +241,7 @@ class Verifier(_Base):
             language=language,
             confirm_lookup=confirm_lookup,
             confirm_timeout=confirm_timeout,
+            cancel_timeout=cancel_timeout,
             webhook_sources=webhook_sources,
             trusted_proxies=trusted_proxies,
         )
@@ -248,6 +275,80 @@ class Verifier(_Base):
     def confirm(self, imp_uid: str, merchant_uid: str, amount: Decimal | int | str) -> str | None:
         """Say why a payment may not be approved, None where it may. Raises like `verify`."""
         return self._words(run(self._approval(imp_uid, merchant_uid, amount), self._perform))
+
+    def cancel(
+        self,
+        imp_uid: str,
+        *,
+        reason: str,
+        amount: Decimal | int | str | None = None,
+        refundable: Decimal | int | str | None = None,
+        refund_to: Refund | None = None,
+        tax_free: Decimal | int | str | None = None,
+        vat_amount: Decimal | int | str | None = None,
+        extra: Mapping[str, object] | None = None,
+        enable_webhook: bool = True,
+        account: str | None = None,
+    ) -> Outcome:
+        """Give money back at the gateway, and record what it says of the payment then.
+
+        PGs that cancel later (PayPal, WeChat, virtual accounts at Smartro) go on calling it paid:
+        the outcome says so, and the notice that comes once it is done records the rest. Nothing
+        guards those against a second cancel: look before you repeat one.
+
+        Args:
+            reason: At most 256 characters; the gateway keeps it, and some PGs ask for it.
+            amount: A part, in the currency's main unit; all that is left where left out.
+            refundable: What you believe is left: what the clerk's screen showed. Needed for a part,
+                and where no receipt says it. The gateway refuses the cancel where it differs, so
+                that a second click, after an answer that was lost, gives nothing back twice.
+            refund_to: The bank account that a virtual account's money goes to.
+            tax_free, vat_amount: Of this cancel, where the sale had them.
+            extra: Handed on; for NaverPay `{"requester": "customer"}`.
+            enable_webhook: Whether the gateway sends a notice of this cancel.
+            account: With `accounts`, for a payment without a receipt.
+
+        Raises:
+            InvalidRequest: A value is unusable, or what is recorded shows it to be a mistake; the
+                text names it. Nothing was sent.
+            GatewayRefused: The gateway or the PG said no, in `message`. Nothing was done, and the
+                payment was looked up and recorded.
+            GatewayUnavailable: With `uncertain`: no answer came, it may have been done; the
+                payment was looked up and recorded, if it could be. Look before you repeat it.
+            GatewayError: Nothing was done; but for one with a note that the gateway accepted it.
+            StoreError: As for `verify`. What store or hook raise comes as it is.
+        """
+        wanted = Cancel.of(
+            imp_uid,
+            reason=reason,
+            amount=amount,
+            refundable=refundable,
+            refund_to=refund_to,
+            tax_free=tax_free,
+            vat_amount=vat_amount,
+            extra=extra,
+            enable_webhook=enable_webhook,
+        )
+        return run(self._cancelling(wanted, account), self._perform)
+
+    def prepare(self, merchant_uid: str) -> None:
+        """Register with the gateway what the store expects for an order, before its window opens:
+        it then opens for no other amount or currency. Repeatable; another amount takes the place of
+        the one before.
+
+        Raises:
+            InvalidRequest: There is no such order, it is closed, or its number is one that the
+                gateway or a PG refuses or cuts. Nothing was sent.
+            GatewayRefused: The gateway said no, in `message`: an order that is paid, for example.
+            GatewayError: No usable answer in time.
+            StoreError: The shop's answer is no price, or names none of several accounts.
+        """
+        run(self._preparing(merchant_uid), self._perform)
+
+    def prepared(self, merchant_uid: str) -> Decimal | None:
+        """Return the amount that the gateway has registered for an order, in its currency's main
+        unit; None where it has none, or the shop knows no such order. Raises like `verify`."""
+        return run(self._prepared(merchant_uid), self._perform)
 
     def payment(self, imp_uid: str, *, account: str | None = None) -> Payment | None:
         """Fetch one payment, None where there is none. With `accounts` one must be named.
@@ -344,6 +445,7 @@ class AsyncVerifier(_Base):
         language: str = Settings.language,
         confirm_lookup: bool = Settings.confirm_lookup,
         confirm_timeout: float = Settings.confirm_timeout,
+        cancel_timeout: float = Settings.cancel_timeout,
         webhook_sources: Iterable[str] | None = None,
         trusted_proxies: Iterable[str] | None = None,
     ) -> None:
@@ -365,6 +467,7 @@ class AsyncVerifier(_Base):
             language=language,
             confirm_lookup=confirm_lookup,
             confirm_timeout=confirm_timeout,
+            cancel_timeout=cancel_timeout,
             webhook_sources=webhook_sources,
             trusted_proxies=trusted_proxies,
         )
@@ -392,6 +495,42 @@ class AsyncVerifier(_Base):
         """See `Verifier.confirm`."""
         refusal = await run_async(self._approval(imp_uid, merchant_uid, amount), self._perform)
         return self._words(refusal)
+
+    async def cancel(
+        self,
+        imp_uid: str,
+        *,
+        reason: str,
+        amount: Decimal | int | str | None = None,
+        refundable: Decimal | int | str | None = None,
+        refund_to: Refund | None = None,
+        tax_free: Decimal | int | str | None = None,
+        vat_amount: Decimal | int | str | None = None,
+        extra: Mapping[str, object] | None = None,
+        enable_webhook: bool = True,
+        account: str | None = None,
+    ) -> Outcome:
+        """See `Verifier.cancel`."""
+        wanted = Cancel.of(
+            imp_uid,
+            reason=reason,
+            amount=amount,
+            refundable=refundable,
+            refund_to=refund_to,
+            tax_free=tax_free,
+            vat_amount=vat_amount,
+            extra=extra,
+            enable_webhook=enable_webhook,
+        )
+        return await run_async(self._cancelling(wanted, account), self._perform)
+
+    async def prepare(self, merchant_uid: str) -> None:
+        """See `Verifier.prepare`."""
+        await run_async(self._preparing(merchant_uid), self._perform)
+
+    async def prepared(self, merchant_uid: str) -> Decimal | None:
+        """See `Verifier.prepared`."""
+        return await run_async(self._prepared(merchant_uid), self._perform)
 
     async def payment(self, imp_uid: str, *, account: str | None = None) -> Payment | None:
         """See `Verifier.payment`."""

@@ -19,5 +19,6 @@ class VerifierArguments(TypedDict, total=False):
     language: str
     confirm_lookup: bool
     confirm_timeout: float
+    cancel_timeout: float
     webhook_sources: Iterable[str] | None
     trusted_proxies: Iterable[str] | None

@@ -7,8 +7,9 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 from urllib.parse import quote
 
 from ..errors import (
@@ -22,9 +23,20 @@ from ..models import Payment
 from ..settings import Credentials
 from ..transports import GatewayRequest, GatewayResponse, Headers
 from .flow import Alone, Flow, Send
-from .wire import Envelope, is_time, read_envelope, read_payment
+from .reading import read_amount
+from .wire import Envelope, is_time, read_envelope, read_payment, write_fields
 
-__all__ = ["Account", "fetch_payment", "find_payment", "find_payments"]
+__all__ = [
+    "Account",
+    "Content",
+    "Registration",
+    "cancel_payment",
+    "fetch_payment",
+    "fetch_registration",
+    "find_payment",
+    "find_payments",
+    "register",
+]
 
 _RENEW_BEFORE = 30.0
 """Seconds before a token's end at which it is renewed; a full minute early the gateway gives the
@@ -36,6 +48,7 @@ _TOKEN = re.compile(r"[!-~]{1,512}")
 _BEARER = "Bearer "
 _SHORTEST_SECRET = 8
 """Characters below which a word of the gateway's may be a secret by chance."""
+_JSON = {"Content-Type": "application/json"}
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "imp-verify"}
 
 T = TypeVar("T")
@@ -48,6 +61,14 @@ class Token:
 
     headers: Headers = field(repr=False)
     renew_at: float
+
+
+class Content(Protocol):
+    """What a call that changes something sends. Its repr holds nothing of a buyer."""
+
+    def body(self) -> bytes:
+        """Write it as JSON."""
+        ...
 
 
 class Account:
@@ -78,14 +99,34 @@ class Account:
 
     def get(self, path: str, deadline: float) -> Flow[GatewayResponse]:
         """Send one authorised GET; a token that is refused is replaced once."""
+        return self._authorised("GET", path, None, deadline)
+
+    def write(
+        self, method: str, path: str, content: Content, deadline: float
+    ) -> Flow[GatewayResponse]:
+        """Send one authorised call that changes something.
+
+        A token that is refused is replaced once, for nothing was done then; nothing else is tried
+        again.
+
+        Raises:
+            GatewayUnavailable: With `uncertain`, where the call went out and no answer came: it may
+                have been carried out.
+        """
+        return self._authorised(method, path, content, deadline)
+
+    def _authorised(
+        self, method: str, path: str, content: Content | None, deadline: float
+    ) -> Flow[GatewayResponse]:
+        send = self._send if content is None else _send_once
         token = self._token
         if token is None or self.clock() >= token.renew_at:
             token = yield from Alone(self, self._renewed(token, deadline), deadline)
-        response = yield from self._send(self._request(path, token, deadline))
+        response = yield from send(self._request(method, path, token, content, deadline))
         if response.status != 401:
             return response
         token = yield from Alone(self, self._renewed(token, deadline), deadline)
-        response = yield from self._send(self._request(path, token, deadline))
+        response = yield from send(self._request(method, path, token, content, deadline))
         if response.status == 401:
             try:
                 self.read(_refuse_token, response)
@@ -150,15 +191,25 @@ class Account:
                 message = message.replace(secret, "...")
         return message
 
-    def _request(self, path: str, token: Token, deadline: float) -> GatewayRequest:
-        return GatewayRequest("GET", self.base_url + path, token.headers, None, deadline)
+    def _request(
+        self, method: str, path: str, token: Token, content: Content | None, deadline: float
+    ) -> GatewayRequest:
+        """Make a request. What is sent gets no name of its own on its way, as it may be a buyer's
+        bank account."""
+        return GatewayRequest(
+            method,
+            self.base_url + path,
+            token.headers if content is None else Headers(token.headers, **_JSON),
+            None if content is None else content.body(),
+            deadline,
+        )
 
     def _login(self, deadline: float) -> GatewayRequest:
         """Make the getToken request. The secret gets no name here or anywhere else on its way."""
         return GatewayRequest(
             "POST",
             f"{self.base_url}/users/getToken",
-            Headers(_HEADERS, **{"Content-Type": "application/json"}),
+            Headers(_HEADERS, **_JSON),
             json.dumps(
                 {"imp_key": self._credentials.key, "imp_secret": self._credentials.secret}
             ).encode(),
@@ -176,6 +227,16 @@ class Account:
         if response is None or (response.status in _RETRIED and self.clock() < request.deadline):
             response = yield from Send(request)
         return response
+
+
+def _send_once(request: GatewayRequest) -> Flow[GatewayResponse]:
+    """Send a call that changes something: it may have been carried out though no answer came."""
+    try:
+        return (yield from Send(request))
+    except GatewayError as error:
+        raise GatewayUnavailable(
+            f"{error}: whether it was carried out is not known", uncertain=True
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,3 +345,99 @@ def _read_lookup(envelope: Envelope) -> Payment | None:
         return None
     kind = GatewayRefused if http_status in (400, 403) else GatewayProtocolError
     return envelope.fail(f"a look-up is answered HTTP {http_status}, code {code}", kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What the payment window may ask for an order: it opens for no other amount.
+
+    Attributes:
+        amount: In the currency's main unit.
+        currency: None where it is not compared.
+    """
+
+    merchant_uid: str
+    amount: Decimal
+    currency: str | None
+
+    def body(self) -> bytes:
+        """Write it as JSON."""
+        fields = {"merchant_uid": self.merchant_uid, "amount": self.amount}
+        return write_fields({**fields, "currency": self.currency})
+
+
+def register(account: Account, wanted: Registration, deadline: float) -> Flow[None]:
+    """Tell the gateway what an order asks, before its window opens. Repeatable: the same again is
+    fine, and another amount or currency takes the place of the one before.
+
+    Raises:
+        GatewayRefused: The gateway refuses it, in its own words; an order that is paid, for one.
+
+    Source: V1 REST API, POST and PUT /payments/prepare; registering twice is refused with code 1.
+    """
+    path = "/payments/prepare"
+    response = yield from account.write("POST", path, wanted, deadline)
+    try:
+        account.read(_read_done, response)
+    except GatewayRefused:
+        found = yield from fetch_registration(account, wanted.merchant_uid, deadline)
+        if found == wanted:
+            return
+        if found is None:
+            raise
+        response = yield from account.write("PUT", path, wanted, deadline)
+        account.read(_read_done, response)
+
+
+def fetch_registration(
+    account: Account, merchant_uid: str, deadline: float
+) -> Flow[Registration | None]:
+    """Ask what is registered for an order; None where nothing is, or the answer names another."""
+    path = f"/payments/prepare/{quote(merchant_uid, safe='')}"
+    response = yield from account.get(path, deadline)
+    found = account.read(_read_registration, response)
+    return found if found is not None and found.merchant_uid == merchant_uid else None
+
+
+def cancel_payment(account: Account, content: Content, deadline: float) -> Flow[None]:
+    """Give money back, whole or in part. What became of it is for a look-up to say.
+
+    Raises:
+        GatewayRefused: The gateway refuses it, in its own words: nothing was done.
+        GatewayUnavailable: With `uncertain`: it may have been done.
+
+    Source: V1 REST API, POST /payments/cancel; 200 with a code other than 0 is a refusal.
+    """
+    response = yield from account.write("POST", "/payments/cancel", content, deadline)
+    account.read(_read_done, response)
+
+
+def _read_done(envelope: Envelope) -> None:
+    """Tell whether a call that changes something was carried out."""
+    status, code = envelope.http_status, envelope.code
+    if code is None or status == 429 or status >= 500 or (status >= 400 and code == 0):
+        raise GatewayUnavailable(
+            f"the gateway answers HTTP {status}: whether it was carried out is not known",
+            http_status=status,
+            code=code,
+            message=envelope.message,
+            uncertain=True,
+        )
+    if code != 0:
+        envelope.fail(f"the gateway refuses it with HTTP {status}, code {code}", GatewayRefused)
+
+
+def _read_registration(envelope: Envelope) -> Registration | None:
+    envelope.check()
+    http_status, code, _, content = envelope
+    if http_status in (200, 404) and code != 0 and content is None:
+        return None
+    if http_status != 200 or code != 0:
+        kind = GatewayRefused if http_status in (400, 403) else GatewayProtocolError
+        envelope.fail(f"GET prepare is answered HTTP {http_status}, code {code}", kind)
+    fields = content if isinstance(content, dict) else {}
+    number, currency = fields.get("merchant_uid"), fields.get("currency")
+    amount = read_amount(fields.get("amount"))
+    if not isinstance(number, str) or amount is None or not isinstance(currency, str | None):
+        envelope.fail("GET prepare is answered without merchant_uid, amount and currency")
+    return Registration(number, amount, currency.upper() if currency else None)

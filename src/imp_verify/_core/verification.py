@@ -20,7 +20,7 @@ from ..models import (
 from ..settings import Settings
 from .accounts import AccountChoice, Accounts, expect, whom_to_ask
 from .flow import Flow, Hold, Observe, Recall, Settle
-from .gateway import fetch_payment, find_payment
+from .gateway import Account, fetch_payment, find_payment
 from .judge import (
     Judgement,
     judge,
@@ -44,12 +44,15 @@ def verify(
     notice: Notice,
     endpoint: str,
     deadline: float | None = None,
+    *,
+    asked: Account | None = None,
 ) -> Flow[Outcome]:
     """Fetch the payment that a notice names, judge it, and have the store record it.
 
     Args:
         deadline: When the gateway calls must be done; `settings.timeout` from now where it is left
             out.
+        asked: The account to ask, where the caller knows it; else the notice's order says which.
 
     Raises:
         InvalidRequest: There are several accounts, and the notice names no order.
@@ -60,7 +63,9 @@ def verify(
         deadline = accounts.deadline(settings.timeout)
     before: Outcome | None = None
     for _ in range(1 + _REFETCHES):
-        outcome = yield from fetch_and_judge(settings, accounts, notice, endpoint, deadline)
+        outcome = yield from fetch_and_judge(
+            settings, accounts, notice, endpoint, deadline, asked=asked
+        )
         if before is not None and _same_answer(before, outcome):
             outcome = outcome_with(outcome, refetched=True)
         before = outcome
@@ -74,11 +79,19 @@ def verify(
 
 
 def fetch_and_judge(
-    settings: Settings, accounts: Accounts, notice: Notice, endpoint: str, deadline: float
+    settings: Settings,
+    accounts: Accounts,
+    notice: Notice,
+    endpoint: str,
+    deadline: float,
+    *,
+    asked: Account | None = None,
 ) -> Flow[Outcome]:
     """Fetch and judge: an outcome that no store has seen yet."""
     imp_uid = notice.imp_uid or ""
-    choice = accounts.only or (yield from whom_to_ask(accounts, imp_uid, notice.merchant_uid))
+    choice = accounts.only if asked is None else AccountChoice(asked)
+    if choice is None:
+        choice = yield from whom_to_ask(accounts, imp_uid, notice.merchant_uid)
     if choice is None:
         return Outcome(Verdict.UNKNOWN_ORDER, imp_uid=imp_uid, endpoint=endpoint)
     name = choice.account.name

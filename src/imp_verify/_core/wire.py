@@ -1,7 +1,11 @@
-"""Reading the gateway's answers: the envelope, and one payment in it. Source: V1 REST API."""
+"""Reading the gateway's answers, the envelope and one payment in it, and writing what it is sent.
+
+Source: V1 REST API.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import NamedTuple, NoReturn, TypeGuard
@@ -11,7 +15,7 @@ from ..models import Payment
 from ..transports import GatewayResponse
 from .reading import json_reader, read_amount
 
-__all__ = ["Envelope", "is_time", "read_envelope", "read_payment"]
+__all__ = ["Envelope", "is_time", "read_envelope", "read_payment", "write_fields"]
 
 _LARGEST_CODE = 2**31
 
@@ -134,3 +138,15 @@ def _optional(content: Mapping[str, object], name: str) -> str | None:
     if value is not None and not isinstance(value, str):
         raise GatewayProtocolError(f"a payment's {name} is no text")
     return value
+
+
+def write_fields(fields: Mapping[str, object]) -> bytes:
+    """Write the body of a call as JSON, without the fields that are None. Amounts are numbers with
+    exactly the digits that they have: a binary float would not keep them."""
+    given = {name: value for name, value in fields.items() if value is not None}
+    written = (f"{json.dumps(name)}: {_written(value)}" for name, value in given.items())
+    return f"{{{', '.join(written)}}}".encode()
+
+
+def _written(value: object) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else json.dumps(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -24,6 +24,7 @@ from ...order_numbers import check_order_number
 from ...settings import warn_if_long
 from ._inert import Markup, to_json
 from ._orders import Named, PaidOrder, PaymentOptions, find_order, look_up, read_order
+from ._preparing import prepare_for_page
 
 __all__ = ["ButtonOptions", "Place", "async_button", "button", "config"]
 
@@ -74,22 +75,32 @@ class Place:
             path in `public_url` takes its place.
         nonce: For a content security policy that asks for one.
         accepted: The request's `Accept-Language` headers, for `language="auto"`.
+        afterwards: Runs what is given to it once the page's own transaction is done, where its
+            framework has one.
     """
 
     prefix: str = "/payments"
     root: str = ""
     nonce: str | None = None
     accepted: Sequence[str] = ()
+    afterwards: Callable[[Callable[[], None]], object] | None = None
 
     @classmethod
-    def of(cls, redirect: str, root: str, nonce: object, accepted: Sequence[str]) -> Place:
+    def of(
+        cls,
+        redirect: str,
+        root: str,
+        nonce: object,
+        accepted: Sequence[str],
+        afterwards: Callable[[Callable[[], None]], object] | None = None,
+    ) -> Place:
         """Take the prefix from the path of the endpoint `redirect`, as a framework makes it: with
         the root in front of it, encoded or not."""
         bare = "/".join(("", root.strip("/"))).rstrip("/")
         quoted = quote(bare, safe=_PATH)
         within = redirect.removeprefix(quoted if redirect.startswith(f"{quoted}/") else bare)
         prefix = within.removesuffix("/").removesuffix("redirect")
-        return cls(prefix, root, None if nonce is None else str(nonce), accepted)
+        return cls(prefix, root, None if nonce is None else str(nonce), accepted, afterwards)
 
     def addresses(self, public_url: str) -> tuple[str, str]:
         """Return the prefix as a path of any host, and as an absolute address."""
@@ -215,6 +226,8 @@ def _config(
 ) -> dict[str, Any]:
     checkout, public_url = _shop(verifier, expected)
     check_order_number(expected.merchant_uid, checkout.pg)
+    if checkout.prepare and expected.open:
+        prepare_for_page(verifier, expected.merchant_uid, place.afterwards)
     path, whole = place.addresses(public_url)
     language = _wording(verifier, place, options).language
     params = {

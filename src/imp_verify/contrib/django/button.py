@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.functional import Promise
@@ -38,10 +40,19 @@ def imp_verify_button(
         ) from None
     accepted = [request.headers.get("Accept-Language", "")]
     given = _nonce(request) if nonce is None else nonce
-    place = Place.of(path, get_script_prefix(), given, accepted)
+    place = Place.of(path, get_script_prefix(), given, accepted, _after_the_page)
     # What a template calls `_` with is translated late, and JSON takes text only.
     options = {name: str(v) if isinstance(v, Promise) else v for name, v in options.items()}
     return button(get_verifier(), order, place=place, **options)
+
+
+def _after_the_page(work: Callable[[], None]) -> None:
+    """Run it once ATOMIC_REQUESTS has committed, or now: no gateway is waited for meanwhile."""
+    alias = getattr(get_verifier().store, "using", DEFAULT_DB_ALIAS)
+    if connections[alias].in_atomic_block:
+        transaction.on_commit(work, using=alias)
+    else:
+        work()
 
 
 def _nonce(request: HttpRequest) -> object:
