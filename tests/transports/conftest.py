@@ -18,7 +18,7 @@ import trustme
 import urllib3
 
 from imp_verify.errors import GatewayError
-from imp_verify.transports import GatewayRequest, GatewayResponse
+from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse
 from imp_verify.transports import aiohttp as aiohttp_transport
 from imp_verify.transports import httpx as httpx_transport
 from imp_verify.transports.aiohttp import AiohttpTransport
@@ -57,10 +57,11 @@ class Call:
     method: str = "GET"
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=lambda: {"Authorization": "the-token"})
+    most: int = MAX_ANSWER
 
     def request(self) -> GatewayRequest:
         deadline = time.monotonic() + self.seconds
-        return GatewayRequest(self.method, self.url, self.headers, self.body, deadline)
+        return GatewayRequest(self.method, self.url, self.headers, self.body, deadline, self.most)
 
 
 def sync_transport(name: str, ca: str | None) -> tuple[Any, Callable[[], object]]:

@@ -203,6 +203,25 @@ def test_the_largest_body_is_taken(client: str, gateway: Gateway) -> None:
     assert taken(told) == b"x" * MAX_ANSWER
 
 
+def test_a_call_may_allow_a_larger_one_and_no_larger(client: str, gateway: Gateway) -> None:
+    most = 3 * MAX_ANSWER
+    for size in (most, most + 1):
+        gateway.behave = answering(sized(size) + b"x" * size)
+        (told,) = tell(client, Call(gateway.url + PATH, most=most))
+        if size == most:
+            assert taken(told) == b"x" * size
+        else:
+            assert str(told.error) == f"the answer of 127.0.0.1 exceeds {most} bytes"
+
+
+def test_when_to_come_again_is_handed_on(client: str, gateway: Gateway) -> None:
+    head = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n"
+    gateway.behave = answering(head + b"Retry-After: 120\r\n\r\n{}")
+    (told,) = tell(client, Call(gateway.url + PATH))
+    assert told.response is not None
+    assert (told.response.status, told.response.retry_after) == (503, "120")
+
+
 # --- what is not ----------------------------------------------------------------------------------
 
 HUGE = {

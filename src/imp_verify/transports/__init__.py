@@ -17,8 +17,8 @@ __all__ = [
 ]
 
 MAX_ANSWER = 1 << 20
-"""Bytes of an answer's body that are read at most, and that it may have once it is decoded; a
-larger one is a `GatewayProtocolError`."""
+"""Bytes of an answer's body that are read at most, and that it may have once it is decoded, where
+the request names no other limit; a larger one is a `GatewayProtocolError`."""
 
 
 class Headers(dict[str, str]):
@@ -39,6 +39,7 @@ class GatewayRequest:
         url: Absolute; every id in it is percent-encoded already, and it is sent as it stands. A
             loopback address must not be asked through a proxy.
         deadline: When the answer must be complete, in seconds of `time.monotonic()`.
+        most: Bytes that the answer's body may have.
     """
 
     method: str
@@ -46,14 +47,17 @@ class GatewayRequest:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(repr=False)
     deadline: float
+    most: int = MAX_ANSWER
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """What came back: the final status and the whole body, decoded, at most `MAX_ANSWER` bytes."""
+    """What came back: the final status and the whole body, decoded, at most the request's `most`
+    bytes; and the header `Retry-After` where there is one."""
 
     status: int
     body: bytes = field(repr=False)
+    retry_after: str | None = None
 
 
 class Transport(Protocol):
@@ -68,7 +72,7 @@ class Transport(Protocol):
         GatewayUnavailable: No connection, or `deadline` passed; raised within a tenth of a
             second of it.
         GatewayProtocolError: The answer is no HTTP, is encoded by anything but gzip and deflate,
-            or exceeds `MAX_ANSWER`.
+            or exceeds the request's `most`.
     """
 
     def __call__(self, request: GatewayRequest, /) -> GatewayResponse: ...

@@ -9,7 +9,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from imp_verify.errors import GatewayProtocolError, GatewayReset, GatewayUnavailable
 from imp_verify.settings import is_loopback
-from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, Headers
+from imp_verify.transports import GatewayRequest, GatewayResponse, Headers
 
 E = TypeVar("E", bound=BaseException)
 
@@ -72,7 +72,7 @@ def malformed(request: GatewayRequest, what: str) -> GatewayProtocolError:
 
 
 def too_large(request: GatewayRequest) -> GatewayProtocolError:
-    return malformed(request, f"exceeds {MAX_ANSWER} bytes")
+    return malformed(request, f"exceeds {request.most} bytes")
 
 
 def without_frames(error: E) -> E:
@@ -99,6 +99,7 @@ class Incoming:
     Args:
         encoding: The answer's `Content-Encoding`, several joined by commas.
         length: The bytes that its head announces, None where it does not.
+        retry_after: Its `Retry-After`.
         decoded: Whether the client has decoded the body already.
 
     Raises:
@@ -112,6 +113,7 @@ class Incoming:
         status: int,
         encoding: str | None,
         length: int | None,
+        retry_after: str | None,
         *,
         decoded: bool = False,
     ) -> None:
@@ -119,16 +121,17 @@ class Incoming:
             raise malformed(request, f"has status {status}, which is none to end with")
         self._request = request
         self._status = status
+        self._retry_after = retry_after
         codings = _codings(request, encoding) if encoding else []
         self._codings = [] if decoded else codings
         self._body = bytearray()
-        if length is not None and length > MAX_ANSWER:
+        if length is not None and length > request.most:
             raise too_large(request)
 
     def add(self, part: bytes) -> bool:
         """Take a part of the body; False where it was empty."""
         self._body += part
-        if len(self._body) > MAX_ANSWER:
+        if len(self._body) > self._request.most:
             raise too_large(self._request)
         return bool(part)
 
@@ -140,12 +143,12 @@ class Incoming:
         """
         for ways in reversed(self._codings if self._body else []):
             self._body = self._inflated(ways)
-        return GatewayResponse(self._status, bytes(self._body))
+        return GatewayResponse(self._status, bytes(self._body), self._retry_after)
 
     def _inflated(self, ways: tuple[int, ...]) -> bytearray:
         for way in ways:
-            found = _inflate(self._body, way)
-            if found is not None and len(found) > MAX_ANSWER:
+            found = _inflate(self._body, way, self._request.most)
+            if found is not None and len(found) > self._request.most:
                 raise too_large(self._request)
             if found is not None:
                 return found
@@ -160,17 +163,17 @@ def _codings(request: GatewayRequest, encoding: str) -> list[tuple[int, ...]]:
     return [_CODINGS[name] for name in names]
 
 
-def _inflate(body: bytes | bytearray, way: int) -> bytearray | None:
-    """Decode one coding, a byte over `MAX_ANSWER` at most; None where it is another, or cut."""
+def _inflate(body: bytes | bytearray, way: int, most: int) -> bytearray | None:
+    """Decode one coding, a byte over `most` at most; None where it is another, or cut."""
     found = bytearray()
     for _ in range(_MOST_MEMBERS):
         inflater = zlib.decompressobj(way)
         try:
-            found += inflater.decompress(body, MAX_ANSWER + 1 - len(found))
+            found += inflater.decompress(body, most + 1 - len(found))
         except zlib.error:
             return None
         body = inflater.unused_data
-        if len(found) > MAX_ANSWER or (inflater.eof and not body):
+        if len(found) > most or (inflater.eof and not body):
             return found
         if not inflater.eof or way != _GZIP:
             break

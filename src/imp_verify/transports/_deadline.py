@@ -30,7 +30,10 @@ DEADLINE: ContextVar[float | None] = ContextVar("imp_verify_deadline", default=N
 NEVER = Retry(False, redirect=False)
 """The core alone decides what is tried again."""
 
-_MOST_BYTES = 2 * MAX_ANSWER  # of one answer on the wire: heads, chunk sizes and trailers as well
+MOST: ContextVar[int] = ContextVar("imp_verify_most", default=MAX_ANSWER)
+"""How many bytes the body of the calling thread's answer may have."""
+
+_ON_THE_WIRE = 2  # times as many, heads, chunk sizes and trailers as well
 
 if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection as _Connection
@@ -185,7 +188,7 @@ class _Wire(io.RawIOBase):
     def __init__(self, sock: socket.socket, file: io.RawIOBase) -> None:
         self._sock = sock
         self._file = file
-        self._room = _MOST_BYTES
+        self._room = _ON_THE_WIRE * MOST.get()
         self.ended = False
 
     def readable(self) -> bool:

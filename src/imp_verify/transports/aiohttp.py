@@ -137,7 +137,10 @@ async def _close_client(client: _Client) -> None:
 
 async def _read(request: GatewayRequest, answer: aiohttp.ClientResponse) -> GatewayResponse:
     encodings = ",".join(answer.headers.getall("Content-Encoding", ()))
-    incoming = _calls.Incoming(request, answer.status, encodings, answer.content_length)
+    retry_after = answer.headers.get("Retry-After")
+    incoming = _calls.Incoming(
+        request, answer.status, encodings, answer.content_length, retry_after
+    )
     while incoming.add(await answer.content.readany()):
         pass
     return incoming.end()

@@ -166,6 +166,7 @@ async def _read(request: GatewayRequest, answer: httpx.Response) -> GatewayRespo
         answer.status_code,
         head.get("Content-Encoding"),
         int(length) if length.isdecimal() else None,
+        head.get("Retry-After"),
         decoded=answer.is_stream_consumed,  # by one of the client's hooks
     )
     async for part in answer.aiter_bytes() if answer.is_stream_consumed else answer.aiter_raw():

@@ -124,6 +124,7 @@ def _content(request: GatewayRequest, answer: requests.Response) -> GatewayRespo
         answer.status_code,
         answer.headers.get("Content-Encoding"),
         int(answer.headers.get("Content-Length", 0)),
+        answer.headers.get("Retry-After"),
         decoded=isinstance(answer.raw, urllib3.HTTPResponse),
     )
     parts = answer.iter_content(1 << 16)

@@ -19,9 +19,9 @@ from urllib3.util import make_headers, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from imp_verify.errors import GatewayError
-from imp_verify.transports import MAX_ANSWER, GatewayRequest, GatewayResponse, Headers, _calls
+from imp_verify.transports import GatewayRequest, GatewayResponse, Headers, _calls
 from imp_verify.transports._clients import PerProcess
-from imp_verify.transports._deadline import DEADLINE, NEVER, Overflow, keep_deadline
+from imp_verify.transports._deadline import DEADLINE, MOST, NEVER, Overflow, keep_deadline
 
 __all__ = ["Urllib3Transport"]
 
@@ -148,7 +148,7 @@ def within_deadline(
     left = request.deadline - time.monotonic()
     if left <= 0:
         raise _calls.late(request)
-    token = DEADLINE.set(request.deadline)
+    token, most = DEADLINE.set(request.deadline), MOST.set(request.most)
     try:
         return call(request, left)
     except _FAILURES as error:
@@ -157,6 +157,7 @@ def within_deadline(
         failure = error
     finally:
         DEADLINE.reset(token)
+        MOST.reset(most)
     raise _calls.without_frames(failure)
 
 
@@ -164,8 +165,11 @@ def read(request: GatewayRequest, answer: urllib3.BaseHTTPResponse) -> GatewayRe
     """Read an answer to its end; where it is refused instead, its connection is dropped."""
     try:
         encoding = answer.headers.get("Content-Encoding")
-        incoming = _calls.Incoming(request, answer.status, encoding, answer.length_remaining)
-        incoming.add(answer.read(MAX_ANSWER + 1))
+        retry_after = answer.headers.get("Retry-After")
+        incoming = _calls.Incoming(
+            request, answer.status, encoding, answer.length_remaining, retry_after
+        )
+        incoming.add(answer.read(request.most + 1))
         if answer.length_remaining:
             raise _calls.lost(request)
     except BaseException:
