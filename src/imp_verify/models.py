@@ -213,7 +213,8 @@ class Verdict(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a verdict is FORGERY or PENDING. For the log and the hook only, never for the caller."""
+    """Why a verdict is FORGERY, PENDING or LATE. For the log and the hook only; of REFUSED, which
+    the shop itself decided, the buyer reads a sentence too."""
 
     AMOUNT = "amount"
     CURRENCY = "currency"
@@ -224,6 +225,7 @@ class Reason(StrEnum):
     METHOD = "method"
     UNLIMITED_ACCOUNT = "unlimited_account"
     WENT_BACK = "went_back"
+    REFUSED = "refused"
 
 
 MONEY = ":money"
@@ -393,7 +395,7 @@ class Outcome:
         imp_uid: None where a redirect named no payment and none was found.
         merchant_uid: The number that the *gateway* gives, None for an unknown payment.
         expected: What the shop said about the order, None where it knows none.
-        endpoint: complete, redirect, webhook, cancel, reconcile or call.
+        endpoint: complete, redirect, webhook, cancel, give_back, reconcile, adopt or call.
         settled: What the store did; None before it spoke, or where it keeps nothing.
         refetched: Fetched again after a STALE, and the same answer came again.
         cancellations: In a hook, the refunds that were not handed on before; else empty.
@@ -476,6 +478,8 @@ class Receipt:
         account: The account that it was looked up with and will be, whatever the order names
             later; None where there was only one.
         test: Whether it went through a test channel.
+        reason: REFUSED where the shop's `on_paid` gave the payment back (`GiveBack`); it then never
+            pays the order. Else None.
     """
 
     imp_uid: str
@@ -486,6 +490,7 @@ class Receipt:
     currency: str = "KRW"
     account: str | None = None
     test: bool = False
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

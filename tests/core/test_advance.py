@@ -20,7 +20,7 @@ from imp_verify import (
     Verdict,
     stores,
 )
-from imp_verify.stores._advance import Change, OrderState, advance
+from imp_verify.stores._advance import Change, OrderState, advance, refuse
 
 from .values import I1, I2, ORDER, PRICE, account, handed_on, order, outcome, part, payment, receipt
 
@@ -543,7 +543,8 @@ def test_late_money_pays_the_order_once_it_is_open_and_asks_for_this() -> None:
 
 # --- FORGERY -------------------------------------------------------------------------------------
 
-FORGED = [reason for reason in Reason if reason not in (Reason.UNLIMITED_ACCOUNT, Reason.WENT_BACK)]
+NO_FORGERY = (Reason.UNLIMITED_ACCOUNT, Reason.WENT_BACK, Reason.REFUSED)
+FORGED = [reason for reason in Reason if reason not in NO_FORGERY]
 FORGERY_SETTLED = {
     "open": Settled.NEW,
     "others": Settled.NEW,
@@ -683,3 +684,50 @@ def test_what_decides_is_public_where_stores_are() -> None:
     assert (stores.Change, stores.OrderState) == (Change, OrderState)
     with pytest.raises(AttributeError, match=r"imp_verify\.stores.* has no attribute 'Advance'"):
         stores.Advance  # noqa: B018  # asking for it is the test
+
+
+# --- money that goes back ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [None, *(s for s in ReceiptState if s in ("waiting", "failed"))])
+@pytest.mark.parametrize("kind", ["paid", "partly"])
+def test_a_payment_that_is_being_given_back_is_late_though_the_order_is_open(
+    kind: str, state: ReceiptState | None
+) -> None:
+    before = None if state is None else receipt(state)
+    change = advance(OrderState(before, order(), giving_back=True), KINDS[kind])
+    assert change.settled is Settled.LATE
+    assert change.receipt is not None
+    assert change.receipt.state is ReceiptState.LATE
+    assert [name for name, _ in change.hooks] == ["on_late"]
+
+
+def test_late_money_that_is_being_given_back_pays_no_order_that_is_opened() -> None:
+    late = receipt(ReceiptState.LATE)
+    change = advance(OrderState(late, order(), giving_back=True), KINDS["paid"])
+    assert change == Change(Settled.LATE, late)
+
+
+def test_a_payment_that_the_shop_refused_is_kept_as_late_and_told_once() -> None:
+    change = refuse(OrderState(expected=order()), KINDS["paid"])
+    late = receipt(ReceiptState.LATE, reason=Reason.REFUSED)
+    [(name, told)] = change.hooks
+    assert (change.settled, change.receipt, name) == (Settled.LATE, late, "on_late")
+    assert (told.verdict, told.reason, told.settled) == (Verdict.LATE, Reason.REFUSED, Settled.LATE)
+    assert told.key == f"{I1}:late:refused"
+    again = OrderState(late, order(), known={told.change: PRICE})
+    assert advance(again, KINDS["paid"]) == refuse(again, KINDS["paid"])
+    assert advance(again, KINDS["paid"]) == Change(Settled.LATE, late)
+    gone = advance(again, KINDS["refunded"]).receipt
+    assert gone is not None
+    assert (gone.state, gone.reason) == (ReceiptState.CANCELLED, Reason.REFUSED)
+
+
+def test_what_others_recorded_before_the_refusal_stands() -> None:
+    paying = OrderState(receipt(), order(), paid_by=I1, was_paid=True)
+    assert refuse(paying, KINDS["paid"]) == advance(paying, KINDS["paid"])
+    taken = WORLDS["taken"]
+    assert refuse(taken, KINDS["paid"]) == advance(taken, KINDS["paid"])
+    closed = refuse(WORLDS["closed"], KINDS["paid"]).receipt
+    assert closed is not None
+    assert closed.reason is Reason.REFUSED

@@ -17,19 +17,21 @@ from imp_verify import (
     ExpectedPayment,
     Outcome,
     Payment,
+    Reason,
     Receipt,
     ReceiptState,
     Settled,
     Verdict,
 )
 from imp_verify._core.judge import judge, judge_claim, needs_receipt, stands_for_order
-from imp_verify.stores._advance import OrderState, advance, amount_of
+from imp_verify.stores._advance import OrderState, advance, amount_of, refuse
 
 from .values import I1, I2, PRICE, account, order, part, payment
 
 UIDS = (I1, I2)
 PART = Decimal(10000)
 MONEY = (ReceiptState.PAYING, ReceiptState.DUPLICATE, ReceiptState.LATE)
+PROVEN = (Verdict.PAID, Verdict.PARTLY_CANCELLED)
 NO_MONEY = (ReceiptState.WAITING, ReceiptState.FAILED)
 
 OPEN, CLOSED, DEARER = order(), order(open=False), order(50000)
@@ -108,6 +110,8 @@ class World:
     known: tuple[Known, Known] = ((), ())
     refunded: tuple[Decimal, Decimal] = (Decimal(0), Decimal(0))
     """What was handed on as refunds, of each payment."""
+    begun: tuple[bool, bool] = (False, False)
+    """Whether each is being given back."""
 
     def look(self, which: int) -> Outcome | None:
         """Fetch and judge as the flow does; None where nothing goes to the store."""
@@ -141,18 +145,35 @@ class World:
             self.was_paid,
             other is not None and other.state is ReceiptState.WAITING,
             dict(self.known[which]),
+            self.begun[which],
         )
 
-    def record(self, which: int, outcome: Outcome) -> tuple[Settled | None, World]:
-        """Do what a store does under its lock, and check what must never happen."""
+    def claim(self, which: int) -> World:
+        """Begin to give a payment back, as a store does under its lock: never one that pays."""
+        if self.paid_by == UIDS[which]:
+            return self
+        return replace(self, begun=_with(self.begun, which, True))
+
+    def record(
+        self, which: int, outcome: Outcome, *, refuses: bool = False
+    ) -> tuple[Settled | None, World]:
+        """Do what a store does under its lock, and check what must never happen.
+
+        Args:
+            refuses: `on_paid` raised `GiveBack`, maybe in another state than this one.
+        """
         before = self.state(which)
-        change = advance(before, outcome)
+        change = (refuse if refuses else advance)(before, outcome)
         if change.settled is Settled.STALE:
             assert (change.receipt, change.hooks) == (before.receipt, ())
             return Settled.STALE, self
         after = self._written(which, change.receipt, change.hooks)
         _check_hooks(self, after, which, outcome, [name for name, _ in change.hooks])
         _check_states(before.receipt, change.receipt)
+        if refuses:
+            assert "on_paid" not in [name for name, _ in change.hooks]
+        if outcome.payment is not None and outcome.payment.cancel_amount == PRICE:
+            after = replace(after, begun=_with(after.begun, which, False))
         _check_verdict(after, which, outcome, change.settled)
         return change.settled, after
 
@@ -180,7 +201,7 @@ class World:
         )
 
     @cache  # noqa: B019  # every world is asked for again and again, from others
-    def deliver(self, which: int) -> World:
+    def deliver(self, which: int, refuses: bool = False) -> World:
         """Handle one delivery from beginning to end, looking again where the store says STALE."""
         before: Outcome | None = None
         for _ in range(4):
@@ -189,7 +210,8 @@ class World:
                 return self
             outcome = replace(outcome, refetched=outcome == before)
             before = replace(outcome, refetched=False)
-            settled, after = self.record(which, outcome)
+            refused = refuses and outcome.verdict in PROVEN
+            settled, after = self.record(which, outcome, refuses=refused)
             if settled is not Settled.STALE:
                 return after
         raise AssertionError("stale for ever, though nothing else happens")
@@ -205,6 +227,7 @@ def _check_hooks(
     assert len(hooks) == len(set(hooks)) or set(hooks) <= {"on_paid", "on_partly_cancelled"}
     if "on_paid" in hooks:
         assert not before.was_paid, "an order is paid once in its life"
+        assert not before.begun[which], "a cancel of it may be under way"
         assert after.paid_by == UIDS[which]
         assert before.asked is not None
         assert before.asked.open
@@ -235,20 +258,29 @@ def _check_states(before: Receipt | None, after: Receipt | None) -> None:
         assert after.state not in NO_MONEY, "money that was there is forgotten"
     if before.state is ReceiptState.CANCELLED:
         assert after == before, "all was given back"
+    if before.reason is Reason.REFUSED:
+        assert after.reason is Reason.REFUSED
+        assert after.state in (ReceiptState.LATE, ReceiptState.CANCELLED), "refused for good"
     if before.state is ReceiptState.DUPLICATE:
         assert after.state in (ReceiptState.DUPLICATE, ReceiptState.CANCELLED)
 
 
 def _check_verdict(after: World, which: int, outcome: Outcome, settled: Settled | None) -> None:
     known = dict(after.known[which])
-    if outcome.verdict not in (Verdict.PAID, Verdict.PARTLY_CANCELLED):
+    if outcome.verdict not in PROVEN:
         return
     assert settled is not None
     if settled is Settled.DUPLICATE or settled is Settled.LATE:
-        assert str(settled) in known, "money that pays nothing is never silent"
+        assert _is_told(str(settled), known), "money that pays nothing is never silent"
     paid = replace(outcome, settled=settled).paid
     assert paid == (after.paid_by == UIDS[which] and settled is not Settled.REVIEW)
     assert not paid or "paid" in known
+
+
+def _is_told(state: str, known: dict[str, Decimal]) -> bool:
+    """Whether the shop heard of money in this state. What it refused itself, it heard of as
+    that."""
+    return state in known or (state == "late" and f"late:{Reason.REFUSED}" in known)
 
 
 def _check_repeats(world: World) -> None:
@@ -272,10 +304,13 @@ def _check_end(world: World) -> None:
 
 
 def _may_pay(world: World, which: int) -> bool:
-    """Late money of which a part went back already stays late: the shop has begun to undo it."""
+    """Late money of which a part went back already stays late: the shop has begun to undo it. So
+    does what it refused, and what is being given back pays nothing."""
     ledger, receipt = world.ledgers[which], world.receipts[which]
     late = receipt is not None and receipt.state is ReceiptState.LATE
-    return ledger.holds_money and not (late and ledger.parts)
+    refused = receipt is not None and receipt.reason is Reason.REFUSED
+    undone = (late and ledger.parts) or refused or world.begun[which]
+    return ledger.holds_money and not undone
 
 
 def _check_account(end: World, which: int) -> None:
@@ -285,7 +320,7 @@ def _check_account(end: World, which: int) -> None:
         assert receipt.state in MONEY
     if receipt is not None and receipt.state in MONEY:
         assert (receipt.amount, receipt.cancel_amount) == (PRICE, ledger.cancelled)
-        assert {"paying": "paid"}.get(receipt.state, str(receipt.state)) in known
+        assert _is_told({"paying": "paid"}.get(receipt.state, str(receipt.state)), known)
     if end.paid_by == UIDS[which]:
         assert end.refunded[which] == ledger.cancelled, "the shop knows of every refund"
     if ledger.cancelled == PRICE and "paid" in known:
@@ -293,26 +328,31 @@ def _check_account(end: World, which: int) -> None:
         assert "cancelled" in known
 
 
-def moves(world: World) -> Iterator[World]:
+def moves(world: World, *, gives_back: bool) -> Iterator[World]:
     """Yield every world that may come next: anything happens at the gateway or in the shop, or a
-    delivery arrives."""
+    delivery arrives; where the shop gives money back, its `on_paid` refuses it or it is claimed."""
     for which in (0, 1):
         for event in EVENTS:
             ledger = world.ledgers[which].after(event)
             if ledger is not None:
                 yield replace(world, ledgers=_with(world.ledgers, which, ledger))
         yield world.deliver(which)
+        if gives_back:
+            yield world.claim(which)
+            yield world.deliver(which, refuses=True)
     for asked in (OPEN, CLOSED, None):
         yield replace(world, asked=asked)
 
 
-def explore(depth: int) -> set[World]:
+def explore(depth: int, *, gives_back: bool = False) -> set[World]:
     """Visit every world that can be reached, and check each."""
     seen = {World()}
     edge = [World()]
     for _ in range(depth):
         edge = [
-            each for each in {nxt for world in edge for nxt in moves(world)} if each not in seen
+            each
+            for each in {nxt for world in edge for nxt in moves(world, gives_back=gives_back)}
+            if each not in seen
         ]
         seen.update(edge)
     return seen
@@ -328,6 +368,21 @@ def test_no_order_of_events_and_losses_breaks_a_rule_or_loses_money() -> None:
         tuple(receipt.state if receipt else None for receipt in world.receipts) for world in worlds
     }
     assert len(states) > 25  # it does reach the cells that it claims to try
+
+
+def test_a_claim_or_a_refusal_in_between_breaks_no_rule_and_loses_no_money() -> None:
+    worlds = explore(6, gives_back=True)
+    assert len(worlds) > 5000
+    for world in worlds:
+        _check_repeats(world)
+        _check_end(world)
+    kinds = {
+        (receipt.state, receipt.reason, begun)
+        for world in worlds
+        for receipt, begun in zip(world.receipts, world.begun, strict=True)
+        if receipt is not None
+    }
+    assert len(kinds) > 10
 
 
 def test_an_order_that_names_an_account_by_now_loses_no_money_recorded_without_one() -> None:
@@ -346,10 +401,11 @@ def _check_moved(before: Receipt | None, after: Receipt | None) -> None:
 
 # --- longer, and with answers that are slow on their way -----------------------------------------
 
+STEP_WORDS = ("deliver", "look", "settle", "claim", "refuse", "settle refused")
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.sampled_from(EVENTS), st.sampled_from((0, 1))),
-        st.tuples(st.sampled_from(("deliver", "look", "settle")), st.sampled_from((0, 1, 2, 3))),
+        st.tuples(st.sampled_from(STEP_WORDS), st.sampled_from((0, 1, 2, 3))),
         st.tuples(st.sampled_from(tuple(ORDERS)), st.just(0)),
     ),
     max_size=60,
@@ -365,9 +421,10 @@ class Slow:
     before: Outcome | None = None
     looks: int = 1
 
-    def settle(self, world: World) -> tuple[World, Slow | None]:
+    def settle(self, world: World, *, refuses: bool = False) -> tuple[World, Slow | None]:
         """Hand it to the store; a STALE one looks again and is held up once more."""
-        settled, after = world.record(self.which, self.outcome)
+        refuses = refuses and self.outcome.verdict in PROVEN
+        settled, after = world.record(self.which, self.outcome, refuses=refuses)
         if settled is not Settled.STALE or self.looks == 4:
             return after, None
         outcome = after.look(self.which)
@@ -390,13 +447,17 @@ def _play(steps: list[tuple[str, int]]) -> World:
                 world = replace(world, ledgers=_with(world.ledgers, which, ledger))
         elif step == "deliver":
             world = world.deliver(which % 2)
+        elif step == "refuse":
+            world = world.deliver(which % 2, refuses=True)
+        elif step == "claim":
+            world = world.claim(which % 2)
         elif step == "look":
             outcome = world.look(which % 2)
             if outcome is not None:
                 slow.append(Slow(which % 2, outcome))
         elif slow:
             held = slow.pop(which % len(slow))
-            world, again = held.settle(world)
+            world, again = held.settle(world, refuses=step == "settle refused")
             if again is not None:
                 slow.append(again)
     return world

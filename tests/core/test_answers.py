@@ -19,10 +19,12 @@ from imp_verify import ConfigurationError, Landing, Reason, Request, Response, V
 from imp_verify._web.answers import (
     FORBIDDEN,
     INVALID,
+    REFUSED,
     TOO_LARGE,
     TROUBLE,
     Told,
     Wording,
+    answer_key,
     approved,
     landing,
     no_method,
@@ -36,7 +38,7 @@ from imp_verify.models import Notice
 from .values import I1, ORDER, account, order, outcome, payment
 
 KOREAN, ENGLISH = Wording(), Wording("en")
-KEYS = (*Verdict, TROUBLE, INVALID, TOO_LARGE, FORBIDDEN)
+KEYS = (*Verdict, REFUSED, TROUBLE, INVALID, TOO_LARGE, FORBIDDEN)
 
 # verdict: code and word of complete, of webhook, and where a redirect goes
 TABLE: dict[str, tuple[int, str, int, str, str]] = {
@@ -48,6 +50,7 @@ TABLE: dict[str, tuple[int, str, int, str, str]] = {
     "cancelled": (409, "cancelled", 200, "cancelled", "failure"),
     "duplicate": (409, "duplicatePayment", 200, "duplicatePayment", "failure"),
     "late": (409, "latePayment", 200, "latePayment", "failure"),
+    "late:refused": (409, "latePayment", 200, "latePayment", "failure"),
     "forgery": (400, "forgery", 400, "forgery", "failure"),
     "unknown_payment": (400, "forgery", 400, "unknownPayment", "failure"),
     "unknown_order": (400, "forgery", 503, "unavailable", "failure"),
@@ -81,6 +84,27 @@ def test_complete_and_webhook_answer_by_the_table(key: str) -> None:
         assert (answer.status, read(answer)["status"]) == (status, said)
         assert list(read(answer)) == ["status", "message"]
         assert read(answer)["message"].strip()
+
+
+@pytest.mark.parametrize(
+    ("wording", "sentence"),
+    [
+        (KOREAN, "주문을 처리할 수 없어 환불 대상입니다"),
+        (ENGLISH, "The order cannot be fulfilled; the payment is to be refunded"),
+    ],
+)
+def test_a_payment_that_the_shop_gave_back_has_a_sentence_of_its_own(
+    wording: Wording, sentence: str
+) -> None:
+    late = outcome(Verdict.LATE, payment(), Reason.REFUSED)
+    assert answer_key(late) == REFUSED
+    for endpoint in ("complete", "webhook"):
+        assert read(verdict_answer(endpoint, REFUSED, wording))["message"] == sentence
+        other = verdict_answer(endpoint, answer_key(outcome(Verdict.LATE, payment())), wording)
+        assert read(other)["message"] != sentence
+    page = landing(REFUSED, Told(), Landing(), wording)
+    assert sentence in unescape(page.body.decode())
+    assert answer_key(outcome(Verdict.FORGERY, payment(), Reason.AMOUNT)) == "forgery"
 
 
 @pytest.mark.parametrize("endpoint", ["complete", "webhook", "confirm"])

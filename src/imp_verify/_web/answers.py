@@ -10,7 +10,7 @@ from datetime import timedelta, timezone
 from typing import NamedTuple
 from urllib.parse import quote
 
-from ..models import Notice, Outcome, Payment, Verdict
+from ..models import Notice, Outcome, Payment, Reason, Verdict
 from ..settings import Landing, in_ascii
 from .http import Response
 from .page import Row as Shown
@@ -19,11 +19,13 @@ from .page import policy, render
 __all__ = [
     "FORBIDDEN",
     "INVALID",
+    "REFUSED",
     "RETRY_AFTER",
     "TOO_LARGE",
     "TROUBLE",
     "Told",
     "Wording",
+    "answer_key",
     "approved",
     "landing",
     "no_method",
@@ -33,6 +35,8 @@ __all__ = [
 ]
 
 TROUBLE = "trouble"
+REFUSED = f"{Verdict.LATE}:{Reason.REFUSED}"
+"""A verdict with a row of its own for one reason: the shop gave the payment back."""
 INVALID = "invalid"
 TOO_LARGE = "too_large"
 FORBIDDEN = "forbidden"
@@ -41,11 +45,13 @@ RETRY_AFTER = "10"
 
 
 class Row(NamedTuple):
-    """One verdict's answers: code and word of complete and webhook, and where a redirect goes."""
+    """One verdict's answers: code and word of complete and webhook, where a redirect goes, and
+    whose sentence is said where it is not the word's."""
 
     complete: tuple[int, str]
     webhook: tuple[int, str]
     lands: str
+    says: str | None = None
 
 
 _TABLE: Mapping[str, Row] = {
@@ -57,6 +63,7 @@ _TABLE: Mapping[str, Row] = {
     Verdict.CANCELLED: Row((409, "cancelled"), (200, "cancelled"), "failure"),
     Verdict.DUPLICATE: Row((409, "duplicatePayment"), (200, "duplicatePayment"), "failure"),
     Verdict.LATE: Row((409, "latePayment"), (200, "latePayment"), "failure"),
+    REFUSED: Row((409, "latePayment"), (200, "latePayment"), "failure", "refusedPayment"),
     Verdict.FORGERY: Row((400, "forgery"), (400, "forgery"), "failure"),
     Verdict.UNKNOWN_PAYMENT: Row((400, "forgery"), (400, "unknownPayment"), "failure"),
     Verdict.UNKNOWN_ORDER: Row((400, "forgery"), (503, "unavailable"), "failure"),
@@ -79,6 +86,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {  # Korean, English
     "latePayment": (
         "주문이 마감된 뒤에 결제되었습니다. 판매자에게 문의해 주세요",
         "The payment arrived after the order was closed. Please contact the shop",
+    ),
+    "refusedPayment": (
+        "주문을 처리할 수 없어 환불 대상입니다",
+        "The order cannot be fulfilled; the payment is to be refunded",
     ),
     "forgery": ("위조된 결제시도", "Forged payment attempt"),
     "unknownPayment": ("존재하지 않는 결제입니다", "There is no such payment"),
@@ -176,6 +187,12 @@ def _preferred(accepted: str) -> str:
     return best
 
 
+def answer_key(outcome: Outcome) -> str:
+    """Return an outcome's row of the table."""
+    late = outcome.verdict is Verdict.LATE and outcome.reason is Reason.REFUSED
+    return REFUSED if late else outcome.verdict
+
+
 def verdict_answer(endpoint: str, key: str, wording: Wording) -> Response:
     """Answer complete or webhook with a verdict, or with trouble, a malformed request or a refused
     sender."""
@@ -183,7 +200,7 @@ def verdict_answer(endpoint: str, key: str, wording: Wording) -> Response:
     status, word = row.webhook if endpoint == "webhook" else row.complete
     if endpoint == "confirm":
         return _json(status, word, wording, reason=wording.say(_WORDS[word]))
-    return _json(status, word, wording)
+    return _json(status, word, wording, says=row.says)
 
 
 def approved(wording: Wording) -> Response:
@@ -210,8 +227,15 @@ def no_method(endpoint: str, method: str, allowed: str, wording: Wording) -> Res
     return Response(405, (*answer.headers, headers[0]), b"" if method == "HEAD" else answer.body)
 
 
-def _json(status: int, word: str, wording: Wording, *, reason: str | None = None) -> Response:
-    content = {"status": word, "message": wording.say(_WORDS[word])}
+def _json(
+    status: int,
+    word: str,
+    wording: Wording,
+    *,
+    says: str | None = None,
+    reason: str | None = None,
+) -> Response:
+    content = {"status": word, "message": wording.say(_WORDS[says or word])}
     if reason is not None:
         content["reason"] = reason
     body = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
@@ -305,7 +329,7 @@ def _page(key: str, told: Told, targets: Landing, wording: Wording) -> Response:
         *_retry(code),
         *wording.headers(),
     )
-    heading = wording.say(_HEADINGS.get(word, _WORDS[word]))
+    heading = wording.say(_HEADINGS.get(word, _WORDS[row.says or word]))
     said = [told.reason, wording.say(_NEXT[word]) if word in _NEXT else ""]
     account = [] if told.issued is None else _account(told.issued, wording)
     if account:

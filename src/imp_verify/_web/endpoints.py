@@ -19,6 +19,7 @@ from .answers import (
     TROUBLE,
     Told,
     Wording,
+    answer_key,
     approved,
     landing,
     no_method,
@@ -91,7 +92,7 @@ def serve(
         log_trouble(endpoint, error, request, notice)
         return verdict_answer(endpoint, _row(error), wording)
     log_outcome(outcome, notice.merchant_uid, test_mode=settings.test_mode)
-    return verdict_answer(endpoint, outcome.verdict, wording)
+    return verdict_answer(endpoint, answer_key(outcome), wording)
 
 
 def _row(error: Exception) -> str:
@@ -108,7 +109,7 @@ def _serve_return(
     try:
         notice = read_return(request, RETURN_KEYS)
         outcome = yield from _verify_return(settings, accounts, notice)
-        key: str = outcome.verdict
+        key = answer_key(outcome)
         if outcome.imp_uid is not None:
             log_outcome(outcome, notice.merchant_uid, test_mode=settings.test_mode)
     except Exception as error:

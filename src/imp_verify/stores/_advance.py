@@ -21,7 +21,7 @@ from ..models import (
 )
 from ._refunds import deposits, new_parts
 
-__all__ = ["Change", "OrderState", "advance", "amount_of"]
+__all__ = ["Change", "OrderState", "advance", "amount_of", "refuse"]
 
 ACCOUNT_GIVEN_UP = "account"
 """The part of the key that tells an account given up from a refund: a deposit may still come, and
@@ -41,6 +41,8 @@ class OrderState:
         was_paid: Whether it was ever paid, whatever became of it.
         others_wait: Whether another imp_uid of this order is waiting.
         known: The changes of this imp_uid that were handed on, each with its amount.
+        giving_back: Whether this payment is being given back: a cancel of it may be under way at
+            the gateway, so that it pays no order any more.
     """
 
     receipt: Receipt | None = None
@@ -49,6 +51,7 @@ class OrderState:
     was_paid: bool = False
     others_wait: bool = False
     known: Mapping[str, Decimal] = field(default_factory=dict)
+    giving_back: bool = False
 
     @property
     def ever_paid(self) -> bool:
@@ -86,11 +89,14 @@ class OrderState:
         """Whether late money is accepted: the shop opened the order, and it asks for exactly this.
 
         Money that was recorded without an account, before there were several, is of the order's.
+        What the shop refused, or what is being given back, is accepted no more.
         """
-        expected = self.expected
+        expected, receipt = self.expected, self.receipt
+        if self.giving_back or (receipt is not None and receipt.reason is Reason.REFUSED):
+            return False
         if expected is None or self.closed or self.ever_paid or not _same_money(expected, payment):
             return False
-        account = None if self.receipt is None else self.receipt.account
+        account = None if receipt is None else receipt.account
         return account in (None, expected.account) and expected.allows(payment)
 
 
@@ -161,7 +167,7 @@ def _take(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
         )
         receipt = _moved(order, outcome, payment, ReceiptState.DUPLICATE)
         return Change(Settled.DUPLICATE, receipt, _once(order, ("on_duplicate", told)))
-    if order.closed:
+    if order.closed or order.giving_back:
         told = outcome_with(outcome, verdict=Verdict.LATE, settled=Settled.LATE)
         receipt = _moved(order, outcome, payment, ReceiptState.LATE)
         return Change(Settled.LATE, receipt, _once(order, ("on_late", told)))
@@ -170,6 +176,20 @@ def _take(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
     told = outcome_with(outcome, verdict=Verdict.PAID, settled=Settled.NEW)
     receipt = _moved(order, outcome, payment, ReceiptState.PAYING)
     return Change(Settled.NEW, receipt, _once(order, ("on_paid", told)))
+
+
+def refuse(order: OrderState, outcome: Outcome) -> Change:
+    """Decide as `advance` does, once `on_paid` has refused this payment by `GiveBack`: where it
+    would pay the order it is kept as late, for good, and the order stays unpaid. What others
+    recorded meanwhile stands: it may have paid by another delivery, or be one too many by now."""
+    change = advance(order, outcome)
+    late = change.settled is Settled.LATE
+    if outcome.payment is None or not (late or any(name == "on_paid" for name, _ in change.hooks)):
+        return change
+    told = outcome_with(outcome, verdict=Verdict.LATE, reason=Reason.REFUSED, settled=Settled.LATE)
+    moved = _moved(order, outcome, outcome.payment, ReceiptState.LATE)
+    receipt = replace(moved, reason=Reason.REFUSED)
+    return Change(Settled.LATE, receipt, _once(order, ("on_late", told)))
 
 
 def _partly_cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
@@ -354,6 +374,7 @@ def _moved(order: OrderState, outcome: Outcome, payment: Payment, state: Receipt
         currency=payment.currency,
         account=account,
         test=payment.sandbox,
+        reason=None if before is None else before.reason,
     )
 
 
