@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import copy_context
-from typing import Any, TypeAlias, TypeVar, cast
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ..errors import ConfigurationError
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
 from ._protocol import AsyncOrderStore, Expected, OrderStore, store_is_async
+
+if TYPE_CHECKING:
+    from ._ledger import Due, Ledger, Run
 
 __all__ = ["as_async", "as_given", "in_thread", "own_thread"]
 
@@ -92,10 +97,38 @@ class _InThread(AsyncOrderStore):
     async def receipts(self, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
         return await self._call(self._store.receipts, imp_uids)
 
+    # A ready-made store's; asked of those alone.
+
+    @property
+    def _ledger(self) -> Ledger:
+        return cast("Ledger", self._store)
+
     async def paid(self, merchant_uid: str) -> bool:
-        """A ready-made store's; asked of those alone."""
-        store = cast(Any, self._store)
-        return await self._call(store.paid, merchant_uid)
+        return await self._call(self._ledger.paid, merchant_uid)
+
+    async def due(self, imp_uid: str) -> Due | None:
+        return await self._call(self._ledger.due, imp_uid)
+
+    async def dues(self, after: str | None, limit: int) -> Sequence[Due]:
+        return await self._call(self._ledger.dues, after, limit)
+
+    async def claim(self, imp_uid: str, until: datetime, *, by_hand: bool = False) -> Due | None:
+        claim = partial(self._ledger.claim, by_hand=by_hand)
+        return await self._call(claim, imp_uid, until)
+
+    async def close_due(self, imp_uid: str, error: str | None) -> None:
+        return await self._call(self._ledger.close_due, imp_uid, error)
+
+    async def waiting(
+        self, due_from: datetime, due_to: datetime, after: str | None, limit: int
+    ) -> Sequence[Receipt]:
+        return await self._call(self._ledger.waiting, due_from, due_to, after, limit)
+
+    async def run(self, account: str) -> Run:
+        return await self._call(self._ledger.run, account)
+
+    async def save_run(self, run: Run) -> None:
+        return await self._call(self._ledger.save_run, run)
 
     async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         return await self._call(self._store.hold, expected, imp_uid)

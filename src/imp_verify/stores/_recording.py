@@ -5,10 +5,8 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from enum import Enum
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from .._core.reading import is_merchant_uid
@@ -18,114 +16,28 @@ from ..models import (
     Outcome,
     Reason,
     Receipt,
-    ReceiptState,
     Settled,
     Verdict,
     read_expected,
 )
-from ._advance import Change, OrderState, advance, amount_of
-from ._hooks import Functions
-from ._open import hold_limits
+from ._advance import Change, OrderState, advance
+from ._dues import Claim, claim_due, closed_due, is_being_given_back, is_found_due
+from ._hooks import Functions, run_afterwards, run_afterwards_async
+from ._ledger import Due, Run
+from ._open import hold_limits, outside_transactions
 from ._protocol import AsyncOrderStore, OrderStore
+from ._rows import Loaded, Recorded, Rows, details_as_text, rows_of_due, to_write
 
-__all__ = [
-    "AsyncReadyStore",
-    "Loaded",
-    "OrderRow",
-    "ReadyStore",
-    "Recorded",
-    "Rows",
-    "check_lock_timeout",
-    "details_as_text",
-    "read_receipt",
-    "seconds_to_wait",
-    "storable",
-]
+__all__ = ["AsyncReadyStore", "ReadyStore", "check_lock_timeout", "seconds_to_wait"]
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 ALREADY_PAID = "already_paid"
 """A store's own refusal of a `hold`: a key, which the table of answers turns into words."""
+_REVIEW = "on_review"
 _LOST = "a settled outcome left nothing to keep"
 _LONGEST = 3600
-
-
-# None of these is frozen: they are made for every payment, under the order's lock, and a frozen one
-# takes four times as long to make.
-@dataclass(slots=True)
-class Loaded:
-    """What a store read under its lock: an `OrderState` but for what the shop says.
-
-    Attributes:
-        order: The number of the order that is locked; None where none may be touched.
-        details: What the receipt's row has beyond the receipt, from the store's `_details`.
-    """
-
-    order: str | None
-    receipt: Receipt | None = None
-    paid_by: str | None = None
-    was_paid: bool = False
-    others_wait: bool = False
-    known: Mapping[str, Decimal] | None = None
-    details: Sequence[object] = ()
-
-    def is_taken(self, merchant_uid: str) -> bool:
-        """Whether the order was paid, now or ever, by another payment than the one that was
-        loaded. What that one paid elsewhere does not count."""
-        receipt = self.receipt
-        here = receipt is not None and receipt.merchant_uid == merchant_uid
-        return self.was_paid and not (here and str(Verdict.PAID) in (self.known or {}))
-
-
-class OrderRow(Enum):
-    """What becomes of an order's row. A missing row is made, except by the last."""
-
-    PAID = "paid"
-    """`paid_by` is this imp_uid, `was_paid` is true."""
-    UNPAID = "unpaid"
-    """`paid_by` is nobody; `was_paid` stays."""
-    SEEN = "seen"
-    """As it is."""
-    FORGOTTEN = "forgotten"
-    """Where the lock made it, it goes: a forgery would leave one for every number."""
-
-
-@dataclass(slots=True)
-class Rows:
-    """What to write, in this order.
-
-    Attributes:
-        imp_uid, merchant_uid: The payment and its order, whatever is written.
-        receipt: The receipt afterwards; None where its row stays as it is.
-        is_new: Whether the receipt has no row yet.
-        details: What its row gets beyond the receipt.
-        order: What becomes of the order's row; None where nothing does.
-        changes: One row for each change that is handed on, with its amount.
-    """
-
-    imp_uid: str
-    merchant_uid: str
-    receipt: Receipt | None
-    is_new: bool
-    details: Sequence[object]
-    order: OrderRow | None
-    changes: Sequence[tuple[Outcome, Decimal]]
-
-
-@dataclass(slots=True)
-class Recorded:
-    """What became of an outcome.
-
-    Attributes:
-        keep: Whether anything was written that is to be committed.
-        afterwards: What the hooks want called after the commit.
-        has_receipt: Whether there is a receipt of the payment now.
-    """
-
-    settled: Settled | None
-    keep: bool
-    afterwards: Sequence[object] = ()
-    has_receipt: bool = False
 
 
 class ReadyStore(OrderStore, Generic[T]):
@@ -133,6 +45,8 @@ class ReadyStore(OrderStore, Generic[T]):
     from one of its methods to the next."""
 
     _functions: Functions[Any]
+    _keeps_ledger = False
+    """Until every one of them does."""
 
     def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""
@@ -149,9 +63,93 @@ class ReadyStore(OrderStore, Generic[T]):
     def paid(self, merchant_uid: str) -> bool:
         """Return whether a payment has paid this order, now or ever: a plain read, for pages."""
 
+    def due(self, imp_uid: str) -> Due | None:
+        """See `Ledger.due`."""
+        raise NotImplementedError
+
+    def dues(self, after: str | None, limit: int) -> Sequence[Due]:
+        """See `Ledger.dues`."""
+        raise NotImplementedError
+
+    def waiting(
+        self, due_from: datetime, due_to: datetime, after: str | None, limit: int
+    ) -> Sequence[Receipt]:
+        """See `Ledger.waiting`."""
+        raise NotImplementedError
+
+    def claim(self, imp_uid: str, until: datetime, *, by_hand: bool = False) -> Due | None:
+        """See `Ledger.claim`."""
+        outside_transactions()
+        found = self.due(imp_uid)
+        if found is None or found.done is not None:
+            return None
+        number = found.merchant_uid
+
+        def work(transaction: T) -> tuple[bool, tuple[Claim, object]]:
+            before = self._load(transaction, imp_uid, number)
+            claim = claim_due(before.due, before.paid_by, until, by_hand=by_hand)
+            rows = rows_of_due(before, claim.write, claim.told)
+            answer = None
+            if rows is not None:
+                self._save(transaction, rows)
+            if claim.told is not None and self._functions.has(_REVIEW):
+                self._will_run_hook(transaction)
+                call = self._functions.call_hook
+                answer = self._run(transaction, call, _REVIEW, claim.told)
+            return rows is not None, (claim, answer)
+
+        claim, answer = self._transact(work)
+        if claim.told is not None:
+            run_afterwards([answer], claim.told)
+        return claim.due
+
+    def close_due(self, imp_uid: str, error: str | None) -> None:
+        """See `Ledger.close_due`."""
+        outside_transactions()
+        found = self.due(imp_uid)
+        if found is None or found.done is not None:
+            return
+        number = found.merchant_uid
+
+        def work(transaction: T) -> tuple[bool, None]:
+            before = self._load(transaction, imp_uid, number)
+            rows = rows_of_due(before, closed_due(before.due, error))
+            if rows is not None:
+                self._save(transaction, rows)
+            return rows is not None, None
+
+        self._transact(work)
+
+    def run(self, account: str) -> Run:
+        """See `Ledger.run`."""
+        return self._transact(lambda transaction: (True, self._load_run(transaction, account)))
+
+    def save_run(self, run: Run) -> None:
+        """See `Ledger.save_run`."""
+
+        def work(transaction: T) -> tuple[bool, None]:
+            self._load_run(transaction, run.account)
+            self._save_run(transaction, run)
+            return True, None
+
+        self._transact(work)
+
     @abstractmethod
     def _record(self, outcome: Outcome) -> Settled | None:
         """Do `_record_in` in a transaction, and `run_afterwards` after its commit."""
+
+    def _transact(self, work: Callable[[T], tuple[bool, U]], /) -> U:
+        """Do this in a transaction, which is committed where it says so; return its answer."""
+        raise NotImplementedError
+
+    def _load_run(self, transaction: T, account: str, /) -> Run:
+        """Read an account's row. Where there is none it is made, with the store's beginning, which
+        is in the row of the account ""."""
+        raise NotImplementedError
+
+    def _save_run(self, transaction: T, run: Run, /) -> None:
+        """Write an account's row, which is there, but for `began`."""
+        raise NotImplementedError
 
     @abstractmethod
     def _load(self, transaction: T, imp_uid: str, merchant_uid: str | None, /) -> Loaded:
@@ -187,7 +185,10 @@ class ReadyStore(OrderStore, Generic[T]):
         change = _decide(before, merchant_uid, said, outcome)
         if change.settled is Settled.STALE:
             return Recorded(Settled.STALE, False)
-        rows = to_write(before, change, outcome, self._details)
+        began = None
+        if self._keeps_ledger and is_found_due(before.due, before.receipt, change, outcome):
+            began = self._load_run(transaction, "").began
+        rows = to_write(before, change, outcome, self._details, began)
         if rows is not None:
             self._save(transaction, rows)
         afterwards: list[object] = []
@@ -222,6 +223,8 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     """The same as `ReadyStore` in coroutines."""
 
     _functions: Functions[Any]
+    _keeps_ledger = False
+    """See `ReadyStore._keeps_ledger`."""
 
     async def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""
@@ -238,9 +241,96 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     async def paid(self, merchant_uid: str) -> bool:
         """See `ReadyStore.paid`."""
 
+    async def due(self, imp_uid: str) -> Due | None:
+        """See `Ledger.due`."""
+        raise NotImplementedError
+
+    async def dues(self, after: str | None, limit: int) -> Sequence[Due]:
+        """See `Ledger.dues`."""
+        raise NotImplementedError
+
+    async def waiting(
+        self, due_from: datetime, due_to: datetime, after: str | None, limit: int
+    ) -> Sequence[Receipt]:
+        """See `Ledger.waiting`."""
+        raise NotImplementedError
+
+    async def claim(self, imp_uid: str, until: datetime, *, by_hand: bool = False) -> Due | None:
+        """See `Ledger.claim`."""
+        outside_transactions()
+        found = await self.due(imp_uid)
+        if found is None or found.done is not None:
+            return None
+        number = found.merchant_uid
+
+        async def work(transaction: T) -> tuple[bool, tuple[Claim, object]]:
+            before = await self._load(transaction, imp_uid, number)
+            claim = claim_due(before.due, before.paid_by, until, by_hand=by_hand)
+            rows = rows_of_due(before, claim.write, claim.told)
+            answer = None
+            if rows is not None:
+                await self._save(transaction, rows)
+            if claim.told is not None and self._functions.has(_REVIEW):
+                self._will_run_hook(transaction)
+                call = self._functions.call_hook_async
+                answer = await self._run(transaction, call, _REVIEW, claim.told)
+            return rows is not None, (claim, answer)
+
+        claim, answer = await self._transact(work)
+        if claim.told is not None:
+            await run_afterwards_async([answer], claim.told)
+        return claim.due
+
+    async def close_due(self, imp_uid: str, error: str | None) -> None:
+        """See `Ledger.close_due`."""
+        outside_transactions()
+        found = await self.due(imp_uid)
+        if found is None or found.done is not None:
+            return
+        number = found.merchant_uid
+
+        async def work(transaction: T) -> tuple[bool, None]:
+            before = await self._load(transaction, imp_uid, number)
+            rows = rows_of_due(before, closed_due(before.due, error))
+            if rows is not None:
+                await self._save(transaction, rows)
+            return rows is not None, None
+
+        await self._transact(work)
+
+    async def run(self, account: str) -> Run:
+        """See `Ledger.run`."""
+
+        async def work(transaction: T) -> tuple[bool, Run]:
+            return True, await self._load_run(transaction, account)
+
+        return await self._transact(work)
+
+    async def save_run(self, run: Run) -> None:
+        """See `Ledger.save_run`."""
+
+        async def work(transaction: T) -> tuple[bool, None]:
+            await self._load_run(transaction, run.account)
+            await self._save_run(transaction, run)
+            return True, None
+
+        await self._transact(work)
+
     @abstractmethod
     async def _record(self, outcome: Outcome) -> Settled | None:
         """See `ReadyStore._record`."""
+
+    async def _transact(self, work: Callable[[T], Awaitable[tuple[bool, U]]], /) -> U:
+        """See `ReadyStore._transact`."""
+        raise NotImplementedError
+
+    async def _load_run(self, transaction: T, account: str, /) -> Run:
+        """See `ReadyStore._load_run`."""
+        raise NotImplementedError
+
+    async def _save_run(self, transaction: T, run: Run, /) -> None:
+        """See `ReadyStore._save_run`."""
+        raise NotImplementedError
 
     @abstractmethod
     async def _load(self, transaction: T, imp_uid: str, merchant_uid: str | None, /) -> Loaded:
@@ -274,7 +364,10 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
         change = _decide(before, merchant_uid, said, outcome)
         if change.settled is Settled.STALE:
             return Recorded(Settled.STALE, False)
-        rows = to_write(before, change, outcome, self._details)
+        began = None
+        if self._keeps_ledger and is_found_due(before.due, before.receipt, change, outcome):
+            began = (await self._load_run(transaction, "")).began
+        rows = to_write(before, change, outcome, self._details, began)
         if rows is not None:
             await self._save(transaction, rows)
         afterwards: list[object] = []
@@ -323,49 +416,8 @@ def _decide(before: Loaded, merchant_uid: str, said: object, outcome: Outcome) -
     order = OrderState(
         before.receipt, expected, before.paid_by, before.was_paid, before.others_wait, known
     )
+    order.giving_back = is_being_given_back(before.due)
     return advance(order, outcome)
-
-
-def to_write(
-    before: Loaded,
-    change: Change,
-    outcome: Outcome,
-    details: Callable[[Outcome], Sequence[object]],
-) -> Rows | None:
-    """Return which rows a change writes; None where all stays as it is.
-
-    Args:
-        details: What the receipt's row gets beyond the receipt. A virtual account's deadline can be
-            moved while it waits; nothing else of a repeat is worth a write.
-    """
-    receipt: Receipt | None = change.receipt
-    order: OrderRow | None = None
-    values: Sequence[object] = ()
-    changes = [(told, amount_of(told)) for _, told in change.hooks]
-    if receipt is None:
-        if before.order is not None and not before.was_paid:
-            order = OrderRow.FORGOTTEN
-    elif receipt == before.receipt and outcome.verdict is not Verdict.VIRTUAL_ACCOUNT:
-        receipt = None
-    else:
-        values = tuple(details(outcome))
-        if receipt == before.receipt and values == tuple(before.details):
-            receipt = None
-    if receipt is not None:
-        order = _order_row(before, receipt)
-    elif not changes:
-        return None
-    imp_uid, merchant_uid = outcome.imp_uid or "", outcome.merchant_uid or ""
-    return Rows(imp_uid, merchant_uid, receipt, before.receipt is None, values, order, changes)
-
-
-def _order_row(before: Loaded, receipt: Receipt) -> OrderRow | None:
-    pays = before.paid_by == receipt.imp_uid
-    if receipt.state is ReceiptState.PAYING:
-        return None if pays else OrderRow.PAID
-    if pays:
-        return OrderRow.UNPAID
-    return OrderRow.SEEN if before.receipt is None else None
 
 
 def _check_time_to_begin() -> None:
@@ -401,40 +453,3 @@ def check_lock_timeout(lock_timeout: object) -> float:
             f"lock_timeout must be seconds above 0, at most {_LONGEST}, not {lock_timeout!r}"
         )
     return float(lock_timeout)  # type: ignore[arg-type]
-
-
-def storable(value: str | None) -> str | None:
-    """Return text that a database can hold, whatever the gateway sent."""
-    if value is None or (value.isascii() and value.isprintable() and len(value) <= 64):
-        return value  # nearly all are like this
-    return value[:64].replace("\0", "?").encode("utf-8", "replace").decode()
-
-
-def details_as_text(outcome: Outcome) -> tuple[str | None, ...]:
-    """Return what the payment says beyond its receipt: the method, bank, number and due time of the
-    account to pay into, and when it was paid."""
-    payment = outcome.payment
-    assert payment is not None  # `advance` returns no receipt without one
-    due, paid_at = payment.vbank_date, payment.paid_at
-    return (
-        storable(payment.pay_method),
-        storable(payment.vbank_name),
-        storable(payment.vbank_num),
-        None if due is None else due.isoformat(),
-        None if paid_at is None else paid_at.isoformat(),
-    )
-
-
-def read_receipt(row: Sequence[object]) -> Receipt:
-    """Read a receipt from a row of text columns, in the order of its fields."""
-    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test = row
-    return Receipt(
-        imp_uid=str(imp_uid),
-        merchant_uid=str(merchant_uid),
-        state=ReceiptState(str(state)),
-        amount=Decimal(str(amount)),
-        cancel_amount=Decimal(str(cancelled)),
-        currency=str(currency),
-        account=None if account is None else str(account),
-        test=bool(test),
-    )

@@ -16,7 +16,8 @@ from ..models import ExpectedPayment, Outcome, Receipt, Settled
 from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from ._open import hold_limits, transaction_is_open
 from ._protocol import Expected
-from ._recording import Loaded, OrderRow, ReadyStore, Rows, read_receipt, storable
+from ._recording import ReadyStore
+from ._rows import Loaded, OrderRow, Rows, read_receipt, storable
 from ._sqlite_connections import Connection, Connections, FileGone, Guard
 
 __all__ = ["SqliteStore"]

@@ -149,11 +149,15 @@ class Trial:
         return self._loop is not None
 
     def ask(
-        self, name: str, *arguments: object, through: Callable[[Any], Any] | None = None
+        self,
+        name: str,
+        *arguments: object,
+        through: Callable[[Any], Any] | None = None,
+        **options: object,
     ) -> Any:
         """Call a method of the store itself; let its answer, a coroutine where it is async, go
         through a function first."""
-        answer = getattr(self.shop.store, name)(*arguments)
+        answer = getattr(self.shop.store, name)(*arguments, **options)
         return self._wait(answer if through is None else through(answer))
 
     def _wait(self, answer: Any) -> object:

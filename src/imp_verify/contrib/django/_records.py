@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils.timezone import get_default_timezone, make_naive
 
 from ... import ConfigurationError, Outcome, Receipt
-from ...stores._recording import Loaded, OrderRow, Rows, details_as_text, read_receipt, storable
+from ...stores._rows import Loaded, OrderRow, Rows, details_as_text, read_receipt, storable
 from . import models
 from ._transactions import Collision
 

@@ -15,7 +15,8 @@ from django.utils.functional import Promise
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
 from ...stores._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from ...stores._protocol import Expected
-from ...stores._recording import Loaded, ReadyStore, Rows, check_lock_timeout
+from ...stores._recording import ReadyStore, check_lock_timeout
+from ...stores._rows import Loaded, Rows
 from ._transactions import Attempt, Place, guarded, in_transaction, look, read
 from .threads import hop, own_thread
 

@@ -27,7 +27,8 @@ from .._hooks import (
 )
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
-from .._recording import AsyncReadyStore, Loaded, Recorded, Rows, check_lock_timeout
+from .._recording import AsyncReadyStore, check_lock_timeout
+from .._rows import Loaded, Recorded, Rows
 from ._plain import check_sessions
 from ._statements import details
 from ._transaction import (

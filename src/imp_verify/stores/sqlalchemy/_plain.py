@@ -16,7 +16,8 @@ from ...models import ExpectedPayment, Outcome, Receipt, Settled
 from .._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
-from .._recording import Loaded, ReadyStore, Recorded, Rows, check_lock_timeout
+from .._recording import ReadyStore, check_lock_timeout
+from .._rows import Loaded, Recorded, Rows
 from ._shared import is_of_a_thread, lend, watch
 from ._statements import details
 from ._transaction import (

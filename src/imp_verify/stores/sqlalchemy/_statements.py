@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from ...models import Outcome, Receipt, ReceiptState
-from .._recording import Loaded, OrderRow, Rows, storable
+from .._rows import Loaded, OrderRow, Rows, storable
 from ._dialects import lock_order
 from ._tables import changes, orders, receipts
 

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session, SessionTransaction
 from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
 from .._ending_sql import ends_transaction, not_for_a_hook
-from .._recording import Loaded, Rows, seconds_to_wait
+from .._recording import seconds_to_wait
+from .._rows import Loaded, Rows
 from ._dialects import (
     SAVEPOINT,
     begin,
