@@ -117,7 +117,7 @@ def sqlite() -> Iterator[Side]:
             db.execute("BEGIN IMMEDIATE")
             db.execute(
                 "SELECT pay_method, vbank_name, vbank_num, vbank_due, paid_at, imp_uid,"
-                " merchant_uid, state, amount, cancel_amount, currency, account, test"
+                " merchant_uid, state, amount, cancel_amount, currency, account, test, reason"
                 " FROM imp_receipts WHERE imp_uid = ?",
                 (imp_uid,),
             ).fetchone()
@@ -136,8 +136,9 @@ def sqlite() -> Iterator[Side]:
             assert total == PRICE
             db.execute(
                 "INSERT INTO imp_receipts (merchant_uid, state, amount, cancel_amount, currency,"
-                " account, test, pay_method, vbank_name, vbank_num, vbank_due, paid_at, updated_at,"
-                " imp_uid, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " account, test, reason, pay_method, vbank_name, vbank_num, vbank_due, paid_at,"
+                " updated_at, imp_uid, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     order,
                     "paying",
@@ -146,6 +147,7 @@ def sqlite() -> Iterator[Side]:
                     payment.currency,
                     None,
                     int(payment.sandbox),
+                    None,
                     payment.pay_method,
                     *empty,
                     now,
@@ -179,7 +181,7 @@ def sqlite() -> Iterator[Side]:
             )
             _many(
                 "INSERT INTO imp_receipts VALUES (?, ?, 'paying', '39000', '0', 'KRW', NULL, 0,"
-                f" 'card', NULL, NULL, NULL, NULL, '{NOW}', '{NOW}')",
+                f" 'card', NULL, NULL, NULL, NULL, '{NOW}', '{NOW}', NULL)",
                 ((f"imp_{n}", f"ORD-{n}") for n in numbers),
             )
             _many(

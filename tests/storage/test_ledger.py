@@ -21,7 +21,7 @@ from imp_verify.stores import Due, Run
 from imp_verify.stores._bridge import as_given
 from imp_verify.testing import TrialShop
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
-from tests.storage.shops import MemoryShop
+from tests.storage.shops import MemoryShop, SqliteShop
 
 ASKED = ExpectedPayment(ORDER, PRICE)
 CLOSED = ExpectedPayment(ORDER, PRICE, open=False)
@@ -37,6 +37,16 @@ def _memory(_: object, folder: Path, **options: Any) -> Iterator[TrialShop]:
 
 _KINDS["memory"] = _memory
 _KINDS["memory-thread"] = partial(_memory, threaded=True)
+
+
+def _sqlite(_: object, folder: Path, **options: Any) -> Iterator[TrialShop]:
+    shop = SqliteShop(folder / "shop.db", **options)
+    yield shop
+    shop.close()
+
+
+_KINDS["sqlite"] = _sqlite
+_KINDS["sqlite-thread"] = partial(_sqlite, threaded=True)
 
 
 @pytest.fixture(params=_KINDS)

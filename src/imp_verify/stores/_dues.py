@@ -21,6 +21,7 @@ from ._advance import Change
 from ._ledger import Due
 
 __all__ = [
+    "LONGEST_ERROR",
     "Claim",
     "claim_due",
     "closed_due",
@@ -29,6 +30,7 @@ __all__ = [
     "is_found_due",
     "may_be_due",
     "now_in_ms",
+    "whole_second",
 ]
 
 _ORDER_REFUNDED = "order_refunded"
@@ -39,13 +41,19 @@ _ONE_TOO_MANY = (ReceiptState.DUPLICATE, ReceiptState.LATE)
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(days=1)
 _TRIES = 10
-_LONGEST_ERROR = 200
+LONGEST_ERROR = 200
 
 
 def now_in_ms() -> datetime:
     """Return the time as every store keeps it: UTC, to the millisecond."""
     now = datetime.now(UTC)
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def whole_second() -> datetime:
+    """Return the second in which a store begins: the gateway counts whole ones, and what is paid in
+    this one is not of the past."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 def may_be_due(receipt: Receipt | None, known: Mapping[str, Decimal]) -> bool:
@@ -231,4 +239,4 @@ def closed_due(due: Due | None, error: str | None) -> Due | None:
         return replace(due, next_try=None, error=error)
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** max(0, due.tries - 1))
     next_try = now_in_ms() + pause if due.tries < _TRIES else None
-    return replace(due, next_try=next_try, error=error[:_LONGEST_ERROR])
+    return replace(due, next_try=next_try, error=error[:LONGEST_ERROR])

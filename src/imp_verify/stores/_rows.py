@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
-from ..models import Outcome, Receipt, ReceiptState, Settled, Verdict
+from ..models import Outcome, Reason, Receipt, ReceiptState, Settled, Verdict
 from ._advance import Change, amount_of
 from ._dues import due_after
 from ._ledger import Due
@@ -169,11 +169,11 @@ def _order_row(before: Loaded, receipt: Receipt) -> OrderRow | None:
     return OrderRow.SEEN if before.receipt is None else None
 
 
-def storable(value: str | None) -> str | None:
+def storable(value: str | None, longest: int = 64) -> str | None:
     """Return text that a database can hold, whatever the gateway sent."""
-    if value is None or (value.isascii() and value.isprintable() and len(value) <= 64):
+    if value is None or (value.isascii() and value.isprintable() and len(value) <= longest):
         return value  # nearly all are like this
-    return value[:64].replace("\0", "?").encode("utf-8", "replace").decode()
+    return value[:longest].replace("\0", "?").encode("utf-8", "replace").decode()
 
 
 def details_as_text(outcome: Outcome) -> tuple[str | None, ...]:
@@ -193,7 +193,7 @@ def details_as_text(outcome: Outcome) -> tuple[str | None, ...]:
 
 def read_receipt(row: Sequence[object]) -> Receipt:
     """Read a receipt from a row of text columns, in the order of its fields."""
-    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test = row
+    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test, reason = row
     return Receipt(
         imp_uid=str(imp_uid),
         merchant_uid=str(merchant_uid),
@@ -203,4 +203,5 @@ def read_receipt(row: Sequence[object]) -> Receipt:
         currency=str(currency),
         account=None if account is None else str(account),
         test=bool(test),
+        reason=None if reason is None else Reason(str(reason)),
     )

@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from typing import Literal
 from weakref import WeakValueDictionary
@@ -267,12 +267,20 @@ def _any_gone(path: str) -> bool:
 class Connections:
     """Opens connections to a file as they are needed and keeps a few idle ones.
 
+    Args:
+        tables: What makes each table or index that is missing, by its name.
+        take_up: Adds what older tables lack, in the transaction in which the missing ones are made.
+
     Attributes:
         busy_timeout: Seconds that each of them waits for another writer.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], busy_timeout: float, tables: Mapping[str, str]
+        self,
+        path: str | os.PathLike[str],
+        busy_timeout: float,
+        tables: Mapping[str, str],
+        take_up: Callable[[Connection], None],
     ) -> None:
         self._path = os.fspath(path)  # made absolute below: a process may change its directory
         if not isinstance(self._path, str) or self._path in ("", ":memory:") or "\0" in self._path:
@@ -282,6 +290,7 @@ class Connections:
         self._path = os.path.abspath(self._path)
         self.busy_timeout = busy_timeout
         self._tables = tables
+        self._take_up = take_up
         self.renew_lock()
         self._start_afresh()
         _living[id(self)] = self
@@ -424,6 +433,7 @@ class Connections:
             connection.begin()
             for statement in self._tables.values():
                 connection.execute(statement)
+            self._take_up(connection)
             connection.execute(_COMMIT)
         return str(mode)
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, ReceiptState, Settled
-from ._dues import may_be_due, now_in_ms
+from ._dues import may_be_due, whole_second
 from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from ._ledger import Due, Run
 from ._open import transaction_is_open
@@ -59,7 +59,7 @@ class MemoryStore(ReadyStore[list[Rows]]):
         self._waiting: dict[str, set[str]] = {}
         self._deadlines: dict[str, datetime | None] = {}
         self._dues: dict[str, Due] = {}
-        self._runs: dict[str, Run] = {"": Run("", now_in_ms().replace(microsecond=0))}
+        self._runs: dict[str, Run] = {"": Run("", whole_second())}
 
     def expected(self, merchant_uid: str) -> Expected:
         """See `OrderStore.expected`."""

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
+from ._dues import LONGEST_ERROR, may_be_due, whole_second
 from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ._ledger import Due, Run
 from ._open import hold_limits, transaction_is_open
 from ._protocol import Expected
 from ._recording import ReadyStore
@@ -21,6 +23,8 @@ from ._rows import Loaded, OrderRow, Rows, read_receipt, storable
 from ._sqlite_connections import Connection, Connections, FileGone, Guard
 
 __all__ = ["SqliteStore"]
+
+T = TypeVar("T")
 
 _TABLES = {
     "imp_orders": """CREATE TABLE IF NOT EXISTS imp_orders (
@@ -43,7 +47,8 @@ _TABLES = {
         vbank_due TEXT,
         paid_at TEXT,
         created_at TEXT NOT NULL,
-        updated_at TEXT NOT NULL
+        updated_at TEXT NOT NULL,
+        reason TEXT
     )""",
     "imp_receipts_order": """CREATE INDEX IF NOT EXISTS imp_receipts_order
         ON imp_receipts (merchant_uid)""",
@@ -58,18 +63,42 @@ _TABLES = {
         at TEXT NOT NULL,
         PRIMARY KEY (imp_uid, change)
     )""",
+    "imp_dues": """CREATE TABLE IF NOT EXISTS imp_dues (
+        imp_uid TEXT NOT NULL PRIMARY KEY,
+        merchant_uid TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        amount TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        account TEXT,
+        test INTEGER NOT NULL,
+        begun TEXT,
+        tries INTEGER NOT NULL,
+        next_try TEXT,
+        error TEXT,
+        created TEXT NOT NULL,
+        done TEXT
+    )""",
+    "imp_runs": """CREATE TABLE IF NOT EXISTS imp_runs (
+        account TEXT NOT NULL PRIMARY KEY,
+        began TEXT NOT NULL,
+        since TEXT,
+        until TEXT,
+        page INTEGER,
+        finished TEXT
+    )""",
 }
-_RECEIPT = "imp_uid, merchant_uid, state, amount, cancel_amount, currency, account, test"
+_RECEIPT = "imp_uid, merchant_uid, state, amount, cancel_amount, currency, account, test, reason"
 _LOAD = f"""SELECT pay_method, vbank_name, vbank_num, vbank_due, paid_at, {_RECEIPT}
     FROM imp_receipts WHERE imp_uid = ?"""
 _PUT = """INSERT INTO imp_receipts (
         merchant_uid, state, amount, cancel_amount, currency, account, test,
-        pay_method, vbank_name, vbank_num, vbank_due, paid_at, updated_at, imp_uid, created_at
-    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+        reason, pay_method, vbank_name, vbank_num, vbank_due, paid_at, updated_at, imp_uid,
+        created_at
+    ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _SET = """UPDATE imp_receipts SET
         merchant_uid = ?, state = ?, amount = ?, cancel_amount = ?, currency = ?, account = ?,
-        test = ?, pay_method = ?, vbank_name = ?, vbank_num = ?, vbank_due = ?, paid_at = ?,
-        updated_at = ?
+        test = ?, reason = ?, pay_method = ?, vbank_name = ?, vbank_num = ?, vbank_due = ?,
+        paid_at = ?, updated_at = ?
     WHERE imp_uid = ?"""
 _TOLD = """INSERT INTO imp_changes
     (imp_uid, change, merchant_uid, verdict, reason, amount, endpoint, at)
@@ -80,15 +109,22 @@ _SEEN = "INSERT OR IGNORE INTO imp_orders (merchant_uid) VALUES (?)"
 _UNPAID = "UPDATE imp_orders SET paid_by = NULL WHERE merchant_uid = ? AND paid_by = ?"
 _OTHERS = """SELECT 1 FROM imp_receipts
     WHERE merchant_uid = ? AND state = 'waiting' AND imp_uid <> ? LIMIT 1"""
+_DUE = """imp_uid, merchant_uid, kind, amount, currency, account, test, begun, tries, next_try,
+    error, created, done"""
+_PUT_DUE = f"REPLACE INTO imp_dues ({_DUE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ADD_RUN = "INSERT OR IGNORE INTO imp_runs (account, began) VALUES (?, ?)"
+_ADD_ACCOUNT = """INSERT OR IGNORE INTO imp_runs (account, began)
+    SELECT ?, began FROM imp_runs WHERE account = ''"""
 _MANY = 500
 
 
 class SqliteStore(ReadyStore[Connection]):
-    """Keeps orders and receipts in a SQLite database, in the three tables `imp_orders`,
-    `imp_receipts`, `imp_changes`.
+    """Keeps orders and receipts in a SQLite database, in the tables `imp_orders`, `imp_receipts`,
+    `imp_changes`, and beside them `imp_dues` (money to give back) and `imp_runs`.
 
     Where it is the shop's own database file, what a hook writes commits together with the record,
-    or not at all. Tables are made at first use. Amounts are decimal text, times ISO 8601 in UTC.
+    or not at all. Tables are made at first use, and those of an older release added to. Amounts are
+    decimal text, times ISO 8601 in UTC.
 
     Nothing but SQLite may open and close the file in this process (to copy it, for example): that
     drops the process's locks, and another process deletes the log. It is noticed, and the file
@@ -117,6 +153,8 @@ class SqliteStore(ReadyStore[Connection]):
             path is no file.
     """
 
+    _keeps_ledger = True
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -127,7 +165,7 @@ class SqliteStore(ReadyStore[Connection]):
         **hooks: Unpack[HookArguments[sqlite3.Connection]],
     ) -> None:
         self._functions: Functions[sqlite3.Connection] = Functions(expected, hold, hooks)
-        self._connections = Connections(path, busy_timeout, _TABLES)
+        self._connections = Connections(path, busy_timeout, _TABLES, _take_up)
 
     def create_all(self) -> None:
         """Make the tables now; any number of processes may do so at once. No connection stays open:
@@ -163,20 +201,45 @@ class SqliteStore(ReadyStore[Connection]):
         with self._connections.borrow() as db:
             return db.execute(query, (merchant_uid,)).fetchone() is not None
 
+    def due(self, imp_uid: str) -> Due | None:
+        """See `Ledger.due`."""
+        with self._connections.borrow() as db:
+            return _find_due(db, imp_uid)
+
+    def dues(self, after: str | None, limit: int) -> Sequence[Due]:
+        """See `Ledger.dues`."""
+        query = f"""SELECT {_DUE} FROM imp_dues
+            WHERE done IS NULL AND imp_uid > ? ORDER BY imp_uid LIMIT ?"""
+        with self._connections.borrow() as db:
+            return [_read_due(row) for row in db.execute(query, (after or "", limit))]
+
+    def waiting(
+        self, due_from: datetime, due_to: datetime, after: str | None, limit: int
+    ) -> Sequence[Receipt]:
+        """See `Ledger.waiting`."""
+        query = f"""SELECT {_RECEIPT} FROM imp_receipts WHERE state = 'waiting'
+            AND vbank_due >= ? AND vbank_due < ? AND imp_uid > ? ORDER BY imp_uid LIMIT ?"""
+        values = (_moment(due_from), _moment(due_to), after or "", limit)
+        with self._connections.borrow() as db:
+            return [read_receipt(row) for row in db.execute(query, values)]
+
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
-        try:
-            return self._hold_once(expected, imp_uid)
-        except FileGone:
-            return self._hold_once(expected, imp_uid)
+        return self._transact(lambda db: self._hold_in(db, expected, imp_uid))
 
-    def _hold_once(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
+    def _transact(self, work: Callable[[Connection], tuple[bool, T]]) -> T:
+        try:
+            return self._transact_once(work)
+        except FileGone:
+            return self._transact_once(work)
+
+    def _transact_once(self, work: Callable[[Connection], tuple[bool, T]]) -> T:
         with self._connections.borrow() as db, transaction_is_open():
             self._begin_in_time(db)
-            keep, reason = self._hold_in(db, expected, imp_uid)
+            keep, answer = work(db)
             if keep:
                 db.commit_now()
-            return reason
+            return answer
 
     def _begin_in_time(self, db: Connection) -> None:
         """Begin, and wait no longer for another writer than the gateway waits for its answer."""
@@ -226,7 +289,18 @@ class SqliteStore(ReadyStore[Connection]):
         if order is not None:
             before.paid_by, before.was_paid = order[0], bool(order[1])
         before.others_wait = db.execute(_OTHERS, (merchant_uid, imp_uid)).fetchone() is not None
+        if before.known and may_be_due(before.receipt, before.known):
+            before.due = _find_due(db, imp_uid)
         return before
+
+    def _load_run(self, db: Connection, account: str) -> Run:
+        return _load_run(db, account)
+
+    def _save_run(self, db: Connection, run: Run) -> None:
+        query = """UPDATE imp_runs SET since = ?, until = ?, page = ?, finished = ?
+            WHERE account = ?"""
+        times = (_moment(run.since), _moment(run.until), run.page, _moment(run.finished))
+        db.execute(query, (*times, run.account))
 
     def _save(self, db: Connection, rows: Rows) -> None:
         now = _now()
@@ -247,6 +321,8 @@ class SqliteStore(ReadyStore[Connection]):
             number = storable(told.merchant_uid)
             values = (told.imp_uid, told.change, number, str(told.verdict), reason)
             db.execute(_TOLD, (*values, _decimal(amount), told.endpoint, now))
+        if rows.due is not None:
+            _save_due(db, rows.due)
 
 
 def _save_receipt(db: Connection, rows: Rows, receipt: Receipt, now: str) -> None:
@@ -258,6 +334,7 @@ def _save_receipt(db: Connection, rows: Rows, receipt: Receipt, now: str) -> Non
         storable(receipt.currency),
         receipt.account,
         int(receipt.test),
+        None if receipt.reason is None else str(receipt.reason),
         *rows.details,
         now,
         receipt.imp_uid,
@@ -266,6 +343,76 @@ def _save_receipt(db: Connection, rows: Rows, receipt: Receipt, now: str) -> Non
         db.execute(_PUT, (*values, now))
     else:
         db.execute(_SET, values)
+
+
+def _take_up(db: Connection) -> None:
+    """Add to the tables of an older release what they lack, and note when the store began."""
+    columns = [row[1] for row in db.execute("PRAGMA table_info(imp_receipts)")]
+    if "reason" not in columns:
+        db.execute("ALTER TABLE imp_receipts ADD COLUMN reason TEXT")
+    _load_run(db, "")
+
+
+def _load_run(db: Connection, account: str) -> Run:
+    query = "SELECT account, began, since, until, page, finished FROM imp_runs WHERE account = ?"
+    db.execute(_ADD_RUN, ("", _moment(whole_second())))
+    if account:
+        db.execute(_ADD_ACCOUNT, (account,))
+    name, began, since, until, page, finished = db.execute(query, (account,)).fetchone()
+    times = (_read_moment(since), _read_moment(until))
+    return Run(name, datetime.fromisoformat(began), *times, page, _read_moment(finished))
+
+
+def _find_due(db: Connection, imp_uid: str) -> Due | None:
+    row = db.execute(f"SELECT {_DUE} FROM imp_dues WHERE imp_uid = ?", (imp_uid,)).fetchone()
+    return None if row is None else _read_due(row)
+
+
+def _read_due(row: Sequence[Any]) -> Due:
+    imp_uid, merchant_uid, kind, amount, currency, account, test, *rest = row
+    begun, tries, next_try, error, created, done = rest
+    return Due(
+        imp_uid=imp_uid,
+        merchant_uid=merchant_uid,
+        kind=kind,
+        amount=Decimal(amount),
+        currency=currency,
+        account=account,
+        test=bool(test),
+        begun=_read_moment(begun),
+        tries=tries,
+        next_try=_read_moment(next_try),
+        error=error,
+        created=datetime.fromisoformat(created),
+        done=_read_moment(done),
+    )
+
+
+def _save_due(db: Connection, due: Due) -> None:
+    values = (
+        due.imp_uid,
+        due.merchant_uid,
+        due.kind,
+        _decimal(due.amount),
+        storable(due.currency),
+        due.account,
+        int(due.test),
+        _moment(due.begun),
+        due.tries,
+        _moment(due.next_try),
+        storable(due.error, LONGEST_ERROR),
+        _moment(due.created),
+        _moment(due.done),
+    )
+    db.execute(_PUT_DUE, values)
+
+
+def _moment(value: datetime | None) -> str | None:
+    return None if value is None else value.astimezone(UTC).isoformat()
+
+
+def _read_moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _decimal(amount: Decimal) -> str:

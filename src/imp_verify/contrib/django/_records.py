@@ -49,7 +49,7 @@ def receipts(using: str, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
     for start in range(0, len(imp_uids), _MANY):
         some = imp_uids[start : start + _MANY]
         rows = _rows(models.Receipt, using, imp_uid__in=some).values_list(*_FIELDS)
-        found.update((row[0], read_receipt(row)) for row in rows)
+        found.update((row[0], read_receipt((*row, None))) for row in rows)
     return found
 
 
@@ -74,7 +74,7 @@ def load(using: str, imp_uid: str, merchant_uid: str | None, *, owned: bool) -> 
         merchant_uid, known=dict(read(models.Change, "change", "amount", imp_uid=imp_uid))
     )
     if row is not None:
-        before.receipt, before.details = read_receipt(row[:8]), row[8:]
+        before.receipt, before.details = read_receipt((*row[:8], None)), row[8:]
     if order is not None:
         before.paid_by, before.was_paid = order[0], bool(order[1])
         waiting = read(models.Receipt, "imp_uid", merchant_uid=merchant_uid, state="waiting")
