@@ -33,7 +33,9 @@ def test_an_unknown_payment_is_404(rest: Rest) -> None:
     assert reply.message == "존재하지 않는 결제정보입니다."
 
 
-@pytest.mark.parametrize("number", ["19.99", "1.10", "0.07", "4503599627370497.5", "39000"])
+@pytest.mark.parametrize(
+    "number", ["19.99", "1.10", "0.07", "4503599627370497.5", "39000", "0.00000001", "39000.0"]
+)
 def test_amounts_travel_as_the_numbers_they_are(
     server: SandboxServer, rest: Rest, number: str
 ) -> None:

@@ -19,6 +19,7 @@ from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.errors import NOTHING_TO_CANCEL, Refused, unknown_payment
 from imp_verify.sandbox.exact import LONGEST, as_amount, dumps, read_fields
 from imp_verify.sandbox.guard import read_body
+from imp_verify.sandbox.ledger import Group
 from imp_verify.sandbox.registrations import Registration
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import LATEST
@@ -45,16 +46,27 @@ class Call:
     fields: dict[str, object]
 
     @property
-    def mine(self) -> list[Attempt]:
-        """The attempts that the caller may see."""
-        return self.sandbox.gateway.attempts(self.account, self.tier)
+    def group(self) -> Group:
+        """Who calls: the attempts of this group may be seen."""
+        return self.account, self.tier
 
     def attempt(self, imp_uid: str) -> Attempt:
         """Return one of the caller's attempts, or raise Refused."""
         attempt = self.sandbox.gateway.attempt(imp_uid)
-        if (attempt.account, attempt.tier) != (self.account, self.tier):
+        if (attempt.account, attempt.tier) != self.group:
             raise unknown_payment()
         return attempt
+
+    def known(self, imp_uid: str) -> list[Attempt]:
+        """Return one of the caller's attempts as a list, empty where there is none."""
+        try:
+            return [self.attempt(imp_uid)]
+        except Refused:
+            return []
+
+    def of_order(self, merchant_uid: str) -> list[Attempt]:
+        """Return the caller's attempts for an order number."""
+        return self.sandbox.gateway.attempts_of(self.group, merchant_uid)
 
     def number(self, name: str, default: int) -> int:
         """Read a whole number of the query."""
@@ -93,16 +105,15 @@ def _payments(call: Call) -> Answer:
     merchant_uids = call.query.getlist("merchant_uid[]")
     if not 0 < len(imp_uids) + len(merchant_uids) <= MOST_AT_ONCE:
         raise Refused("해당되는 결제건을 찾지 못하였습니다.", code=-1, status=404)
-    found = [a for a in call.mine if a.imp_uid in imp_uids or a.merchant_uid in merchant_uids]
+    parts = [*map(call.known, imp_uids), *map(call.of_order, merchant_uids)]
+    found = {attempt.number: attempt for part in parts for attempt in part}
     if not found:
         raise Refused("해당되는 결제건을 찾지 못하였습니다.", code=-1, status=404)
-    complete = {a.imp_uid for a in found}.issuperset(imp_uids)
-    complete = complete and {a.merchant_uid for a in found}.issuperset(merchant_uids)
-    return Answer([a.wire() for a in found], 200 if complete else 207)
+    return Answer([found[number].wire() for number in sorted(found)], 200 if all(parts) else 207)
 
 
 def _of_order(call: Call) -> list[Attempt]:
-    known = [a for a in call.mine if a.merchant_uid == call.path["merchant_uid"]]
+    known = call.of_order(call.path["merchant_uid"])
     if not known:
         raise unknown_payment()
     sorting = call.query.get("sorting", "-started")
@@ -118,17 +129,26 @@ def _find(call: Call) -> Answer:
 
 def _find_all(call: Call) -> Answer:
     page, limit = call.number("page", 1), call.number("limit", 20)
-    return Answer(search.page_of(_of_order(call), page, limit, strict=False))
+    found = _of_order(call)
+    first = search.first_of(page, limit, len(found), strict=False)
+    return Answer(search.page_of(found[first : first + limit], page, limit, len(found)))
 
 
 def _status(call: Call) -> Answer:
-    found = search.with_status(call.mine, call.path["payment_status"])
+    status = search.check_status(call.path["payment_status"])
     end = call.number("to", call.sandbox.gateway.now())
     start = call.number("from", end - search.LONGEST_WINDOW)
-    found = search.sort(search.between(found, start, end), call.query.get("sorting", "-started"))
-    return Answer(
-        search.page_of(found, call.number("page", 1), call.number("limit", 20), strict=True)
+    search.check_window(start, end)
+    page, limit = call.number("page", 1), call.number("limit", 20)
+    total, found = call.sandbox.gateway.listed(
+        call.group,
+        status,
+        start,
+        end,
+        sorting=search.check_sorting(call.query.get("sorting", "-started")),
+        place=lambda total: (search.first_of(page, limit, total, strict=True), limit),
     )
+    return Answer(search.page_of(found, page, limit, total))
 
 
 def _registration(call: Call) -> Registration:
@@ -170,11 +190,7 @@ def _cancel(call: Call) -> Answer:
 
 def _to_cancel(call: Call) -> Attempt:
     imp_uid, merchant_uid = call.text("imp_uid"), call.text("merchant_uid")
-    found = [
-        attempt
-        for attempt in search.sort(call.mine)
-        if (attempt.imp_uid == imp_uid if imp_uid else attempt.merchant_uid == merchant_uid)
-    ]
+    found = call.known(imp_uid) if imp_uid else search.sort(call.of_order(merchant_uid or ""))
     if not found:
         raise Refused(NOTHING_TO_CANCEL)
     return next((attempt for attempt in found if attempt.remaining), found[0])

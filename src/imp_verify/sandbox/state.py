@@ -25,6 +25,7 @@ from imp_verify.sandbox.errors import (
     unknown_payment,
 )
 from imp_verify.sandbox.events import Event, Moved
+from imp_verify.sandbox.ledger import Group, Ledger
 from imp_verify.sandbox.opening import read_request
 from imp_verify.sandbox.registrations import Registrations
 
@@ -60,7 +61,7 @@ class Gateway:
         self._clock = clock
         self._accounts = Accounts(tuple(accounts) or (Account(),), clock)
         self._channels = dict(channels or {})
-        self._attempts: dict[str, Attempt] = {}
+        self._ledger = Ledger()
         self._series = _digits(6)
         self.registrations = Registrations(self._lock)
 
@@ -81,17 +82,51 @@ class Gateway:
     def attempt(self, imp_uid: str) -> Attempt:
         """Return one attempt, whosever it is, or raise Refused."""
         with self._lock:
-            if imp_uid not in self._attempts:
+            attempt = self._ledger.get(imp_uid)
+            if attempt is None:
                 raise unknown_payment()
-            return self._attempts[imp_uid]
+            return attempt
 
     def attempts(self, account: str | None = None, tier: str | None = None) -> list[Attempt]:
         """Return the attempts of one account and tier, or (account None) all, in their order."""
         with self._lock:
-            everything = list(self._attempts.values())
+            everything = list(self._ledger)
         if account is None:
             return everything
         return [a for a in everything if (a.account, a.tier) == (account, tier)]
+
+    def attempts_of(self, group: Group, merchant_uid: str) -> list[Attempt]:
+        """Return the attempts for one order number that a group sees, in their order."""
+        with self._lock:
+            return self._ledger.of_order(group, merchant_uid)
+
+    def listed(
+        self,
+        group: Group,
+        status: str,
+        start: int,
+        end: int,
+        *,
+        sorting: str,
+        place: Callable[[int], tuple[int, int]],
+    ) -> tuple[int, list[Attempt]]:
+        """Return how many attempts a list has, and a part of it, both at one moment.
+
+        Args:
+            group: Who asks.
+            status: A status, or all.
+            start: The window's first second; see `Ledger.count`.
+            end: Its last.
+            sorting: As in the gateway's lists, `-started` for example.
+            place: Given the total, says where the part begins and how long it is.
+        """
+        with self._lock:
+            total = self._ledger.count(group, status, start, end)
+            first, limit = place(total)
+            part = self._ledger.cut(
+                group, status, start, end, sorting=sorting, first=first, limit=limit
+            )
+        return total, part
 
     # The payment window
 
@@ -117,8 +152,8 @@ class Gateway:
         with self._lock:
             account = self._account_of_page(user_code)
             self.registrations.check(account.key, fields)
-            mine = self.attempts(account.key, tier)
-            if any(a.paid_at and a.merchant_uid == fields["merchant_uid"] for a in mine):
+            others = self._ledger.of_order((account.key, tier), fields["merchant_uid"])
+            if any(other.paid_at for other in others):
                 raise Refused(ALREADY_PAID)
             attempt = Attempt(
                 imp_uid=self._new_imp_uid(),
@@ -128,10 +163,10 @@ class Gateway:
                 user_agent=user_agent,
                 started_at=self._clock(),
                 updated_at=self._clock(),
-                number=len(self._attempts),
+                number=len(self._ledger),
                 **fields,
             )
-            self._attempts[attempt.imp_uid] = attempt
+            self._ledger.put(attempt)
             return attempt
 
     def _account_of_page(self, user_code: str | None) -> Account:
@@ -235,7 +270,7 @@ class Gateway:
             )
 
     def _cancellable(self, imp_uid: str, checksum: Decimal | None) -> Attempt:
-        attempt = self._attempts.get(imp_uid)
+        attempt = self._ledger.get(imp_uid)
         if attempt is None or not attempt.paid_at:
             raise Refused(NOTHING_TO_CANCEL)
         if attempt.remaining == 0:
@@ -280,14 +315,14 @@ class Gateway:
         )
 
     def _move(self, imp_uid: str, **changes: Any) -> Attempt:
-        attempt = replace(self._attempts[imp_uid], updated_at=self._clock(), **changes)
-        self._attempts[imp_uid] = attempt
+        attempt = replace(self.attempt(imp_uid), updated_at=self._clock(), **changes)
+        self._ledger.put(attempt)
         return attempt
 
     def _new_imp_uid(self) -> str:
         # Counted, so that none comes twice, after a start that no other run has: a shop's
         # database outlives the sandbox, and an id there belongs to one order for ever.
-        return f"imp_{self._series}{len(self._attempts):06d}"
+        return f"imp_{self._series}{len(self._ledger):06d}"
 
 
 def _digits(length: int) -> str:
