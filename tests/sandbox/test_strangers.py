@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from imp_verify.sandbox import SandboxServer, Settings
+from imp_verify.sandbox.clock import LATEST, Clock
 from imp_verify.sandbox.guard import LARGEST_BODY, is_foreign, is_own_host, is_shop
 from imp_verify.sandbox.pages import Html, html
-from imp_verify.sandbox.settings import LATEST, Clock
 from tests.sandbox.conftest import Rest, Shop, opened, paid
 from tests.sandbox.test_window import JSON, SHOP, click, control, open_window, view
 

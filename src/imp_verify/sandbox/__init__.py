@@ -24,12 +24,13 @@ except ImportError as error:
     ) from error
 
 from imp_verify.sandbox.accounts import Account
-from imp_verify.sandbox.attempt import Attempt, Cancellation, VirtualAccount
+from imp_verify.sandbox.attempt import Attempt, Cancellation, Deposit, VirtualAccount
+from imp_verify.sandbox.clock import Clock
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.outgoing import Delivery
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.server import SandboxServer, application
-from imp_verify.sandbox.settings import Clock, Fault, Settings
+from imp_verify.sandbox.settings import Fault, Settings
 from imp_verify.sandbox.state import Gateway
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Cancellation",
     "Clock",
     "Delivery",
+    "Deposit",
     "Fault",
     "Gateway",
     "Refused",

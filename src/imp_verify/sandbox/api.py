@@ -16,13 +16,13 @@ from starlette.routing import Route
 
 from imp_verify.sandbox import search
 from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.errors import NOTHING_TO_CANCEL, Refused, unknown_payment
 from imp_verify.sandbox.exact import LONGEST, as_amount, dumps, read_fields
 from imp_verify.sandbox.guard import read_body
 from imp_verify.sandbox.ledger import Group
 from imp_verify.sandbox.registrations import Registration
 from imp_verify.sandbox.sandbox import Sandbox
-from imp_verify.sandbox.settings import LATEST
 
 MOST_AT_ONCE = 100
 
@@ -177,15 +177,14 @@ def _cancel(call: Call) -> Answer:
     attempt = _to_cancel(call)
     if attempt.pay_method == "vbank" and attempt.paid_at and not call.text("refund_account"):
         raise Refused("환불계좌 정보가 누락되었습니다.")
-    moved = call.sandbox.gateway.cancel(
+    cancelled = call.sandbox.refund(
         attempt.imp_uid,
         amount=call.amount("amount"),
         checksum=call.amount("checksum"),
         reason=call.text("reason"),
+        webhook=str(call.fields.get("enable_webhook", False)).lower() == "true",
     )
-    if str(call.fields.get("enable_webhook", False)).lower() == "true":
-        call.sandbox.webhooks.announce(moved.event)
-    return Answer(moved.attempt.wire())
+    return Answer(cancelled.wire())
 
 
 def _to_cancel(call: Call) -> Attempt:

@@ -18,6 +18,7 @@ _NEVER_SET: dict[str, object] = {
     "cancel_receipt_urls": [],
     "cash_receipt_issued": False,
 }
+_CANCEL_LATER = frozenset({"paypal", "paypal_v2", "paymentwall"})
 _BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
 
 
@@ -40,6 +41,25 @@ class Cancellation:
             "reason": self.reason,
             "receipt_url": None,
             "cancellation_id": self.cancellation_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit:
+    """One entry of deposit_history, of an account that takes any number of them."""
+
+    pg_tid: str
+    amount: Decimal
+    depositor_name: str | None
+    deposited_at: int
+
+    def wire(self) -> dict[str, object]:
+        """Return the entry as the gateway writes it."""
+        return {
+            "pg_tid": self.pg_tid,
+            "amount": self.amount,
+            "depositor_name": self.depositor_name,
+            "deposited_at": self.deposited_at,
         }
 
 
@@ -98,6 +118,7 @@ class Attempt:
     vbank: VirtualAccount | None = None
     vbank_due: int = 0
     cancellations: tuple[Cancellation, ...] = ()
+    deposits: tuple[Deposit, ...] = ()
     paid_at: int = 0
     failed_at: int = 0
     cancelled_at: int = 0
@@ -124,6 +145,22 @@ class Attempt:
     def in_window(self) -> bool:
         """Whether the buyer still has it open: neither ended nor an account issued."""
         return self.status == "ready" and self.vbank is None
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether its account takes any deposits for ever. Source: Hecto's page, `settle`."""
+        return self.vbank is not None and self.pg_provider == "settle" and not self.amount
+
+    @property
+    def cancels_later(self) -> bool:
+        """Whether its PG accepts a cancel and carries it out later.
+
+        Source: V1 REST API, POST /payments/cancel, on paypal_v2; the PGs' own pages and release
+        notes on Paymentwall, WeChat, and accounts of the new Smartro.
+        """
+        if self.pay_method == "vbank":
+            return self.pg_provider == "smartro_v2"
+        return self.pg_provider in _CANCEL_LATER or self.pay_method == "wechat"
 
     def wire(self) -> dict[str, object]:
         """Return the attempt as the gateway writes it: every documented field, with its type.
@@ -180,7 +217,9 @@ class Attempt:
 
     def _wire_account(self) -> dict[str, object]:
         vbank = self.vbank
+        history = [entry.wire() for entry in self.deposits]
         return {
+            **({"deposit_history": history} if self.unlimited else {}),
             "vbank_code": vbank.code if vbank else None,
             "vbank_name": vbank.bank if vbank else None,
             "vbank_num": vbank.number if vbank else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -32,10 +33,11 @@ class Control:
             "deliver": self._deliver,
             "open": self._open,
             "approve": self._move(sandbox.approve),
+            "approve-later": self._approve_later,
             "decline": self._move(sandbox.decline),
             "close": self._move(sandbox.close),
             "issue": self._move(sandbox.issue_account),
-            "deposit": self._move(sandbox.deposit),
+            "deposit": self._deposit,
             "cancel": self._cancel,
         }
 
@@ -93,15 +95,31 @@ class Control:
     def _open(self, fields: Fields) -> object:
         return self._sandbox.gateway.open(fields).wire()
 
+    def _approve_later(self, fields: Fields) -> object:
+        imp_uid, seconds = fields["imp_uid"], fields["seconds"]
+        meanwhile = fields.get("meanwhile", "ready")
+        return self._sandbox.approve_later(imp_uid, seconds, meanwhile=meanwhile).wire()
+
+    def _deposit(self, fields: Fields) -> object:
+        amount, depositor = _amount(fields), fields.get("depositor")
+        if not isinstance(depositor, str | None):
+            raise ValueError("depositor is a text or null")
+        return self._sandbox.deposit(fields["imp_uid"], amount, depositor).wire()
+
     def _cancel(self, fields: Fields) -> object:
-        amount = None if fields.get("amount") is None else as_amount(fields["amount"])
-        if amount is None and fields.get("amount") is not None:
-            raise ValueError("amount is no number")
+        amount = _amount(fields)
         return self._sandbox.cancel(fields["imp_uid"], amount, fields.get("reason")).wire()
 
     @staticmethod
     def _move(change: Callable[[str], Attempt]) -> Callable[[Fields], object]:
         return lambda fields: change(fields["imp_uid"]).wire()
+
+
+def _amount(fields: Fields) -> Decimal | None:
+    amount = None if fields.get("amount") is None else as_amount(fields["amount"])
+    if amount is None and fields.get("amount") is not None:
+        raise ValueError("amount is no number")
+    return amount
 
 
 def _json(content: object, status: int = 200) -> Response:

@@ -14,6 +14,7 @@ CONFIRM_NO_REASON = "알 수 없음"
 CLOSED = "SANDBOX_CLOSED"
 """The code of a window that the buyer closed."""
 CLOSED_MESSAGE = "사용자가 결제를 취소하셨습니다"
+PENDING_MESSAGE = "결제 승인 대기 중입니다."
 ALREADY_PAID = "이미 결제가 이루어진 거래건입니다."
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
+from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps
-from imp_verify.sandbox.settings import LATEST
 
 KOREA = timezone(timedelta(hours=9))
 LONGEST_NUMBER = 40

@@ -5,16 +5,20 @@ Every method may block while a shop answers, so an event loop calls it in a thre
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt
-from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE
+from imp_verify.sandbox.clock import Clock
+from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE, PENDING_MESSAGE, Refused
 from imp_verify.sandbox.events import Moved
 from imp_verify.sandbox.outgoing import Webhooks, ask_shop
-from imp_verify.sandbox.settings import Clock, Faults, Settings
+from imp_verify.sandbox.settings import Faults, Settings, check_delay
 from imp_verify.sandbox.state import Gateway
+
+MEANWHILE = ("failed", "ready", "pending")
 
 
 class Sandbox:
@@ -47,6 +51,35 @@ class Sandbox:
             return self.gateway.attempt(imp_uid)
         return self._told(self.gateway.approve(imp_uid))
 
+    def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str = "ready") -> Attempt:
+        """Approve once so many seconds have passed on the clock, with a webhook then.
+
+        Args:
+            imp_uid: A payment whose window is open, or that failed.
+            seconds: 0 to a year.
+            meanwhile: What an open one is until then. `failed`, as old PayPal has it for two or
+                three days, and Paymentwall; `ready`, as the PGs that leave it so, and its window
+                can still be closed or approved; or `pending`.
+
+        Raises:
+            ValueError: seconds or meanwhile is none of these.
+            Refused: The payment is paid, say, or waits for a deposit.
+        """
+        delay = check_delay("seconds", seconds)
+        if meanwhile not in MEANWHILE:
+            raise ValueError(f"meanwhile is one of {', '.join(MEANWHILE)}")
+        attempt = self.gateway.attempt(imp_uid)
+        if attempt.pay_method == "vbank" or not (attempt.in_window or attempt.status == "failed"):
+            raise Refused("승인할 수 없는 상태의 결제입니다.")
+        if not self._consented(imp_uid):
+            return self.gateway.attempt(imp_uid)
+        if attempt.in_window and meanwhile == "failed":
+            self.gateway.fail(imp_uid, code="SANDBOX_PENDING", reason=PENDING_MESSAGE)
+        elif attempt.in_window and meanwhile == "pending":
+            self.gateway.put_off(imp_uid)
+        self._later(delay, lambda: self.gateway.approve(imp_uid, late=True))
+        return self.gateway.attempt(imp_uid)
+
     def issue_account(self, imp_uid: str) -> Attempt:
         """Issue a virtual account, after the shop's consent like an approval.
 
@@ -66,19 +99,55 @@ class Sandbox:
             return self.gateway.attempt(imp_uid)
         return self.gateway.fail(imp_uid, code=CLOSED, reason=CLOSED_MESSAGE)
 
-    def deposit(self, imp_uid: str) -> Attempt:
-        """Pay into the virtual account."""
-        return self._told(self.gateway.deposit(imp_uid))
+    def deposit(
+        self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
+    ) -> Attempt:
+        """Pay into the virtual account; `amount` and `depositor` are for an unlimited one."""
+        return self._told(self.gateway.deposit(imp_uid, amount, depositor))
 
     def cancel(
         self, imp_uid: str, amount: Decimal | None = None, reason: str | None = None
     ) -> Attempt:
         """Return money back as the console does: with a webhook."""
-        return self._told(self.gateway.cancel(imp_uid, amount=amount, reason=reason))
+        return self.refund(imp_uid, amount=amount, reason=reason, webhook=True)
+
+    def refund(
+        self,
+        imp_uid: str,
+        *,
+        amount: Decimal | None = None,
+        checksum: Decimal | None = None,
+        reason: str | None = None,
+        webhook: bool = False,
+    ) -> Attempt:
+        """Return money back; with a webhook where asked for, or where the PG cancels later.
+
+        A PG that cancels later accepts it, and the payment stays what it is until
+        `Settings.cancel_seconds` have passed. Whether a second cancel is refused meanwhile is not
+        documented: it is accepted, for what counts is what the payment says is left. What is more
+        than that when its time comes does nothing.
+        """
+        part = self.gateway.cancellable(imp_uid, amount=amount, checksum=checksum)
+        attempt = self.gateway.attempt(imp_uid)
+        if attempt.cancels_later and (seconds := self.settings.cancel_seconds):
+            self._later(seconds, lambda: self.gateway.cancel(imp_uid, amount=part, reason=reason))
+            return attempt
+        # Compared once more: two that come together must not both pass on what was left before.
+        moved = self.gateway.cancel(imp_uid, amount=amount, checksum=checksum, reason=reason)
+        return self._told(moved) if webhook else moved.attempt
 
     def close_down(self) -> None:
         """Wait for what is being sent and send no more."""
         self.webhooks.close()
+
+    def _later(self, seconds: int, change: Callable[[], Moved]) -> None:
+        """Change a payment when so much time has passed, and tell the shop."""
+
+        def run() -> None:
+            with suppress(Refused):  # it has become something else meanwhile
+                self._told(change())
+
+        self.clock.schedule(self.clock() + seconds, run)
 
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)

@@ -11,6 +11,7 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from imp_verify.sandbox import api
 from imp_verify.sandbox.accounts import Account
+from imp_verify.sandbox.clock import Clock
 from imp_verify.sandbox.control import Control
 from imp_verify.sandbox.guard import Guard
 from imp_verify.sandbox.sandbox import Sandbox
@@ -32,12 +34,25 @@ def application(sandbox: Sandbox) -> ASGIApp:
     routes = [*api.routes(sandbox), *Window(sandbox).routes(), *Control(sandbox).routes()]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
     app.router.redirect_slashes = False
-    return Guard(_Undecoded(app), sandbox.settings)
+    return Guard(_OnTime(_Undecoded(app), sandbox.clock), sandbox.settings)
 
 
 async def _no_such_call(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return api.envelope(None, code=-1, message=error.detail, status=error.status_code)
+
+
+class _OnTime:
+    """Runs what a clock that is not stopped has come to, before it answers what can see that."""
+
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._clock.has_due:
+            await run_in_threadpool(self._clock.run_due)
+        await self._app(scope, receive, send)
 
 
 class _Undecoded:

@@ -1,10 +1,9 @@
-"""What a test or a demo can set: behaviour, time and faults."""
+"""What a test or a demo can set: behaviour and faults."""
 
 from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -21,8 +20,7 @@ HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 ORIGIN = re.compile(r"https?://([a-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
 """Without IPv6 addresses: no policy can name one as the page that a window may be framed by."""
 LONGEST_WAIT = 3600
-LATEST = 10**11
-"""The last second that the clock may show: one that every page can still write as a date."""
+LONGEST_DELAY = 365 * 24 * 3600
 
 
 @dataclass(slots=True)
@@ -49,6 +47,9 @@ class Settings:
         silent_close: A window that the buyer closes goes without a callback, as with some PGs.
         unreachable: The script loads, but the service behind it does not answer the page: no window
             opens, and no callback tells so.
+        cancel_seconds: How long a cancel takes where the PG only accepts it at first (see
+            `Attempt.cancels_later`), on the sandbox's clock: whole seconds up to a year, and 0
+            for none. How long it takes in truth is not documented.
     """
 
     webhook_url: str | None = None
@@ -63,6 +64,7 @@ class Settings:
     frame_seconds: float | Decimal = 0
     silent_close: bool = False
     unreachable: bool = False
+    cancel_seconds: int = 3600
 
     def change(self, fields: Mapping[str, object]) -> None:
         """Set the fields given, all or none.
@@ -99,7 +101,16 @@ def _read(name: str, value: object) -> object:
         raise ValueError(f"{name} is true or false")
     if name == "frame_seconds" and not _is_wait(value):
         raise ValueError(f"{name} is 0 to {LONGEST_WAIT} seconds")
+    if name == "cancel_seconds":
+        check_delay(name, value)
     return _texts(name, value) if name in ("hosts", "shops") else value
+
+
+def check_delay(name: str, value: object) -> int:
+    """Return it, or raise ValueError where it is no delay on the sandbox's clock."""
+    if type(value) is not int or not 0 <= value <= LONGEST_DELAY:
+        raise ValueError(f"{name} is 0 to {LONGEST_DELAY} whole seconds")
+    return value
 
 
 def _is_wait(value: object) -> bool:
@@ -120,37 +131,6 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
 def _check_origin(name: str, value: object) -> None:
     if not ORIGIN.fullmatch(str(value)):
         raise ValueError(f"{name}: http:// or https:// and a host, without a path")
-
-
-class Clock:
-    """The sandbox's time in whole Unix seconds: the real one, moved on, or one that stands."""
-
-    def __init__(self) -> None:
-        self._stands_at: int | None = None
-        self._offset = 0
-
-    def __call__(self) -> int:
-        """Return the time."""
-        if self._stands_at is not None:
-            return self._stands_at
-        return int(time.time()) + self._offset
-
-    def stop_at(self, seconds: int) -> None:
-        """Let the time stand at this second from now on."""
-        self._stands_at = _within(seconds)
-
-    def advance(self, seconds: int) -> None:
-        """Move on by so many seconds, and stand or run as before."""
-        if self._stands_at is not None:
-            self._stands_at = _within(self._stands_at + seconds)
-        else:
-            self._offset = _within(self() + seconds) - int(time.time())
-
-
-def _within(seconds: int) -> int:
-    if not 0 <= seconds <= LATEST:
-        raise ValueError(f"a time is 0 to {LATEST}")
-    return seconds
 
 
 @dataclass(slots=True)

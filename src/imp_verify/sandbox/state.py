@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from imp_verify.sandbox.accounts import Account, Accounts, Token
-from imp_verify.sandbox.attempt import Attempt, Cancellation, Card, VirtualAccount
+from imp_verify.sandbox.attempt import Attempt, Cancellation, Card, Deposit, VirtualAccount
 from imp_verify.sandbox.errors import (
     ALREADY_CANCELLED,
     ALREADY_PAID,
@@ -178,15 +178,22 @@ class Gateway:
         return account
 
     def approve(self, imp_uid: str, *, late: bool = False) -> Moved:
-        """Let the payment through; `late` also one that failed before, as some PGs do."""
+        """Let the payment through; `late` also one that failed or was pending, as some PGs do."""
         with self._lock:
             attempt = self.attempt(imp_uid)
-            failed_before = late and attempt.status == "failed"
-            if not (attempt.in_window or failed_before) or attempt.pay_method == "vbank":
+            put_off = late and attempt.status in ("failed", "pending")
+            if not (attempt.in_window or put_off) or attempt.pay_method == "vbank":
                 raise Refused("승인할 수 없는 상태의 결제입니다.")
             card = Card(_digits(8)) if attempt.pay_method == "card" else None
             usage = "issue" if attempt.customer_uid else None
             return self._tell(imp_uid, "paid", card=card, customer_uid_usage=usage, **self._paid())
+
+    def put_off(self, imp_uid: str) -> Attempt:
+        """Leave an open window's payment pending: neither approved nor refused."""
+        with self._lock:
+            if not self.attempt(imp_uid).in_window:
+                raise Refused("이미 종료된 결제입니다.")
+            return self._move(imp_uid, status="pending")
 
     def fail(self, imp_uid: str, *, code: str, reason: str) -> Attempt:
         """End an open window without money: declined, closed or refused. Nothing is sent."""
@@ -212,11 +219,38 @@ class Gateway:
             account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
             return self._tell(imp_uid, "ready", vbank=account, pg_tid=_new_tid())
 
-    def deposit(self, imp_uid: str) -> Moved:
-        """Receive the money for an issued account. Whether the deadline passed is not looked at."""
+    def deposit(
+        self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
+    ) -> Moved:
+        """Receive the money for an issued account. Whether the deadline passed is not looked at.
+
+        Args:
+            imp_uid: Whose account.
+            amount: What comes in. The bank takes nothing but the payment's amount, which is meant
+                where None is given; an unlimited account takes any, and must be told.
+            depositor: Who pays in, for an unlimited account's history.
+        """
         with self._lock:
-            self._waiting(imp_uid)
+            if self.attempt(imp_uid).unlimited:
+                return self._deposit_more(self.attempt(imp_uid), amount, depositor)
+            if amount not in (None, self._waiting(imp_uid).amount):
+                raise Refused("입금액이 결제금액과 다릅니다.")
             return self._tell(imp_uid, "paid", **self._paid())
+
+    def _deposit_more(self, attempt: Attempt, amount: Decimal | None, name: str | None) -> Moved:
+        """Add a deposit; a cancelled payment stays cancelled.
+
+        That the first one makes it paid is not documented, nor which time it then has.
+
+        Source: Hecto's page, unlimited accounts.
+        """
+        if not amount or amount < 0:
+            raise Refused("입금액이 올바르지 않습니다.")
+        entry = Deposit(_new_tid(), amount, name, self._clock())
+        changes = self._paid() if attempt.status == "ready" else {}
+        status = "paid" if attempt.status == "ready" else attempt.status
+        deposits = (*attempt.deposits, entry)
+        return self._tell(attempt.imp_uid, status, deposits=deposits, **changes)
 
     def kill_account(self, imp_uid: str) -> Attempt:
         """End a waiting account: it counts as failed."""
@@ -255,10 +289,8 @@ class Gateway:
         Source: V1 REST API, POST /payments/cancel.
         """
         with self._lock:
-            attempt = self._cancellable(imp_uid, checksum)
-            part = amount or attempt.remaining
-            if not 0 < part <= attempt.remaining:
-                raise Refused("취소 요청금액이 취소 가능금액을 초과합니다.")
+            part = self.cancellable(imp_uid, amount=amount, checksum=checksum)
+            attempt = self.attempt(imp_uid)
             ident = "CXL" + _digits(17)
             entry = Cancellation(ident, _new_tid(), part, self._clock(), reason)
             return self._tell(
@@ -269,7 +301,10 @@ class Gateway:
                 cancelled_at=self._clock(),
             )
 
-    def _cancellable(self, imp_uid: str, checksum: Decimal | None) -> Attempt:
+    def cancellable(
+        self, imp_uid: str, *, amount: Decimal | None = None, checksum: Decimal | None = None
+    ) -> Decimal:
+        """Return what a cancel would give back; raise Refused where it would be refused."""
         attempt = self._ledger.get(imp_uid)
         if attempt is None or not attempt.paid_at:
             raise Refused(NOTHING_TO_CANCEL)
@@ -277,7 +312,10 @@ class Gateway:
             raise Refused(ALREADY_CANCELLED)
         if checksum is not None and checksum != attempt.remaining:
             raise Refused("취소 가능금액과 checksum이 일치하지 않습니다.")
-        return attempt
+        part = amount or attempt.remaining
+        if not 0 < part <= attempt.remaining:
+            raise Refused("취소 요청금액이 취소 가능금액을 초과합니다.")
+        return part
 
     # Inside the lock
 

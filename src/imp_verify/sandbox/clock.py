@@ -1,0 +1,105 @@
+"""The sandbox's time, and what is due at a time of it. Nothing here sleeps or runs by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from typing import NamedTuple
+
+LATEST = 10**11
+"""The last second that the clock may show: one that every page can still write as a date."""
+
+
+class _Due(NamedTuple):
+    at: int
+    number: int
+    action: Callable[[], object]
+
+
+class Clock:
+    """The sandbox's time in whole Unix seconds: the real one, moved on, or one that stands.
+
+    Moving it runs what is due by then, one after the other, each at its own time. A clock that is
+    not stopped runs on by itself too: what gets due so is run by the next request to the server, or
+    by `run_due`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stands_at: int | None = None
+        self._offset = 0
+        self._due: list[_Due] = []
+        self._numbers = count()
+        self._own = threading.local()
+
+    def __call__(self) -> int:
+        """Return the time; to what is due, the time it was due at, however late it is run."""
+        at: int | None = getattr(self._own, "at", None)
+        return self._now() if at is None else at
+
+    def stop_at(self, seconds: int) -> None:
+        """Let the time stand at this second from now on."""
+        target = _within(seconds)
+        while (due := self._next_due(target)) is not None:
+            self._stands_at = max(due.at, self._now())
+            self._run(due)
+        self._stands_at = target
+
+    def advance(self, seconds: int) -> None:
+        """Move on by so many seconds, and stand or run as before."""
+        target = _within(self._now() + seconds)
+        if self._stands_at is not None:
+            self.stop_at(target)
+            return
+        offset = self._offset + seconds
+        while (due := self._next_due(target)) is not None:
+            self._offset = max(self._offset, due.at - int(time.time()))
+            self._run(due)
+        self._offset = offset
+
+    def schedule(self, at: int, action: Callable[[], object]) -> None:
+        """Let something happen once the clock shows this time, after all that was due before it.
+
+        Args:
+            at: Unix seconds; what is past is due at once.
+            action: Called in the thread that moves the clock; its result is thrown away.
+        """
+        with self._lock:
+            heappush(self._due, _Due(_within(at), next(self._numbers), action))
+
+    @property
+    def has_due(self) -> bool:
+        """Whether there is something that `run_due` would run."""
+        with self._lock:
+            return bool(self._due) and self._due[0].at <= self._now()
+
+    def run_due(self) -> None:
+        """Run what got due while the clock ran on by itself."""
+        while (due := self._next_due(self._now())) is not None:
+            self._run(due)
+
+    def _now(self) -> int:
+        if self._stands_at is not None:
+            return self._stands_at
+        return int(time.time()) + self._offset
+
+    def _next_due(self, target: int) -> _Due | None:
+        # Taken out before it is run, and run without the lock: a shop that gets a webhook calls.
+        with self._lock:
+            return heappop(self._due) if self._due and self._due[0].at <= target else None
+
+    def _run(self, due: _Due) -> None:
+        self._own.at = due.at
+        try:
+            due.action()
+        finally:
+            self._own.at = None
+
+
+def _within(seconds: int) -> int:
+    if not 0 <= seconds <= LATEST:
+        raise ValueError(f"a time is 0 to {LATEST}")
+    return seconds
