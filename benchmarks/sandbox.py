@@ -65,12 +65,11 @@ class Caller:
 
 def fill(sandbox: Sandbox, held: int) -> list[Attempt]:
     """Make paid payments, one every ten seconds of the last days."""
-    sandbox.clock.stop_at(NOON - 10 * held)
-    for number in range(held):
-        sandbox.clock.advance(10)
-        attempt = sandbox.gateway.open({"merchant_uid": f"ORD-{number}", "amount": 39000})
-        sandbox.gateway.approve(attempt.imp_uid)
-    return sandbox.gateway.attempts()
+    sandbox.clock.stop_at(NOON)
+    return sandbox.gateway.make_all(
+        {"merchant_uid": f"ORD-{number}", "amount": 39000, "paid_at": NOON - 10 * (held - number)}
+        for number in range(held)
+    )
 
 
 def median(turns: int, run: Callable[[int], object]) -> float:
@@ -119,7 +118,7 @@ def measure(held: int, loop: asyncio.Runner) -> dict[str, float]:
     for name, (status, query) in pages.items():
         path = f"/payments/status/{status}"
         costs[name] = 1e3 * median(PAGES, partial(caller.page, path, query))
-    return {"filled in, s": filled, **costs}
+    return {"made in one call, s": filled, **costs}
 
 
 def main() -> None:

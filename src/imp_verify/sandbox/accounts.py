@@ -83,6 +83,10 @@ class Accounts:
         """Find the account whose pages call `IMP.init` with this code."""
         return next((a for a in self._accounts.values() if a.user_code == user_code), None)
 
+    def knows(self, key: str) -> bool:
+        """Tell whether there is an account of this key."""
+        return key in self._accounts
+
     def first(self) -> Account:
         """Return the account that is meant where none is named."""
         return next(iter(self._accounts.values()))

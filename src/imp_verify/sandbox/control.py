@@ -14,7 +14,7 @@ from starlette.routing import Route
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps, loads
-from imp_verify.sandbox.guard import NOT_JSON, is_json, read_body
+from imp_verify.sandbox.guard import LARGEST_BODY, LARGEST_LIST, NOT_JSON, is_json, read_body
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import Fault
 
@@ -26,12 +26,13 @@ class Control:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._actions: dict[str, Callable[[Fields], object]] = {
+        self._actions: dict[str, Callable[[Any], object]] = {
             "settings": self._settings,
             "faults": self._faults,
             "clock": self._clock,
             "deliver": self._deliver,
             "open": self._open,
+            "payments": self._make,
             "approve": self._move(sandbox.approve),
             "approve-later": self._approve_later,
             "decline": self._move(sandbox.decline),
@@ -65,15 +66,20 @@ class Control:
             return _json({"error": "no such action"}, 404)
         if not is_json(request):
             return _json({"error": NOT_JSON}, 415)
+        many = request.path_params["action"] == "payments"
         try:
-            fields = loads(await read_body(request) or b"{}")
-            if not isinstance(fields, dict):
-                raise ValueError("the body is no object")
-            return _json(await run_in_threadpool(action, fields))
+            body = await read_body(request, LARGEST_LIST if many else LARGEST_BODY)
+            return await run_in_threadpool(self._answer, action, body)
         except Refused as error:
             return _json({"error": error.message}, 409)
         except (ValueError, TypeError, KeyError) as error:
             return _json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def _answer(self, action: Callable[[Any], object], body: bytes) -> Response:
+        fields = loads(body or b"{}")
+        if not isinstance(fields, dict) and not (isinstance(fields, list) and action == self._make):
+            raise ValueError("the body is no object")
+        return _json(action(fields))
 
     def _settings(self, fields: Fields) -> object:
         self._sandbox.settings.change(fields)
@@ -94,6 +100,12 @@ class Control:
 
     def _open(self, fields: Fields) -> object:
         return self._sandbox.gateway.open(fields).wire()
+
+    def _make(self, wanted: Fields | list[Fields]) -> object:
+        """Make one payment and show it, or a list of them and name their ids."""
+        if isinstance(wanted, list):
+            return [attempt.imp_uid for attempt in self._sandbox.gateway.make_all(wanted)]
+        return self._sandbox.gateway.make(**wanted).wire()
 
     def _approve_later(self, fields: Fields) -> object:
         imp_uid, seconds = fields["imp_uid"], fields["seconds"]

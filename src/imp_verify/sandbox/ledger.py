@@ -6,7 +6,6 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
-from typing import NamedTuple
 
 from imp_verify.sandbox.attempt import Attempt
 
@@ -20,12 +19,9 @@ FIELDS = {"started": "started_at", "paid": "paid_at", "updated": "updated_at"}
 _OWN_TIME = {"paid": "paid_at", "cancelled": "cancelled_at", "failed": "failed_at"}
 
 
-class _Key(NamedTuple):
-    """Where an attempt stands in a list: by a time, then by its opening."""
-
-    time: int
-    number: int
-    own: int
+_Key = tuple[int, int, int]
+"""Where an attempt stands in a list: by a time, then by the number of its opening; and its own
+time. No class: the garbage collector would walk all of them again and again."""
 
 
 class _Sorted:
@@ -56,7 +52,7 @@ class _Sorted:
 
     def before(self, time: int) -> int:
         """Count the keys of an earlier time."""
-        key = _Key(time, -1, 0)
+        key = (time, -1, 0)
         at = self._block_of(key)
         whole = sum(map(len, self._blocks[:at]))
         return whole + (bisect_left(self._blocks[at], key) if at < len(self._blocks) else 0)
@@ -90,7 +86,7 @@ class _Listing:
 
     def cut(self, start: int, end: int, sorting: str, first: int, limit: int) -> list[int]:
         keys = self._by[sorting.removeprefix("-")].walk(newest_first=sorting.startswith("-"))
-        inside = (key.number for key in keys if start <= key.own <= end)
+        inside = (number for _, number, own in keys if start <= own <= end)
         return list(islice(inside, first, first + limit))
 
 
@@ -179,4 +175,4 @@ def _order(attempt: Attempt) -> tuple[Group, str]:
 
 def _key(attempt: Attempt, name: str) -> _Key:
     own: int = getattr(attempt, _OWN_TIME.get(attempt.status, "started_at"))
-    return _Key(own if name == OWN else getattr(attempt, FIELDS[name]), attempt.number, own)
+    return (own if name == OWN else getattr(attempt, FIELDS[name]), attempt.number, own)

@@ -5,7 +5,6 @@ No I/O happens here; every method takes one lock, so that it may be called from 
 
 from __future__ import annotations
 
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 from imp_verify.sandbox.accounts import Account, Accounts, Token
 from imp_verify.sandbox.attempt import Attempt, Cancellation, Card, Deposit, VirtualAccount
+from imp_verify.sandbox.digits import digits, new_cancellation_id, new_tid
 from imp_verify.sandbox.errors import (
     ALREADY_CANCELLED,
     ALREADY_PAID,
@@ -26,11 +26,9 @@ from imp_verify.sandbox.errors import (
 )
 from imp_verify.sandbox.events import Event, Moved
 from imp_verify.sandbox.ledger import Group, Ledger
-from imp_verify.sandbox.opening import read_request
+from imp_verify.sandbox.making import read_payment
+from imp_verify.sandbox.opening import DEFAULT_DUE, read_request
 from imp_verify.sandbox.registrations import Registrations
-
-DEFAULT_DUE = 30 * 24 * 3600
-DIGITS = "0123456789"
 
 
 def system_clock() -> int:
@@ -62,7 +60,7 @@ class Gateway:
         self._accounts = Accounts(tuple(accounts) or (Account(),), clock)
         self._channels = dict(channels or {})
         self._ledger = Ledger()
-        self._series = _digits(6)
+        self._series = digits(6)
         self.registrations = Registrations(self._lock)
 
     def now(self) -> int:
@@ -128,6 +126,65 @@ class Gateway:
             )
         return total, part
 
+    # Payments that are there at once
+
+    def make(self, /, **fields: object) -> Attempt:
+        """Make a payment in any documented state. Nothing is sent.
+
+        Args:
+            fields: `merchant_uid` and `amount`; the others may be left out, and what happened at a
+                time that is left out happened at once, as late as now. Names and units are those of
+                `GET /payments/{imp_uid}`.
+
+                `status`: ready, paid (where left out), failed, cancelled or pending. `pay_method`
+                (vbank: an account is issued), `pg_provider`, `channel`, `currency`, `name`,
+                `buyer_name` and so on, `custom_data`, `customer_uid`, `customer_uid_usage`,
+                `notice_url`. `sandbox`: made through a test channel. `account`: the key of whose it
+                is, the first one's where left out, and `tier`.
+
+                `cancelled`: what was given back, a list of amounts, or of objects of `amount`,
+                `cancelled_at` and `reason`; all where a cancelled payment has none; a paid one may
+                have some too. Times: `started_at`, `paid_at`, `failed_at`, `cancelled_at` (of parts
+                without a time), `updated_at`. `fail_reason`. Of an account: `vbank_num`,
+                `vbank_code`, `vbank_name`, `vbank_holder`, `vbank_date`, `vbank_issued_at`.
+
+        Raises:
+            ValueError: A name or a value is wrong, or they do not fit together; it names the field.
+        """
+        return self._add([self._wanted(fields)])[0]
+
+    def make_all(self, payments: Iterable[Mapping[str, object]]) -> list[Attempt]:
+        """Make many payments, all or, where one is wrong, none; each is given as to `make`.
+
+        Raises:
+            ValueError: As `make`, with the place of the first wrong one, from 0.
+        """
+        wanted = []
+        for at, fields in enumerate(payments):
+            try:
+                wanted.append(self._wanted(fields))
+            except ValueError as error:
+                raise ValueError(f"payments[{at}]: {error}") from None
+        return self._add(wanted)
+
+    def _wanted(self, fields: Mapping[str, object]) -> dict[str, Any]:
+        if not isinstance(fields, Mapping):
+            raise ValueError("a payment is an object of fields")
+        first = self._accounts.first().key
+        wanted = read_payment(fields, account=first, now=self._clock())
+        if not self._accounts.knows(wanted["account"]):
+            raise ValueError("account is no key of this gateway")
+        return wanted
+
+    def _add(self, wanted: Iterable[dict[str, Any]]) -> list[Attempt]:
+        made = []
+        with self._lock:
+            for fields in wanted:
+                imp_uid, number = self._new_imp_uid(), len(self._ledger)
+                made.append(Attempt(imp_uid=imp_uid, number=number, **fields))
+                self._ledger.put(made[-1])
+        return made
+
     # The payment window
 
     def open(
@@ -184,7 +241,7 @@ class Gateway:
             put_off = late and attempt.status in ("failed", "pending")
             if not (attempt.in_window or put_off) or attempt.pay_method == "vbank":
                 raise Refused("승인할 수 없는 상태의 결제입니다.")
-            card = Card(_digits(8)) if attempt.pay_method == "card" else None
+            card = Card(digits(8)) if attempt.pay_method == "card" else None
             usage = "issue" if attempt.customer_uid else None
             return self._tell(imp_uid, "paid", card=card, customer_uid_usage=usage, **self._paid())
 
@@ -215,9 +272,9 @@ class Gateway:
             attempt, now = self.attempt(imp_uid), self._clock()
             if not attempt.in_window or attempt.pay_method != "vbank":
                 raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
-            number = f"{_digits(3)}-{_digits(3)}-{_digits(6)}"
+            number = f"{digits(3)}-{digits(3)}-{digits(6)}"
             account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
-            return self._tell(imp_uid, "ready", vbank=account, pg_tid=_new_tid())
+            return self._tell(imp_uid, "ready", vbank=account, pg_tid=new_tid())
 
     def deposit(
         self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
@@ -246,7 +303,7 @@ class Gateway:
         """
         if not amount or amount < 0:
             raise Refused("입금액이 올바르지 않습니다.")
-        entry = Deposit(_new_tid(), amount, name, self._clock())
+        entry = Deposit(new_tid(), amount, name, self._clock())
         changes = self._paid() if attempt.status == "ready" else {}
         status = "paid" if attempt.status == "ready" else attempt.status
         deposits = (*attempt.deposits, entry)
@@ -291,8 +348,8 @@ class Gateway:
         with self._lock:
             part = self.cancellable(imp_uid, amount=amount, checksum=checksum)
             attempt = self.attempt(imp_uid)
-            ident = "CXL" + _digits(17)
-            entry = Cancellation(ident, _new_tid(), part, self._clock(), reason)
+            ident = new_cancellation_id()
+            entry = Cancellation(ident, new_tid(), part, self._clock(), reason)
             return self._tell(
                 imp_uid,
                 "cancelled",
@@ -328,7 +385,7 @@ class Gateway:
     def _paid(self) -> dict[str, Any]:
         return {
             "paid_at": self._clock(),
-            "pg_tid": _new_tid(),
+            "pg_tid": new_tid(),
             "failed_at": 0,
             "fail_reason": None,
             "error_code": None,
@@ -361,11 +418,3 @@ class Gateway:
         # Counted, so that none comes twice, after a start that no other run has: a shop's
         # database outlives the sandbox, and an id there belongs to one order for ever.
         return f"imp_{self._series}{len(self._ledger):06d}"
-
-
-def _digits(length: int) -> str:
-    return "".join(secrets.choice(DIGITS) for _ in range(length))
-
-
-def _new_tid() -> str:
-    return "SANDBOX" + _digits(20)
