@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from imp_verify.sandbox import search
 from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.breaking import Broken
 from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.errors import NOTHING_TO_CANCEL, Refused, unknown_payment
 from imp_verify.sandbox.exact import LONGEST, as_amount, dumps, read_fields
@@ -237,10 +238,11 @@ _CALLS: list[tuple[str, str, str, Callable[[Call], Answer]]] = [
 def routes(sandbox: Sandbox) -> list[Route]:
     """Make the routes of all calls."""
     made = [
-        Route(path, _endpoint(sandbox, name, handle), methods=[method])
+        Route(path, _faulty(sandbox, name, _endpoint(sandbox, handle)), methods=[method])
         for name, method, path, handle in _CALLS
     ]
-    return [Route("/users/getToken", _token_endpoint(sandbox), methods=["POST"]), *made]
+    token = _faulty(sandbox, "token", _token_endpoint(sandbox))
+    return [Route("/users/getToken", token, methods=["POST"]), *made]
 
 
 def envelope(
@@ -259,10 +261,20 @@ def refusal(error: Refused) -> Response:
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def _endpoint(sandbox: Sandbox, name: str, handle: Callable[[Call], Answer]) -> _Endpoint:
+def _faulty(sandbox: Sandbox, name: str, answer: _Endpoint) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
-        if fault := sandbox.faults.take(name):
-            return Response(fault.body, fault.status, media_type=fault.content_type)
+        fault = sandbox.faults.take(name)
+        if fault is None:
+            return await answer(request)
+        if fault.carried_out:
+            return Broken(await answer(request), fault.truncate)
+        return Response(fault.body, fault.status, media_type=fault.content_type)
+
+    return endpoint
+
+
+def _endpoint(sandbox: Sandbox, handle: Callable[[Call], Answer]) -> _Endpoint:
+    async def endpoint(request: Request) -> Response:
         try:
             call = await _read(sandbox, request)
             answer = await run_in_threadpool(handle, call)
@@ -275,8 +287,6 @@ def _endpoint(sandbox: Sandbox, name: str, handle: Callable[[Call], Answer]) -> 
 
 def _token_endpoint(sandbox: Sandbox) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
-        if fault := sandbox.faults.take("token"):
-            return Response(fault.body, fault.status, media_type=fault.content_type)
         try:
             fields = await _fields(request)
             token = sandbox.gateway.issue_token(fields.get("imp_key"), fields.get("imp_secret"))

@@ -16,9 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imp_verify.sandbox import api
 from imp_verify.sandbox.accounts import Account
+from imp_verify.sandbox.breaking import HANG_UP
 from imp_verify.sandbox.clock import Clock
 from imp_verify.sandbox.control import Control
 from imp_verify.sandbox.guard import Guard
@@ -65,6 +67,20 @@ class _Undecoded:
         if scope["type"] == "http" and scope["path"].startswith(("/payments", "/vbanks")):
             scope = {**scope, "path": scope["raw_path"].decode("ascii")}
         await self._app(scope, receive, send)
+
+
+class _Protocol(H11Protocol):
+    """A connection that an answer can end: see `Broken`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        app = self.app
+
+        async def with_hang_up(scope: Scope, receive: Receive, send: Send) -> None:
+            extensions = {**scope.get("extensions", {}), HANG_UP: transport.close}
+            await app({**scope, "extensions": extensions}, receive, send)
+
+        self.app = with_hang_up
 
 
 class _Uvicorn(uvicorn.Server):
@@ -137,7 +153,7 @@ class SandboxServer:
         config = uvicorn.Config(
             application(self.sandbox),
             loop="asyncio",
-            http="h11",
+            http=_Protocol,
             ws="none",
             lifespan="off",
             access_log=False,

@@ -135,7 +135,10 @@ def _check_origin(name: str, value: object) -> None:
 
 @dataclass(slots=True)
 class Fault:
-    """An answer that the next calls get instead of the real one.
+    """An answer that the next calls get instead of the real one, or what becomes of the real one.
+
+    With `lost` or `truncate` the call is carried out, and its answer does not arrive, or not whole:
+    a cancel whose answer is lost has happened. `status` and `body` then say nothing.
 
     Attributes:
         call: The call's name: token, payment, payments, find, find_all, status, prepare, cancel,
@@ -144,6 +147,8 @@ class Fault:
         status: The HTTP status.
         body: The body as it is; it need not be JSON.
         times: How many calls.
+        lost: The connection ends before the answer.
+        truncate: After so many bytes of the answer's body the connection ends.
     """
 
     call: str
@@ -151,6 +156,8 @@ class Fault:
     body: str = ""
     content_type: str = "application/json"
     times: int = 1
+    lost: bool = False
+    truncate: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what could not be sent.
@@ -165,6 +172,22 @@ class Fault:
             raise ValueError("status is 200 to 599")
         if not (self.content_type.isascii() and self.content_type.isprintable()):
             raise ValueError("content_type is no header's value")
+        self._check_loss()
+
+    def _check_loss(self) -> None:
+        if not isinstance(self.lost, bool):
+            raise ValueError("lost is true or false")
+        if self.truncate is not None and (type(self.truncate) is not int or self.truncate < 0):
+            raise ValueError("truncate is a whole number of bytes, 0 or more")
+        if self.lost and self.truncate is not None:
+            raise ValueError("lost and truncate: an answer is lost or cut, not both")
+        if self.carried_out and self.call == "window":
+            raise ValueError("lost and truncate are for calls of the API, not for window")
+
+    @property
+    def carried_out(self) -> bool:
+        """Whether the call itself happens."""
+        return self.lost or self.truncate is not None
 
 
 class Faults:
