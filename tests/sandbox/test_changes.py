@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -49,19 +52,38 @@ def test_preparing_twice_is_refused_by_200_and_a_code(rest: Rest) -> None:
 def test_a_prepared_amount_can_be_read_and_changed(server: SandboxServer, rest: Rest) -> None:
     assert rest.send("PUT", "/payments/prepare", {"merchant_uid": "A", "amount": 1}).status == 404
     unknown = rest.get("/payments/prepare/A")
-    assert (unknown.status, unknown.code) == (200, 1)
+    assert (unknown.status, unknown.code, unknown.response) == (404, -1, None)
+    assert unknown.message == "사전등록된 결제정보가 존재하지 않습니다."
     rest.send("POST", "/payments/prepare", {"merchant_uid": "A", "amount": 1})
     assert rest.send("PUT", "/payments/prepare", {"merchant_uid": "A", "amount": 2}).code == 0
     assert rest.get("/payments/prepare/A").response["amount"] == 2
     assert opened(server, "A", amount=2)
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize(
-    "fields", [{}, {"merchant_uid": "A"}, {"merchant_uid": "A", "amount": "x"}]
+    "fields",
+    [
+        {},
+        {"merchant_uid": "A"},
+        {"amount": 1},
+        {"merchant_uid": "A", "amount": "x"},
+        {"merchant_uid": "A", "amount": -1},
+        {"merchant_uid": ["A"], "amount": 1},
+        {"merchant_uid": "x" * 41, "amount": 1},
+    ],
 )
-def test_preparing_needs_a_number_and_an_amount(rest: Rest, fields: dict[str, object]) -> None:
-    reply = rest.send("POST", "/payments/prepare", fields)
-    assert (reply.status, reply.code) == (200, 1)
+def test_preparing_needs_a_number_and_an_amount(
+    rest: Rest, method: str, fields: dict[str, object]
+) -> None:
+    reply = rest.send(method, "/payments/prepare", fields)
+    assert (reply.status, reply.code, reply.response) == (200, 1, None)
+
+
+def test_a_number_of_forty_characters_can_be_prepared(rest: Rest) -> None:
+    wanted = {"merchant_uid": "x" * 40, "amount": 39000, "currency": "KRW"}
+    assert rest.send("POST", "/payments/prepare", wanted).response == wanted
+    assert rest.get("/payments/prepare/" + "x" * 40).response == wanted
 
 
 @pytest.mark.parametrize(
@@ -188,6 +210,24 @@ def test_a_checksum_that_differs_stops_the_cancel_before_anything_happens(
     assert cancel(rest, imp_uid=imp_uid, amount=9000, checksum=30000)[1] == 0
 
 
+def test_of_eight_cancels_at_once_with_the_same_checksum_one_is_carried_out(
+    server: SandboxServer,
+) -> None:
+    imp_uid, together = paid(server).imp_uid, threading.Barrier(8)
+
+    def refund(_: int) -> bool:
+        together.wait()
+        try:
+            server.sandbox.refund(imp_uid, amount=Decimal(9000), checksum=Decimal(39000))
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(refund, range(8))) == 1
+    assert server.sandbox.gateway.attempt(imp_uid).cancel_amount == 9000
+
+
 def test_a_wrong_imp_uid_wins_over_a_right_merchant_uid(server: SandboxServer, rest: Rest) -> None:
     paid(server)
     assert cancel(rest, imp_uid="imp_0", merchant_uid="ORD-1001") == (200, 1, None)
@@ -201,11 +241,99 @@ def test_what_was_never_paid_cannot_be_cancelled(server: SandboxServer, rest: Re
     assert reply.message == "취소할 결제건이 존재하지 않습니다."
 
 
-def test_a_deposit_goes_back_only_to_a_named_account(server: SandboxServer, rest: Rest) -> None:
-    imp_uid = issued(server).imp_uid
-    server.sandbox.deposit(imp_uid)
-    assert cancel(rest, imp_uid=imp_uid) == (200, 1, None)
-    assert cancel(rest, imp_uid=imp_uid, refund_account="1")[1] == 0
+REFUND = {"refund_holder": "홍길동", "refund_bank": "88", "refund_account": "110-1"}
+
+
+@pytest.mark.parametrize("missing", [*REFUND, ""])
+def test_a_deposit_goes_back_only_to_an_account_with_bank_and_holder(
+    server: SandboxServer, rest: Rest, missing: str
+) -> None:
+    imp_uid = server.sandbox.deposit(issued(server).imp_uid).imp_uid
+    fields = {name: value for name, value in REFUND.items() if name != missing}
+    wanted = (200, 1, None) if missing else (200, 0, ("cancelled", 39000, 39000))
+    assert cancel(rest, imp_uid=imp_uid, **fields) == wanted
+
+
+@pytest.mark.parametrize("provider", ["smartro", "smartro_v2"])
+def test_smartro_wants_the_holders_phone_too(
+    server: SandboxServer, rest: Rest, provider: str
+) -> None:
+    imp_uid = server.sandbox.deposit(issued(server, pg=provider).imp_uid).imp_uid
+    assert cancel(rest, imp_uid=imp_uid, **REFUND) == (200, 1, None)
+    assert cancel(rest, imp_uid=imp_uid, refund_tel="010-0000-0000", **REFUND)[1] == 0
+
+
+def test_what_a_cancel_is_refused_for_first_is_that_nothing_is_left(
+    server: SandboxServer, rest: Rest
+) -> None:
+    imp_uid = server.sandbox.deposit(issued(server).imp_uid).imp_uid
+    server.sandbox.cancel(imp_uid)
+    reply = rest.send("POST", "/payments/cancel", {"imp_uid": imp_uid})
+    assert (reply.code, reply.message) == (1, "이미 전액취소된 주문입니다.")
+
+
+@pytest.mark.parametrize("fields", [{}, {"imp_uid": ""}, {"imp_uid": None, "reason": "반품"}])
+def test_a_cancel_names_a_payment(rest: Rest, fields: dict[str, object]) -> None:
+    reply = rest.send("POST", "/payments/cancel", fields)
+    assert (reply.status, reply.code, reply.response) == (200, 1, None)
+    assert str(reply.message).endswith("지정해주셔야합니다.")
+
+
+def test_a_cancel_without_a_reason_has_the_apis_own(server: SandboxServer, rest: Rest) -> None:
+    reply = rest.send("POST", "/payments/cancel", {"imp_uid": paid(server).imp_uid})
+    assert reply.response["cancel_reason"] == "취소요청api"
+    assert reply.response["cancel_history"][0]["reason"] == "취소요청api"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"reason": "x" * 257},
+        {"reason": ["x"]},
+        {"amount": -1},
+        {"amount": "x"},
+        {"amount": True},
+        {"amount": 39001},
+        {"checksum": 38999},
+        {"checksum": 0},
+        {"checksum": "x"},
+        {"amount": 9000, "tax_free": 9001},
+        {"amount": 9000, "vat_amount": 9001},
+        {"tax_free": -1},
+        {"vat_amount": "x"},
+        {"imp_uid": True},
+    ],
+)
+def test_a_cancel_that_is_wrong_is_refused_by_200_and_a_code(
+    server: SandboxServer, rest: Rest, wrong: dict[str, object]
+) -> None:
+    imp_uid = paid(server).imp_uid
+    reply = rest.send("POST", "/payments/cancel", {"imp_uid": imp_uid, **wrong})
+    assert (reply.status, reply.code, reply.response) == (200, 1, None)
+    assert server.sandbox.gateway.attempt(imp_uid).status == "paid"
+
+
+def test_a_cancel_takes_what_is_just_right(server: SandboxServer, rest: Rest) -> None:
+    taxes = {"tax_free": 9000, "vat_amount": 0, "reason": "x" * 256, "checksum": 39000}
+    imp_uid = paid(server).imp_uid
+    assert cancel(rest, imp_uid=imp_uid, amount=9000, **taxes)[1] == 0
+
+
+MONTH = 31 * 24 * 3600
+
+
+def test_a_phones_payment_is_cancelled_in_its_month_alone(
+    server: SandboxServer, rest: Rest
+) -> None:
+    ids = [
+        paid(server, f"ORD-{number}", pay_method="phone", pg=provider).imp_uid
+        for number, provider in enumerate(("danal", "danal", "kcp"))
+    ]
+    assert cancel(rest, imp_uid=ids[0])[1] == 0
+    server.sandbox.clock.advance(MONTH)
+    rest.log_in()
+    assert [cancel(rest, imp_uid=imp_uid)[1] for imp_uid in ids[1:]] == [1, 1]
+    assert [cancel(rest, imp_uid=imp_uid, **REFUND)[1] for imp_uid in ids[1:]] == [1, 0]
 
 
 def test_a_cancel_may_come_as_a_form(server: SandboxServer, rest: Rest) -> None:
@@ -218,13 +346,25 @@ def test_a_cancel_may_come_as_a_form(server: SandboxServer, rest: Rest) -> None:
 def test_a_cancel_by_the_api_sends_a_webhook_only_when_asked(
     server: SandboxServer, rest: Rest, shop: Shop
 ) -> None:
-    imp_uid = paid(server).imp_uid
     server.sandbox.settings.webhook_url = shop.url + "/hook"
+    imp_uid = paid(server).imp_uid
     cancel(rest, imp_uid=imp_uid, amount=1000)
-    assert shop.got == []
+    assert len(shop.got) == 1
     cancel(rest, imp_uid=imp_uid, amount=1000, enable_webhook=True)
-    (body,) = shop.bodies
+    _, body = shop.bodies
     assert (body["status"], len(body["cancellation_id"])) == ("cancelled", 20)
+
+
+def test_a_cancel_is_not_told_of_where_the_payment_was_not(
+    server: SandboxServer, rest: Rest, shop: Shop
+) -> None:
+    untold, own = paid(server), paid(server, "ORD-1002", notice_url=shop.url + "/own")
+    server.sandbox.settings.webhook_url = shop.url + "/hook"
+    made = server.sandbox.gateway.make(merchant_uid="ORD-1003", amount=39000)
+    for attempt in (untold, own, made):
+        assert cancel(rest, imp_uid=attempt.imp_uid, enable_webhook="true")[1] == 0
+    told = [(path, json.loads(body)["imp_uid"]) for path, _, body in shop.got[1:]]
+    assert told == [("/own", own.imp_uid), ("/hook", made.imp_uid)]
 
 
 def test_a_waiting_account_can_be_edited_and_killed(server: SandboxServer, rest: Rest) -> None:

@@ -149,6 +149,7 @@ def test_find_all_gives_pages(server: SandboxServer, rest: Rest) -> None:
     last = rest.get("/payments/findAll/ORD-1001?limit=2&page=2").response
     assert (last["previous"], last["next"], len(last["list"])) == (1, 0, 1)
     assert rest.get("/payments/findAll/ORD-1001/ready").response["total"] == 3
+    assert rest.get("/payments/findAll/ORD-1001/").response["total"] == 3
     assert rest.get("/payments/findAll/ORD-2002").status == 404
 
 
@@ -176,6 +177,11 @@ def test_status_compares_each_statuses_own_time(server: SandboxServer, rest: Res
 @pytest.mark.parametrize("query", ["wrong", "all?page=2", "all?from=0", "all?from=5&to=4"])
 def test_status_refuses_what_it_does_not_know(rest: Rest, query: str) -> None:
     assert rest.get("/payments/status/" + query).status == 400
+
+
+def test_an_unknown_status_is_refused_in_the_gateways_words(rest: Rest) -> None:
+    reply = rest.get("/payments/status/unknown")
+    assert (reply.status, reply.message) == (400, "지원되지 않는 상태값입니다.")
 
 
 def test_an_encoded_slash_stays_in_its_place(server: SandboxServer, rest: Rest) -> None:

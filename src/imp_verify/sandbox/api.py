@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 from urllib.parse import unquote
@@ -18,14 +19,25 @@ from imp_verify.sandbox import search
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.breaking import Broken
 from imp_verify.sandbox.clock import LATEST
-from imp_verify.sandbox.errors import NOTHING_TO_CANCEL, Refused, unknown_payment
+from imp_verify.sandbox.errors import (
+    NO_NUMBER,
+    NO_REASON,
+    NOTHING_TO_CANCEL,
+    Refused,
+    unknown_payment,
+)
 from imp_verify.sandbox.exact import LONGEST, as_amount, dumps, read_fields
 from imp_verify.sandbox.guard import read_body
 from imp_verify.sandbox.ledger import Group
+from imp_verify.sandbox.opening import KOREA, LONGEST_NUMBER
 from imp_verify.sandbox.registrations import Registration
 from imp_verify.sandbox.sandbox import Sandbox
 
 MOST_AT_ONCE = 100
+LONGEST_REASON = 256
+_REFUND = ("refund_holder", "refund_bank", "refund_account")
+_WITH_PHONE = frozenset({"smartro", "smartro_v2"})
+"""The PGs that want refund_tel for a virtual account."""
 
 
 class Answer(NamedTuple):
@@ -89,9 +101,13 @@ class Call:
         return amount
 
     def text(self, name: str) -> str | None:
-        """Read an optional text of the body."""
+        """Read an optional text of the body; a number is one too."""
         value = self.fields.get(name)
-        return None if value in (None, "") else str(value)
+        if value in (None, ""):
+            return None
+        if isinstance(value, bool | list | dict):
+            raise Refused(f"{name} 값이 올바르지 않습니다.")
+        return str(value)
 
 
 def _payment(call: Call) -> Answer:
@@ -156,6 +172,8 @@ def _registration(call: Call) -> Registration:
     merchant_uid, amount = call.text("merchant_uid"), call.amount("amount")
     if merchant_uid is None or amount is None:
         raise Refused("merchant_uid, amount 파라메터가 누락되었습니다.")
+    if len(merchant_uid) > LONGEST_NUMBER:
+        raise Refused(f"merchant_uid는 {LONGEST_NUMBER}자 이하여야 합니다.")
     return Registration(merchant_uid, amount, call.text("currency"))
 
 
@@ -176,20 +194,53 @@ def _prepared(call: Call) -> Answer:
 
 def _cancel(call: Call) -> Answer:
     attempt = _to_cancel(call)
-    if attempt.pay_method == "vbank" and attempt.paid_at and not call.text("refund_account"):
-        raise Refused("환불계좌 정보가 누락되었습니다.")
+    amount, checksum = call.amount("amount"), call.amount("checksum")
+    reason = call.text("reason") or NO_REASON
+    if len(reason) > LONGEST_REASON:
+        raise Refused(f"reason은 {LONGEST_REASON}자 이하여야 합니다.")
+    part = call.sandbox.gateway.cancellable(attempt.imp_uid, amount=amount, checksum=checksum)
+    for name in ("tax_free", "vat_amount"):
+        if (call.amount(name) or 0) > part:
+            raise Refused(f"{name} 값이 취소 요청금액을 초과합니다.")
+    _check_way_back(call, attempt)
     cancelled = call.sandbox.refund(
         attempt.imp_uid,
-        amount=call.amount("amount"),
-        checksum=call.amount("checksum"),
-        reason=call.text("reason"),
-        webhook=str(call.fields.get("enable_webhook", False)).lower() == "true",
+        amount=amount,
+        checksum=checksum,
+        reason=reason,
+        webhook=str(call.fields.get("enable_webhook", False)).lower() == "true"
+        and call.sandbox.webhooks.told_of(attempt.imp_uid),
     )
     return Answer(cancelled.wire())
 
 
+def _check_way_back(call: Call, attempt: Attempt) -> None:
+    """Raise Refused where the money has no way back: no account to send it to, or too late.
+
+    Source: V1 REST API, POST /payments/cancel; cancel pages of V1.
+    """
+    needed: tuple[str, ...] = _REFUND if attempt.pay_method == "vbank" else ()
+    if needed and attempt.pg_provider in _WITH_PHONE:
+        needed = (*needed, "refund_tel")
+    if missing := [name for name in needed if call.text(name) is None]:
+        raise Refused(f"환불계좌 정보가 누락되었습니다. ({', '.join(missing)})")
+    if attempt.pay_method != "phone":
+        return
+    now = call.sandbox.gateway.now()
+    to_account = attempt.pg_provider == "kcp" and all(map(call.text, _REFUND))
+    if _month(attempt.paid_at) != _month(now) and not to_account:
+        raise Refused("휴대폰 소액결제는 결제한 달에만 취소할 수 있습니다.")
+
+
+def _month(seconds: int) -> tuple[int, int]:
+    date = datetime.fromtimestamp(seconds, KOREA)
+    return date.year, date.month
+
+
 def _to_cancel(call: Call) -> Attempt:
     imp_uid, merchant_uid = call.text("imp_uid"), call.text("merchant_uid")
+    if imp_uid is None and merchant_uid is None:
+        raise Refused(NO_NUMBER)
     found = call.known(imp_uid) if imp_uid else search.sort(call.of_order(merchant_uid or ""))
     if not found:
         raise Refused(NOTHING_TO_CANCEL)
@@ -226,6 +277,7 @@ _CALLS: list[tuple[str, str, str, Callable[[Call], Answer]]] = [
     ("find", "GET", "/payments/find/{merchant_uid}", _find),
     ("find", "GET", "/payments/find/{merchant_uid}/{payment_status}", _find),
     ("find_all", "GET", "/payments/findAll/{merchant_uid}", _find_all),
+    ("find_all", "GET", "/payments/findAll/{merchant_uid}/", _find_all),
     ("find_all", "GET", "/payments/findAll/{merchant_uid}/{payment_status}", _find_all),
     ("status", "GET", "/payments/status/{payment_status}", _status),
     ("balance", "GET", "/payments/{imp_uid}/balance", _balance),

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 NO_PAYMENT = "존재하지 않는 결제정보입니다."
 NOTHING_TO_CANCEL = "취소할 결제건이 존재하지 않습니다."
+NO_NUMBER = "imp_uid, merchant_uid 중 하나는 반드시 지정해주셔야합니다."
+"""Of the real one the end is known: `지정해주셔야합니다.`"""
+NO_REASON = "취소요청api"
+"""What the reason of a cancel is where the API was given none."""
+NOT_PREPARED = "사전등록된 결제정보가 존재하지 않습니다."
+UNKNOWN_STATUS = "지원되지 않는 상태값입니다."
 ALREADY_CANCELLED = "이미 전액취소된 주문입니다."
 ALREADY_PREPARED = "결제정보 사전등록에 실패하였습니다(이미 등록된 merchant_uid입니다)."
 WRONG_KEYS = "인증에 실패하였습니다. API키와 secret을 확인하세요."

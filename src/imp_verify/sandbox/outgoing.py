@@ -106,6 +106,7 @@ class Webhooks:
         self._pending: list[Event] = []
         self._running: list[Future[None]] = []
         self._deliveries: list[Delivery] = []
+        self._untold: set[str] = set()
         self._pool = ThreadPoolExecutor(4, "sandbox-webhook")
 
     @property
@@ -122,6 +123,8 @@ class Webhooks:
 
     def announce(self, event: Event) -> None:
         """Send an event now, keep it back, or send it beside what follows."""
+        if event.status == "paid" and not self._addresses(event):
+            self._untold.add(event.imp_uid)
         order = self._settings.webhook_order
         if order == "webhook-first":
             self._send(event)
@@ -131,6 +134,16 @@ class Webhooks:
                 self._pending.append(event)
             else:
                 self._running.append(self._pool.submit(self._send, event))
+
+    def told_of(self, imp_uid: str) -> bool:
+        """Tell whether a payment used webhooks: not where none had an address when it was paid.
+
+        Only then an API cancel sends one. A payment that `Gateway.make` made counts as one that
+        did.
+
+        Source: V1 REST API, POST /payments/cancel, enable_webhook.
+        """
+        return imp_uid not in self._untold
 
     def deliver(self) -> list[Delivery]:
         """Send what was kept back, wait for what is under way, and return all results."""

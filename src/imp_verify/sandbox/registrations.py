@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from imp_verify.sandbox.errors import ALREADY_PREPARED, Refused
+from imp_verify.sandbox.errors import ALREADY_PREPARED, NOT_PREPARED, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +46,15 @@ class Registrations:
         """Change what is registered; Refused where nothing is."""
         with self._lock:
             if (account, registration.merchant_uid) not in self._known:
-                raise Refused("등록된 사전정보가 없습니다.", code=-1, status=404)
+                raise Refused(NOT_PREPARED, code=-1, status=404)
             return self._put(account, registration)
 
     def get(self, account: str, merchant_uid: str) -> Registration:
-        """Return what is registered; Refused where nothing is, by 200: the schema has no 404
-        here."""
+        """Return what is registered; Refused where nothing is, by 404: the schema has none, and
+        the real one answers so."""
         with self._lock:
             if (account, merchant_uid) not in self._known:
-                raise Refused("등록된 사전정보가 없습니다.")
+                raise Refused(NOT_PREPARED, code=-1, status=404)
             return self._known[account, merchant_uid]
 
     def check(self, account: str, fields: Mapping[str, Any]) -> None:

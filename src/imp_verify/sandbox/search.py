@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from imp_verify.sandbox.attempt import Attempt
-from imp_verify.sandbox.errors import Refused
+from imp_verify.sandbox.errors import UNKNOWN_STATUS, Refused
 from imp_verify.sandbox.ledger import ALL, FIELDS
 
 STATUSES = ("ready", "paid", "cancelled", "failed")
@@ -37,7 +37,7 @@ def check_sorting(sorting: str) -> str:
 def check_status(status: str) -> str:
     """Return it, or raise Refused where it is neither `all` nor a status."""
     if status != ALL and status not in STATUSES:
-        raise Refused("유효하지 않은 payment_status입니다.", code=-1, status=400)
+        raise Refused(UNKNOWN_STATUS, code=-1, status=400)
     return status
 
 

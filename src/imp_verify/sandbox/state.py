@@ -362,17 +362,18 @@ class Gateway:
         self, imp_uid: str, *, amount: Decimal | None = None, checksum: Decimal | None = None
     ) -> Decimal:
         """Return what a cancel would give back; raise Refused where it would be refused."""
-        attempt = self._ledger.get(imp_uid)
-        if attempt is None or not attempt.paid_at:
-            raise Refused(NOTHING_TO_CANCEL)
-        if attempt.remaining == 0:
-            raise Refused(ALREADY_CANCELLED)
-        if checksum is not None and checksum != attempt.remaining:
-            raise Refused("취소 가능금액과 checksum이 일치하지 않습니다.")
-        part = amount or attempt.remaining
-        if not 0 < part <= attempt.remaining:
-            raise Refused("취소 요청금액이 취소 가능금액을 초과합니다.")
-        return part
+        with self._lock:
+            attempt = self._ledger.get(imp_uid)
+            if attempt is None or not attempt.paid_at:
+                raise Refused(NOTHING_TO_CANCEL)
+            if attempt.remaining == 0:
+                raise Refused(ALREADY_CANCELLED)
+            if checksum is not None and checksum != attempt.remaining:
+                raise Refused("취소 가능금액과 checksum이 일치하지 않습니다.")
+            part = amount or attempt.remaining
+            if not 0 < part <= attempt.remaining:
+                raise Refused("취소 요청금액이 취소 가능금액을 초과합니다.")
+            return part
 
     # Inside the lock
 
