@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import MappingProxyType
 
 import pytest
 
 from imp_verify.sandbox import Fault, SandboxServer
+from imp_verify.sandbox.exact import dumps
 from tests.sandbox.conftest import NOON, Rest, issued, opened, paid
 
 TIMES = ("started_at", "paid_at", "failed_at", "cancelled_at", "vbank_date", "vbank_issued_at")
@@ -43,6 +45,14 @@ def test_amounts_travel_as_the_numbers_they_are(
     reply = rest.get(f"/payments/{attempt.imp_uid}")
     assert f'"amount":{number},' in reply.text
     assert reply.response["amount"] == Decimal(number)
+
+
+def test_what_is_written_is_json_with_the_very_digits_of_each_number() -> None:
+    for text in ("14.20", "0.5", "39000", "0.00000001"):
+        wanted = {"a": [Decimal(text), "의자", None, True, 1], "b": {}}
+        assert dumps(MappingProxyType(wanted)) == f'{{"a":[{text},"의자",null,true,1],"b":{{}}}}'
+    with pytest.raises(TypeError):
+        dumps({"a": {1}})
 
 
 def test_y03_times_are_whole_seconds_and_zero_until_reached(

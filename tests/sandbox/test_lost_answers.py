@@ -84,6 +84,18 @@ def test_a_refusal_can_be_lost_too_and_as_often_as_asked_for(
     assert json.loads(ask(line, rest, "imp_0").read())["code"] == 1
 
 
+def test_a_call_that_was_refused_before_its_body_was_read_is_lost_as_well(
+    server: SandboxServer, rest: Rest, line: http.client.HTTPConnection
+) -> None:
+    imp_uid = paid(server).imp_uid
+    server.sandbox.faults.add(Fault("cancel", lost=True))
+    rest.headers["Authorization"] = "Bearer nobody's"
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask(line, rest, imp_uid)
+    assert ask(line, rest, imp_uid).status == 401
+    assert server.sandbox.gateway.attempt(imp_uid).status == "paid"
+
+
 def test_any_call_of_the_api_can_lose_its_answer(server: SandboxServer, rest: Rest) -> None:
     wanted = {"merchant_uid": "ORD-1001", "amount": 39000}
     for call in ("prepare", "token", "status"):

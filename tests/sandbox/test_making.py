@@ -138,10 +138,11 @@ def test_a_made_payment_goes_on_as_any_other(server: SandboxServer, rest: Rest) 
     assert server.sandbox.approve(waiting.imp_uid).status == "paid"
     reply = rest.send("POST", "/payments/cancel", {"imp_uid": waiting.imp_uid, "amount": 9000})
     assert reply.response["cancel_amount"] == 9000
-    failed = make(server, status="failed", merchant_uid="ORD-1002")
-    server.sandbox.approve_later(failed.imp_uid, 5)
-    server.sandbox.clock.advance(5)
-    assert server.sandbox.gateway.attempt(failed.imp_uid).status == "paid"
+    for number, status in enumerate(("failed", "pending", "ready")):
+        attempt = make(server, status=status, merchant_uid=f"ORD-200{number}")
+        server.sandbox.approve_later(attempt.imp_uid, 5)
+        server.sandbox.clock.advance(5)
+        assert server.sandbox.gateway.attempt(attempt.imp_uid).status == "paid"
 
 
 WRONG = [

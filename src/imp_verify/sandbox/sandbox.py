@@ -55,7 +55,7 @@ class Sandbox:
         """Approve once so many seconds have passed on the clock, with a webhook then.
 
         Args:
-            imp_uid: A payment whose window is open, or that failed.
+            imp_uid: A payment whose window is open, or that failed or is pending.
             seconds: 0 to a year.
             meanwhile: What an open one is until then. `failed`, as old PayPal has it for two or
                 three days, and Paymentwall; `ready`, as the PGs that leave it so, and its window
@@ -69,7 +69,8 @@ class Sandbox:
         if meanwhile not in MEANWHILE:
             raise ValueError(f"meanwhile is one of {', '.join(MEANWHILE)}")
         attempt = self.gateway.attempt(imp_uid)
-        if attempt.pay_method == "vbank" or not (attempt.in_window or attempt.status == "failed"):
+        put_off = attempt.status in ("failed", "pending")
+        if attempt.pay_method == "vbank" or not (attempt.in_window or put_off):
             raise Refused("승인할 수 없는 상태의 결제입니다.")
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
