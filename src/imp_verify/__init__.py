@@ -16,6 +16,8 @@ from .errors import (
 from .models import (
     Cancellation,
     ExpectedPayment,
+    Finding,
+    FindingKind,
     Outcome,
     Payment,
     PaymentStatus,
@@ -41,6 +43,8 @@ __all__ = [
     "ConfigurationError",
     "Credentials",
     "ExpectedPayment",
+    "Finding",
+    "FindingKind",
     "GatewayError",
     "GatewayProtocolError",
     "GatewayRefused",

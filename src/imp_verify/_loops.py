@@ -90,6 +90,10 @@ class Loops:
         lock = self._locks.setdefault(key, FairSemaphore(1))
         return Slot(lock, deadline, "another call did not bring a token in time")
 
+    async def pause(self, seconds: float) -> None:
+        """Let so many seconds pass; a task that is cancelled meanwhile ends."""
+        await asyncio.sleep(seconds)
+
     async def within(self, deadline: float, work: Awaitable[T]) -> T | None:
         """Return what the work returns, or None where it does not by the deadline; it is cancelled
         then."""

@@ -71,9 +71,11 @@ class GatewayUnavailable(GatewayError):
     Attributes:
         uncertain: A call that changes something went out, and it may have been carried out: look
             before it is repeated.
+        retry_after: Seconds after which the gateway wants to be asked again, where it says so.
     """
 
     uncertain: bool
+    retry_after: float | None = None
 
     def __init__(
         self,

@@ -18,7 +18,10 @@ from .errors import InvalidRequest, StoreError
 __all__ = [
     "MONEY",
     "Cancellation",
+    "Due",
     "ExpectedPayment",
+    "Finding",
+    "FindingKind",
     "Notice",
     "Outcome",
     "Payment",
@@ -27,6 +30,7 @@ __all__ = [
     "Receipt",
     "ReceiptState",
     "Refund",
+    "Run",
     "Settled",
     "Verdict",
     "outcome_with",
@@ -529,3 +533,100 @@ class Refund:
             "refund_account": self.account,
             "refund_tel": self.tel,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Money of one payment that pays no order and is to be given back: a row of `imp_dues`. Times
+    are aware UTC.
+
+    Attributes:
+        kind: forgery, duplicate, late or refused.
+        amount: What was left of the payment when it was last observed, in the currency's main unit.
+        account: The account that the payment was looked up with; None where there is only one.
+        test: Whether it went through a test channel.
+        begun: When it was first claimed: from then on the payment never pays an order.
+        tries: How often it was claimed.
+        next_try: Not before then is it tried again, or, while it is claimed, claimed by another.
+            None: only a person tries again.
+        error: Why the last try came to nothing: a word, or the gateway's own text, clipped.
+        created: When it was found to be due.
+        done: When it was seen to be given back, or to pay its order after all; None: it is open.
+    """
+
+    imp_uid: str
+    merchant_uid: str
+    kind: str
+    amount: Decimal
+    currency: str
+    account: str | None
+    test: bool
+    begun: datetime | None
+    tries: int
+    next_try: datetime | None
+    error: str | None
+    created: datetime
+    done: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How far `reconcile` came with one account: a row of `imp_runs`. Times are aware UTC.
+
+    Attributes:
+        account: "" where the shop has only one.
+        began: When the store began: written once, and never moved.
+        since, until: The window that is being read, or was read last.
+        page: The next page to read, from the last to the first; None: no run is under way.
+        finished: The `until` of the last run that ended.
+    """
+
+    account: str
+    began: datetime
+    since: datetime | None = None
+    until: datetime | None = None
+    page: int | None = None
+    finished: datetime | None = None
+
+
+class FindingKind(StrEnum):
+    """What is not right about a payment, as `reconcile` finds it."""
+
+    MISSING = "missing"
+    """Money is there, and no receipt."""
+    REFUND_MISSING = "refund_missing"
+    """The receipt knows less of what was given back."""
+    DIFFERS = "differs"
+    """Amount, currency or state are not the receipt's."""
+    UNKNOWN_ORDER = "unknown_order"
+    WAITING_PAID = "waiting_paid"
+    """Paid at the gateway, and waiting here."""
+    WAITING_OVER = "waiting_over"
+    """A virtual account that ran out, or was given up."""
+    DUE = "due"
+    """To be given back."""
+    NOT_THERE = "not_there"
+    """Recorded or listed, and unknown when it is looked up."""
+    TOO_OLD = "too_old"
+    """Paid before the store began; it is never recorded unless asked for."""
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One payment that is not right.
+
+    Attributes:
+        payment: As it was listed; None where it was not.
+        receipt: As it was before anything was repaired.
+        outcome: What the repair came to; None where none was tried, or it failed.
+        error: Why it failed, or why the payment cannot be read; nothing of a buyer is in it.
+    """
+
+    kind: FindingKind
+    imp_uid: str | None
+    merchant_uid: str | None
+    payment: Payment | None = None
+    receipt: Receipt | None = None
+    outcome: Outcome | None = None
+    error: str | None = None

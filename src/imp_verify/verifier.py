@@ -8,7 +8,8 @@ import threading
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
 from typing import Any
@@ -16,9 +17,11 @@ from weakref import WeakSet
 
 from ._configuration import read_settings
 from ._core.accounts import Accounts
+from ._core.calls import fetch_payment, find_payments
 from ._core.cancelling import Cancel, cancel
 from ._core.flow import (
     Alone,
+    Consult,
     Expect,
     Flow,
     Hold,
@@ -27,12 +30,16 @@ from ._core.flow import (
     Send,
     Settle,
     Step,
+    Tell,
+    Wait,
+    each,
+    each_async,
     run,
     run_async,
 )
-from ._core.gateway import fetch_payment, find_payments
 from ._core.preparing import prepare, prepared
 from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
+from ._core.reconciling import read_range, reconcile, sweep
 from ._core.verification import Refusal, approve, verify
 from ._threads import within
 from ._web.answers import Wording, reason_words
@@ -40,10 +47,10 @@ from ._web.endpoints import serve, too_late
 from ._web.http import Request, Response
 from ._web.webhook_sources import Senders
 from .errors import ConfigurationError, GatewayUnavailable, InvalidRequest
-from .models import Notice, Outcome, Payment, Refund
+from .models import Finding, Notice, Outcome, Payment, Refund
 from .settings import Checkout, Credentials, Landing, Settings
 from .stores import AsyncOrderStore, OrderStore
-from .stores._bridge import as_async
+from .stores._bridge import as_async, as_given
 from .stores._open import holding, outside_transactions
 from .stores._protocol import is_async_callable, store_is_async
 from .transports import AsyncTransport, GatewayRequest, GatewayResponse, Transport
@@ -132,6 +139,18 @@ class _Base(ABC):
         outside_transactions()
         return prepared(self._settings, self._accounts, _segment(merchant_uid))
 
+    def _reconciling(
+        self, since: object, until: object, account: str | None, dry_run: object, before: object
+    ) -> Flow[None]:
+        outside_transactions()
+        wanted = read_range(datetime.now(UTC), since, until, before, dry_run)
+        chosen, ledger = self._accounts.chosen(account), _is_ledger(self._store)
+        return reconcile(self._settings, self._accounts, chosen, wanted, ledger=ledger)
+
+    def _sweeping(self, merchant_uids: Iterable[str]) -> Flow[None]:
+        outside_transactions()
+        return sweep(self._settings, self._accounts, merchant_uids)
+
     def _look_up(self, imp_uid: str, account: str | None) -> Flow[Payment | None]:
         outside_transactions()
         asked = self._accounts.select(account)
@@ -144,6 +163,15 @@ class _Base(ABC):
         asked = self._accounts.select(account)
         deadline = self._accounts.deadline(self._settings.timeout)
         return find_payments(asked, _segment(merchant_uid), deadline)
+
+
+_LEDGER = ("paid", "dues", "claim", "close_due", "waiting", "run", "save_run")
+
+
+def _is_ledger(store: object) -> bool:
+    """Whether a store knows what waits and what is due, and keeps the place of `reconcile`."""
+    given = as_given(store)
+    return all(callable(getattr(given, name, None)) for name in _LEDGER)
 
 
 def _segment(merchant_uid: str) -> str:
@@ -350,6 +378,48 @@ class Verifier(_Base):
         unit; None where it has none, or the shop knows no such order. Raises like `verify`."""
         return run(self._prepared(merchant_uid), self._perform)
 
+    def reconcile(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        account: str | None = None,
+        dry_run: bool = False,
+        orders_before: datetime | None = None,
+    ) -> Iterator[Finding]:
+        """Compare what the gateway lists with what is recorded, repair what differs, and give each
+        payment that was not right: notices that were lost, refunds made elsewhere, accounts that
+        ran out, money that is due back. A repair is an ordinary `verify`, fetched anew.
+
+        The run keeps its place (but one in a window that you name, or a dry run): one that was
+        stopped is taken up by the next, and one that ended begins where the last one did, less an
+        hour. A second run right after repairs nothing.
+
+        Args:
+            since, until: The window, with time zones; by default from the end of the last run until
+                a minute ago. A store by hand that is no `Ledger` must be given `since`, which then
+                counts as its beginning.
+            account: With `accounts`, only this one.
+            dry_run: Only tell: nothing is looked up, recorded or kept.
+            orders_before: Payments from before the store began are `too_old`, and not recorded:
+                their orders might ship again. Those paid from this time on are, after all.
+
+        Raises:
+            InvalidRequest: A time is naive or in the future, or there is no `since` where one is
+                needed.
+            GatewayError: The gateway can no longer be asked, or says 429 or 503 again and again;
+                what was done stays, and the place is kept.
+            StoreError: As `verify`, for the store itself; where a hook fails over one payment, the
+                finding's `error` says so and the run goes on.
+        """
+        flow = self._reconciling(since, until, account, dry_run, orders_before)
+        return each(flow, self._perform)
+
+    def sweep(self, merchant_uids: Iterable[str]) -> Iterator[Outcome]:
+        """Look at orders of yours that are still open, two calls for each, and give the outcomes:
+        what a cron job runs every ten minutes for notices that never came. Raises like `verify`."""
+        return each(self._sweeping(merchant_uids), self._perform)
+
     def payment(self, imp_uid: str, *, account: str | None = None) -> Payment | None:
         """Fetch one payment, None where there is none. With `accounts` one must be named.
         Records nothing, raises like `verify`."""
@@ -397,6 +467,13 @@ class Verifier(_Base):
             case Hold(expected, imp_uid, until, begin_by):
                 with holding(until, begin_by):
                     return self._store.hold(expected, imp_uid)
+            case Consult(method, arguments):
+                return getattr(self._store, method)(*arguments)
+            case Wait(seconds):
+                time.sleep(seconds)
+                return None
+            case Tell():
+                raise TypeError("only an iterator tells")
             case _:  # Alone, or the type checkers refuse it
                 return self._alone(step)
 
@@ -532,6 +609,23 @@ class AsyncVerifier(_Base):
         """See `Verifier.prepared`."""
         return await run_async(self._prepared(merchant_uid), self._perform)
 
+    def reconcile(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        account: str | None = None,
+        dry_run: bool = False,
+        orders_before: datetime | None = None,
+    ) -> AsyncIterator[Finding]:
+        """See `Verifier.reconcile`; for `async for`."""
+        flow = self._reconciling(since, until, account, dry_run, orders_before)
+        return each_async(flow, self._perform)
+
+    def sweep(self, merchant_uids: Iterable[str]) -> AsyncIterator[Outcome]:
+        """See `Verifier.sweep`; for `async for`."""
+        return each_async(self._sweeping(merchant_uids), self._perform)
+
     async def payment(self, imp_uid: str, *, account: str | None = None) -> Payment | None:
         """See `Verifier.payment`."""
         return await run_async(self._look_up(imp_uid, account), self._perform)
@@ -577,6 +671,13 @@ class AsyncVerifier(_Base):
             case Hold(expected, imp_uid, until, begin_by):
                 with holding(until, begin_by):
                     return await self._store.hold(expected, imp_uid)
+            case Consult(method, arguments):
+                return await getattr(self._store, method)(*arguments)
+            case Wait(seconds):
+                await self._loops.pause(seconds)
+                return None
+            case Tell():
+                raise TypeError("only an iterator tells")
             case _:  # Alone, or the type checkers refuse it
                 return await self._alone(step)
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imp_verify import Credentials, Payment
+from imp_verify._core.calls import fetch_payment, find_payment
 from imp_verify._core.flow import run
-from imp_verify._core.gateway import Account, fetch_payment, find_payment
+from imp_verify._core.gateway import Account
 from imp_verify._core.wire import read_envelope, read_payment
 from imp_verify.errors import (
     GatewayError,

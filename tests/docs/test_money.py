@@ -29,7 +29,7 @@ def test_both_languages_show_the_same_code() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_calls_do_what_the_page_says(page: str) -> None:
-    before, after = blocks(page)
+    before, after, later = blocks(page)
     with SandboxServer() as server:
         gateway = server.sandbox.gateway
         verifier = Verifier(
@@ -50,4 +50,5 @@ def test_the_calls_do_what_the_page_says(page: str) -> None:
             outcome: Outcome = names["outcome"]
             assert outcome.payment is not None
             assert outcome.payment.remaining == left
+        exec(later, {"verifier": verifier})
         verifier.close()

@@ -212,6 +212,10 @@ class Driver:
     def call(self, verifier: Any, method: str, *arguments: object, **named: object) -> Any:
         return self.begin(verifier, method, *arguments, **named).result(PATIENCE)
 
+    def finish(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine of the test's own to its end."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
     def verify(self, verifier: Any, imp_uid: str, merchant_uid: str | None = ORDER) -> Outcome:
         outcome: Outcome = self.call(verifier, "verify", imp_uid, merchant_uid)
         return outcome

@@ -68,6 +68,12 @@ class Accounts:
             raise InvalidRequest(f"account must be one of {self._names()}, not {name!r:.100}")
         return found
 
+    def chosen(self, name: str | None) -> list[Account]:
+        """Return the account that a caller names, or all. Raises like `select`."""
+        if self.only is not None or name is not None:
+            return [self.select(name)]
+        return list(self.named.values())
+
     def of(self, expected: ExpectedPayment) -> Account:
         """Return the account of an order.
 

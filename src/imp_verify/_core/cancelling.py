@@ -12,8 +12,9 @@ from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRe
 from ..models import Notice, Outcome, Receipt, ReceiptState, Refund
 from ..settings import Settings
 from .accounts import Accounts
+from .calls import cancel_payment
 from .flow import Flow, Recall
-from .gateway import Account, cancel_payment
+from .gateway import Account
 from .reading import EXACT, check_imp_uid, read_amount
 from .verification import verify
 from .wire import write_fields

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import closing
 from dataclasses import dataclass, field
 from math import inf
@@ -13,6 +21,7 @@ from ..transports import GatewayRequest, GatewayResponse
 
 __all__ = [
     "Alone",
+    "Consult",
     "Effect",
     "Expect",
     "Flow",
@@ -22,6 +31,10 @@ __all__ = [
     "Send",
     "Settle",
     "Step",
+    "Tell",
+    "Wait",
+    "each",
+    "each_async",
     "run",
     "run_async",
 ]
@@ -93,7 +106,31 @@ class Alone(Effect[T]):
     deadline: float
 
 
-Step: TypeAlias = Send | Expect | Recall | Settle | Observe | Hold | Alone[Any]
+@dataclass(frozen=True, slots=True)
+class Consult(Effect[Any]):
+    """Call a method of the store's ledger, by name."""
+
+    method: str
+    arguments: tuple[object, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait(Effect[None]):
+    """Let so many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tell(Effect[None]):
+    """Hand one of many results to whoever iterates; only `each` and `each_async` know it."""
+
+    result: object
+
+
+Step: TypeAlias = (
+    Send | Expect | Recall | Settle | Observe | Hold | Consult | Wait | Tell | Alone[Any]
+)
 Flow: TypeAlias = Generator[Step, object, T]
 """A sequence of effects that ends in a T. Write `yield from` always: a bare `yield` answers a
 useless object."""
@@ -130,3 +167,45 @@ async def run_async(flow: Generator[Any, Any, T], perform: Callable[[Any], Await
                     step = flow.send(answer)
         except StopIteration as end:
             return cast(T, end.value)
+
+
+def each(flow: Generator[Any, Any, None], perform: Callable[[Any], object]) -> Iterator[Any]:
+    """Drive a flow and give what it tells, one at a time. Whoever stops in between closes it."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Tell):
+                    yield step.result
+                    step = flow.send(None)
+                    continue
+                try:
+                    answer = perform(step)
+                except Exception as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration:
+            return
+
+
+async def each_async(
+    flow: Generator[Any, Any, None], perform: Callable[[Any], Awaitable[object]]
+) -> AsyncIterator[Any]:
+    """See `each`."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                if isinstance(step, Tell):
+                    yield step.result
+                    step = flow.send(None)
+                    continue
+                try:
+                    answer = await perform(step)
+                except Exception as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(answer)
+        except StopIteration:
+            return

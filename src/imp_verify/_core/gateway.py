@@ -1,5 +1,7 @@
-"""The V1 wire format and the token: builds requests, reads answers, sends nothing. Source: V1 REST
-API."""
+"""An account at the gateway: its token, and the requests that carry it. Sends nothing.
+
+Source: V1 REST API.
+"""
 
 from __future__ import annotations
 
@@ -7,36 +9,21 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from functools import partial
 from typing import NoReturn, Protocol, TypeVar
-from urllib.parse import quote
 
 from ..errors import (
     GatewayError,
-    GatewayProtocolError,
     GatewayRefused,
     GatewayReset,
     GatewayUnavailable,
 )
-from ..models import Payment
 from ..settings import Credentials
-from ..transports import GatewayRequest, GatewayResponse, Headers
+from ..transports import MAX_ANSWER, GatewayRequest, GatewayResponse, Headers
 from .flow import Alone, Flow, Send
-from .reading import read_amount
-from .wire import Envelope, is_time, read_envelope, read_payment, write_fields
+from .wire import Envelope, is_time, read_envelope
 
-__all__ = [
-    "Account",
-    "Content",
-    "Registration",
-    "cancel_payment",
-    "fetch_payment",
-    "fetch_registration",
-    "find_payment",
-    "find_payments",
-    "register",
-]
+__all__ = ["Account", "Content"]
 
 _RENEW_BEFORE = 30.0
 """Seconds before a token's end at which it is renewed; a full minute early the gateway gives the
@@ -97,9 +84,13 @@ class Account:
         self._token = None
         self._refused = None
 
-    def get(self, path: str, deadline: float) -> Flow[GatewayResponse]:
-        """Send one authorised GET; a token that is refused is replaced once."""
-        return self._authorised("GET", path, None, deadline)
+    def get(self, path: str, deadline: float, most: int = MAX_ANSWER) -> Flow[GatewayResponse]:
+        """Send one authorised GET; a token that is refused is replaced once.
+
+        Args:
+            most: Bytes that the answer may have.
+        """
+        return self._authorised("GET", path, None, deadline, most)
 
     def write(
         self, method: str, path: str, content: Content, deadline: float
@@ -116,17 +107,22 @@ class Account:
         return self._authorised(method, path, content, deadline)
 
     def _authorised(
-        self, method: str, path: str, content: Content | None, deadline: float
+        self,
+        method: str,
+        path: str,
+        content: Content | None,
+        deadline: float,
+        most: int = MAX_ANSWER,
     ) -> Flow[GatewayResponse]:
         send = self._send if content is None else _send_once
         token = self._token
         if token is None or self.clock() >= token.renew_at:
             token = yield from Alone(self, self._renewed(token, deadline), deadline)
-        response = yield from send(self._request(method, path, token, content, deadline))
+        response = yield from send(self._request(method, path, token, content, deadline, most))
         if response.status != 401:
             return response
         token = yield from Alone(self, self._renewed(token, deadline), deadline)
-        response = yield from send(self._request(method, path, token, content, deadline))
+        response = yield from send(self._request(method, path, token, content, deadline, most))
         if response.status == 401:
             try:
                 self.read(_refuse_token, response)
@@ -147,6 +143,8 @@ class Account:
             failure = error.with_traceback(None)
         if failure.http_status is None:  # the envelope was good, what is in it was not
             failure.http_status, failure.code = response.status, 0
+        if isinstance(failure, GatewayUnavailable):
+            failure.retry_after = _seconds(response.retry_after)
         raise failure
 
     def _renewed(self, stale: Token | None, deadline: float) -> Flow[Token]:
@@ -192,7 +190,13 @@ class Account:
         return message
 
     def _request(
-        self, method: str, path: str, token: Token, content: Content | None, deadline: float
+        self,
+        method: str,
+        path: str,
+        token: Token,
+        content: Content | None,
+        deadline: float,
+        most: int,
     ) -> GatewayRequest:
         """Make a request. What is sent gets no name of its own on its way, as it may be a buyer's
         bank account."""
@@ -202,6 +206,7 @@ class Account:
             token.headers if content is None else Headers(token.headers, **_JSON),
             None if content is None else content.body(),
             deadline,
+            most,
         )
 
     def _login(self, deadline: float) -> GatewayRequest:
@@ -227,6 +232,12 @@ class Account:
         if response is None or (response.status in _RETRIED and self.clock() < request.deadline):
             response = yield from Send(request)
         return response
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """Read Retry-After; None where there is none, or it is a date."""
+    text = (retry_after or "").strip()
+    return float(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
 def _send_once(request: GatewayRequest) -> Flow[GatewayResponse]:
@@ -271,173 +282,3 @@ def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
     # Both times are the server's, so the difference is right whatever this machine's clock says.
     # Counted from before the call, a slow answer never makes a token live longer here than there.
     return Token(headers, asked_at + float(end - now) - _RENEW_BEFORE)
-
-
-def fetch_payment(account: Account, imp_uid: str, deadline: float) -> Flow[Payment | None]:
-    """Ask for one payment; None where the gateway knows none.
-
-    Raises:
-        GatewayError: Anything that is no clear yes or no, another payment than the one asked
-            for included.
-    """
-    query = "?include_sandbox=true" if account.test_mode else ""
-    path = f"/payments/{quote(imp_uid, safe='')}{query}"
-    payment = account.read(_read_lookup, (yield from account.get(path, deadline)))
-    if payment is not None and payment.imp_uid != imp_uid:
-        raise GatewayProtocolError(
-            f"asked for payment {imp_uid}, the gateway answers with another",
-            http_status=200,
-            code=0,
-        )
-    return payment
-
-
-def find_payment(
-    account: Account, merchant_uid: str, status: str, deadline: float
-) -> Flow[Payment | None]:
-    """Ask for the newest payment of this order that has this status; None where there is none.
-
-    An answer that names another order is no payment of this one.
-    """
-    path = f"/payments/find/{quote(merchant_uid, safe='')}/{status}"
-    payment = account.read(_read_lookup, (yield from account.get(path, deadline)))
-    return payment if payment is not None and payment.merchant_uid == merchant_uid else None
-
-
-def find_payments(
-    account: Account, merchant_uid: str, deadline: float
-) -> Flow[tuple[Payment, ...]]:
-    """Ask for all payments of this order, newest first; empty where there is none.
-
-    Source: V1 REST API, GET /payments/findAll/{merchant_uid} (page, limit; response: next, list).
-    """
-    found: list[Payment] = []
-    page: int | None = 1
-    while page is not None:
-        path = f"/payments/findAll/{quote(merchant_uid, safe='')}?page={page}&limit=200"
-        response = yield from account.get(path, deadline)
-        payments, page = account.read(partial(_read_page, page=page), response)
-        found.extend(each for each in payments if each.merchant_uid == merchant_uid)
-    return tuple(found)
-
-
-def _read_page(envelope: Envelope, page: int) -> tuple[list[Payment], int | None]:
-    """Return the payments of this page, and the number of the next, None where this is the last."""
-    envelope.check()
-    content = envelope.response
-    if envelope.http_status == 404 and envelope.code != 0 and not isinstance(content, dict):
-        return [], None
-    if envelope.http_status != 200 or envelope.code != 0 or not isinstance(content, dict):
-        envelope.fail(f"findAll is answered HTTP {envelope.http_status}, code {envelope.code}")
-    following, rows = content.get("next"), content.get("list")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        envelope.fail("findAll is answered without a list of payments")
-    more = bool(rows) and is_time(following) and following > page
-    return [read_payment(row) for row in rows], following if more else None
-
-
-def _read_lookup(envelope: Envelope) -> Payment | None:
-    envelope.check()
-    http_status, code, _, content = envelope
-    if http_status == 200 and code == 0 and isinstance(content, dict):
-        return read_payment(content)
-    if http_status == 404 and code != 0 and not isinstance(content, dict):
-        return None
-    kind = GatewayRefused if http_status in (400, 403) else GatewayProtocolError
-    return envelope.fail(f"a look-up is answered HTTP {http_status}, code {code}", kind)
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """What the payment window may ask for an order: it opens for no other amount.
-
-    Attributes:
-        amount: In the currency's main unit.
-        currency: None where it is not compared.
-    """
-
-    merchant_uid: str
-    amount: Decimal
-    currency: str | None
-
-    def body(self) -> bytes:
-        """Write it as JSON."""
-        fields = {"merchant_uid": self.merchant_uid, "amount": self.amount}
-        return write_fields({**fields, "currency": self.currency})
-
-
-def register(account: Account, wanted: Registration, deadline: float) -> Flow[None]:
-    """Tell the gateway what an order asks, before its window opens. Repeatable: the same again is
-    fine, and another amount or currency takes the place of the one before.
-
-    Raises:
-        GatewayRefused: The gateway refuses it, in its own words; an order that is paid, for one.
-
-    Source: V1 REST API, POST and PUT /payments/prepare; registering twice is refused with code 1.
-    """
-    path = "/payments/prepare"
-    response = yield from account.write("POST", path, wanted, deadline)
-    try:
-        account.read(_read_done, response)
-    except GatewayRefused:
-        found = yield from fetch_registration(account, wanted.merchant_uid, deadline)
-        if found == wanted:
-            return
-        if found is None:
-            raise
-        response = yield from account.write("PUT", path, wanted, deadline)
-        account.read(_read_done, response)
-
-
-def fetch_registration(
-    account: Account, merchant_uid: str, deadline: float
-) -> Flow[Registration | None]:
-    """Ask what is registered for an order; None where nothing is, or the answer names another."""
-    path = f"/payments/prepare/{quote(merchant_uid, safe='')}"
-    response = yield from account.get(path, deadline)
-    found = account.read(_read_registration, response)
-    return found if found is not None and found.merchant_uid == merchant_uid else None
-
-
-def cancel_payment(account: Account, content: Content, deadline: float) -> Flow[None]:
-    """Give money back, whole or in part. What became of it is for a look-up to say.
-
-    Raises:
-        GatewayRefused: The gateway refuses it, in its own words: nothing was done.
-        GatewayUnavailable: With `uncertain`: it may have been done.
-
-    Source: V1 REST API, POST /payments/cancel; 200 with a code other than 0 is a refusal.
-    """
-    response = yield from account.write("POST", "/payments/cancel", content, deadline)
-    account.read(_read_done, response)
-
-
-def _read_done(envelope: Envelope) -> None:
-    """Tell whether a call that changes something was carried out."""
-    status, code = envelope.http_status, envelope.code
-    if code is None or status == 429 or status >= 500 or (status >= 400 and code == 0):
-        raise GatewayUnavailable(
-            f"the gateway answers HTTP {status}: whether it was carried out is not known",
-            http_status=status,
-            code=code,
-            message=envelope.message,
-            uncertain=True,
-        )
-    if code != 0:
-        envelope.fail(f"the gateway refuses it with HTTP {status}, code {code}", GatewayRefused)
-
-
-def _read_registration(envelope: Envelope) -> Registration | None:
-    envelope.check()
-    http_status, code, _, content = envelope
-    if http_status in (200, 404) and code != 0 and content is None:
-        return None
-    if http_status != 200 or code != 0:
-        kind = GatewayRefused if http_status in (400, 403) else GatewayProtocolError
-        envelope.fail(f"GET prepare is answered HTTP {http_status}, code {code}", kind)
-    fields = content if isinstance(content, dict) else {}
-    number, currency = fields.get("merchant_uid"), fields.get("currency")
-    amount = read_amount(fields.get("amount"))
-    if not isinstance(number, str) or amount is None or not isinstance(currency, str | None):
-        envelope.fail("GET prepare is answered without merchant_uid, amount and currency")
-    return Registration(number, amount, currency.upper() if currency else None)

@@ -9,8 +9,8 @@ from ..errors import InvalidRequest
 from ..order_numbers import check_order_number
 from ..settings import Settings
 from .accounts import Accounts, expect
+from .calls import Registration, fetch_registration, register
 from .flow import Flow
-from .gateway import Registration, fetch_registration, register
 
 __all__ = ["prepare", "prepared"]
 

@@ -19,8 +19,9 @@ from ..models import (
 )
 from ..settings import Settings
 from .accounts import AccountChoice, Accounts, expect, whom_to_ask
+from .calls import fetch_payment, find_payment
 from .flow import Flow, Hold, Observe, Recall, Settle
-from .gateway import Account, fetch_payment, find_payment
+from .gateway import Account
 from .judge import (
     Judgement,
     judge,

@@ -1,71 +1,15 @@
 """What a ready-made store remembers beside its receipts: the money to give back, and how far
-`reconcile` came. Values and protocols, no database."""
+`reconcile` came. Protocols, no database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Protocol
 
-from ..models import Receipt
+from ..models import Due, Receipt, Run
 
 __all__ = ["AsyncLedger", "Due", "Ledger", "Run"]
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """Money of one payment that pays no order and is to be given back: a row of `imp_dues`. Times
-    are aware UTC.
-
-    Attributes:
-        kind: forgery, duplicate, late or refused.
-        amount: What was left of the payment when it was last observed, in the currency's main unit.
-        account: The account that the payment was looked up with; None where there is only one.
-        test: Whether it went through a test channel.
-        begun: When it was first claimed: from then on the payment never pays an order.
-        tries: How often it was claimed.
-        next_try: Not before then is it tried again, or, while it is claimed, claimed by another.
-            None: only a person tries again.
-        error: Why the last try came to nothing: a word, or the gateway's own text, clipped.
-        created: When it was found to be due.
-        done: When it was seen to be given back, or to pay its order after all; None: it is open.
-    """
-
-    imp_uid: str
-    merchant_uid: str
-    kind: str
-    amount: Decimal
-    currency: str
-    account: str | None
-    test: bool
-    begun: datetime | None
-    tries: int
-    next_try: datetime | None
-    error: str | None
-    created: datetime
-    done: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How far `reconcile` came with one account: a row of `imp_runs`. Times are aware UTC.
-
-    Attributes:
-        account: "" where the shop has only one.
-        began: When the store began: written once, and never moved.
-        since, until: The window that is being read, or was read last.
-        page: The next page to read, from the last to the first; None: no run is under way.
-        finished: The `until` of the last run that ended.
-    """
-
-    account: str
-    began: datetime
-    since: datetime | None = None
-    until: datetime | None = None
-    page: int | None = None
-    finished: datetime | None = None
 
 
 class Ledger(Protocol):

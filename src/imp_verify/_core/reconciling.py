@@ -1,0 +1,383 @@
+"""Comparing what the gateway lists with what is recorded, and repairing what differs. Flows,
+without I/O.
+
+The list is read in windows that are closed, by pages of a thousand, from the last page to the
+first: a payment that leaves the list meanwhile, because what is compared with the window is its
+latest change, causes a repeat then, and no gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from ..errors import GatewayError, GatewayUnavailable, ImpVerifyError, InvalidRequest
+from ..models import (
+    Due,
+    Finding,
+    FindingKind,
+    Notice,
+    Outcome,
+    Payment,
+    Receipt,
+    ReceiptState,
+    Run,
+    Settled,
+    Verdict,
+)
+from ..settings import Settings
+from .accounts import Accounts, expect
+from .calls import Listed, Unreadable, find_payments, list_payments
+from .flow import Consult, Flow, Recall, Tell, Wait
+from .gateway import Account
+from .reading import check_merchant_uid
+from .verification import verify
+
+__all__ = ["Range", "read_range", "reconcile", "sweep"]
+
+T = TypeVar("T")
+
+_CLOSED = timedelta(minutes=1)
+"""How far a window keeps from now, where nobody says: what is younger may still be under way."""
+_OVERLAP = timedelta(hours=1)
+"""How much of the last run is read again: a payment may be listed late."""
+_LONGEST_WINDOW = timedelta(days=90)
+"""Source: V1 REST API, GET /payments/status/{payment_status}."""
+_PAGE = 1000
+_READINGS = 3
+_PAGE_SECONDS = 30.0
+_LONGEST_WAIT = 60.0
+_WAITS = 5
+_OVER_FOR = timedelta(days=14)
+"""How long an account whose date has passed is looked up by itself."""
+_ACCOUNTS = 500
+_MENDED = (FindingKind.MISSING, FindingKind.REFUND_MISSING, FindingKind.WAITING_PAID)
+"""What is no finding any more once it is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a caller wants read, checked. Times are aware.
+
+    Attributes:
+        now: When the call was made.
+        orders_before: From when on payments from before the store began are recorded after all.
+    """
+
+    now: datetime
+    since: datetime | None = None
+    until: datetime | None = None
+    orders_before: datetime | None = None
+    dry_run: bool = False
+
+
+def read_range(
+    now: datetime, since: object, until: object, orders_before: object, dry_run: object
+) -> Range:
+    """Check what a caller gave.
+
+    Raises:
+        InvalidRequest: A time is none, is naive or lies in the future, or `since` is not before
+            `until`; the text names it.
+    """
+    given = {"since": since, "until": until, "orders_before": orders_before}
+    times = {name: _time(name, value, now) for name, value in given.items()}
+    start, end = times["since"], times["until"] or now
+    if start is not None and start >= end:
+        raise InvalidRequest("since must be before until")
+    if not isinstance(dry_run, bool):
+        raise InvalidRequest("dry_run must be True or False")
+    return Range(now, **times, dry_run=dry_run)
+
+
+def _time(name: str, value: object, now: datetime) -> datetime | None:
+    if value is None:
+        return None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidRequest(f"{name} must be a datetime with a time zone")
+    if value > now:
+        raise InvalidRequest(f"{name} lies in the future: what is read must be over")
+    return value.astimezone(UTC)
+
+
+def reconcile(
+    settings: Settings,
+    accounts: Accounts,
+    chosen: Sequence[Account],
+    wanted: Range,
+    *,
+    ledger: bool,
+) -> Flow[None]:
+    """Compare what the gateway lists with what is recorded, one account after the other, and tell
+    each finding, repaired.
+
+    Args:
+        chosen: The accounts to read.
+        ledger: Whether the store is a `Ledger`: it keeps the place, and knows what waits and what
+            is due.
+
+    Raises:
+        InvalidRequest: There is no ledger and no `since`.
+        GatewayError: The gateway can no longer be asked; what was done stays, and the place is
+            kept.
+        StoreError: As `verify`. What the store raises comes as it is.
+    """
+    if not ledger and wanted.since is None:
+        raise InvalidRequest("since is missing: this store does not know when it began")
+    for account in chosen:
+        yield from _reconcile(settings, accounts, account, wanted, ledger=ledger)
+
+
+def _reconcile(
+    settings: Settings, accounts: Accounts, account: Account, wanted: Range, *, ledger: bool
+) -> Flow[None]:
+    kept: Run | None = None
+    if ledger:
+        kept = yield from Consult("run", (account.name or "",))
+    start, end, page = _where_to_begin(wanted, kept)
+    began = wanted.since if kept is None else kept.began
+    work = _Work(settings, accounts, account, wanted, wanted.orders_before or began or start)
+    if kept is not None and wanted.since is wanted.until is None and not wanted.dry_run:
+        work.place = replace(kept, until=end)
+    for window in _windows(start, end):
+        yield from _read_window(work, window, page)
+        page = None
+    if ledger:
+        yield from _look_at_accounts(work, end)
+        yield from _tell_dues(work)
+    if work.place is not None:
+        # Where the shop's own code failed, the next run begins where this one did.
+        finished = work.place.finished if work.failed else end
+        yield from Consult("save_run", (replace(work.place, page=None, finished=finished),))
+
+
+@dataclass(slots=True)
+class _Work:
+    """What a run has with it from the first page to the last.
+
+    Attributes:
+        oldest: Payments from before it are too old to be recorded.
+        place: Where the run is, to be kept; None where it is no run of its own.
+        failed: Whether store or hooks failed over a payment: from then on the place stays.
+    """
+
+    settings: Settings
+    accounts: Accounts
+    account: Account
+    wanted: Range
+    oldest: datetime
+    place: Run | None = None
+    failed: bool = False
+
+    def deadline(self) -> float:
+        return self.accounts.deadline(_PAGE_SECONDS)
+
+
+def _where_to_begin(wanted: Range, kept: Run | None) -> tuple[datetime, datetime, int | None]:
+    """Return the window, and the page to go on with where a run was stopped in it."""
+    end = wanted.until or wanted.now - _CLOSED
+    if wanted.since is not None:
+        return wanted.since, end, None
+    assert kept is not None  # `reconcile` asked for a `since` else
+    if wanted.until is None and not wanted.dry_run and kept.page and kept.since and kept.until:
+        return kept.since, kept.until, kept.page
+    start = (kept.finished or kept.began) - _OVERLAP
+    return (start, end, None) if start < end else (end - _OVERLAP, end, None)
+
+
+def _windows(start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
+    windows = []
+    while start < end:
+        until = min(start + _LONGEST_WINDOW, end)
+        windows.append((start, until))
+        start = until
+    return windows
+
+
+def _read_window(work: _Work, window: tuple[datetime, datetime], page: int | None) -> Flow[None]:
+    """Read all pages of a window; again where the list changed meanwhile, for what came into it
+    may have moved a payment past the reader."""
+    for _ in range(_READINGS):
+        first = yield from _patiently(work, partial(_page, work, window, 1))
+        pages = max(1, -(-first.total // _PAGE))
+        total = first.total
+        for number in range(min(page or pages, pages), 0, -1):
+            listed = first
+            if pages > 1:
+                listed = yield from _patiently(work, partial(_page, work, window, number))
+            yield from _judge_page(work, listed)
+            total = listed.total if listed.total != first.total else total
+            if work.place is not None and not work.failed:
+                at = replace(work.place, since=window[0], page=number - 1 or None)
+                yield from Consult("save_run", (at,))
+        if total == first.total:
+            return
+        page = None
+    raise GatewayUnavailable(
+        f"the gateway's list changed each of the {_READINGS} times that it was read: later"
+    )
+
+
+def _page(work: _Work, window: tuple[datetime, datetime], number: int) -> Flow[Listed]:
+    since, until = (int(each.timestamp()) for each in window)
+    return list_payments(work.account, number, _PAGE, since, until, work.deadline())
+
+
+def _judge_page(work: _Work, listed: Listed) -> Flow[None]:
+    payments = [each for each in listed.rows if isinstance(each, Payment)]
+    receipts: Mapping[str, Receipt] = {}
+    if payments:
+        receipts = yield from Recall([each.imp_uid for each in payments])
+    for row in listed.rows:
+        if isinstance(row, Unreadable):
+            yield from Tell(
+                Finding(FindingKind.UNREADABLE, row.imp_uid, row.merchant_uid, error=row.why)
+            )
+            continue
+        if row.sandbox and not work.settings.test_mode:
+            continue
+        receipt = receipts.get(row.imp_uid)
+        kind = difference(row, receipt)
+        if kind is not None:
+            yield from _repair(work, kind, row, receipt)
+
+
+def difference(payment: Payment, receipt: Receipt | None) -> FindingKind | None:
+    """Say how a payment as it is listed differs from its receipt; None where it does not."""
+    if receipt is None or receipt.state is ReceiptState.FAILED:
+        return FindingKind.MISSING if payment.holds_money else None
+    if receipt.state is ReceiptState.WAITING:
+        if payment.holds_money:
+            return FindingKind.WAITING_PAID
+        return None if payment.status == "ready" else FindingKind.WAITING_OVER
+    same = (payment.amount, payment.currency) == (receipt.amount, receipt.currency)
+    if not same or payment.cancel_amount < receipt.cancel_amount:
+        return FindingKind.DIFFERS
+    if payment.cancel_amount > receipt.cancel_amount:
+        return FindingKind.REFUND_MISSING
+    held = receipt.state is not ReceiptState.CANCELLED
+    return FindingKind.DIFFERS if held is not payment.holds_money else None
+
+
+def _repair(
+    work: _Work, kind: FindingKind, payment: Payment, receipt: Receipt | None
+) -> Flow[None]:
+    """Verify a payment, fetched anew, and tell what it came to; only tell it, in a dry run."""
+    found = Finding(kind, payment.imp_uid, payment.merchant_uid, payment, receipt)
+    paid_at = payment.paid_at
+    if kind is FindingKind.MISSING and (paid_at is None or paid_at < work.oldest):
+        yield from Tell(replace(found, kind=FindingKind.TOO_OLD))
+    elif work.wanted.dry_run:
+        known = yield from expect(payment.merchant_uid)
+        unknown = known is None and receipt is None
+        yield from Tell(replace(found, kind=FindingKind.UNKNOWN_ORDER) if unknown else found)
+    else:
+        yield from _verify(work, found)
+
+
+def _verify(work: _Work, found: Finding) -> Flow[None]:
+    imp_uid = found.imp_uid or ""
+    look = partial(
+        verify,
+        work.settings,
+        work.accounts,
+        Notice(imp_uid),
+        "reconcile",
+        asked=work.account,
+    )
+    try:
+        outcome: Outcome = yield from _patiently(work, look)
+    except GatewayUnavailable:
+        raise
+    except GatewayError as error:
+        yield from Tell(replace(found, kind=FindingKind.UNREADABLE, error=str(error)))
+        return
+    except Exception as error:  # store or hook; what they say may be a buyer's data
+        work.failed = True
+        said = str(error) if isinstance(error, ImpVerifyError) else ""
+        yield from Tell(replace(found, error=f"{type(error).__name__}: {said}".rstrip(": ")))
+        return
+    kind = found.kind
+    if outcome.verdict is Verdict.UNKNOWN_ORDER:
+        kind = FindingKind.UNKNOWN_ORDER
+    elif outcome.verdict is Verdict.UNKNOWN_PAYMENT:
+        kind = FindingKind.NOT_THERE
+    elif outcome.settled is Settled.REPEATED and kind in _MENDED:
+        return  # a notice came meanwhile, or it was handed on before
+    yield from Tell(replace(found, kind=kind, outcome=outcome))
+
+
+def _patiently(work: _Work, ask: Callable[[], Flow[T]]) -> Flow[T]:
+    """Ask, and where the gateway says to come again later (429, 503) do so, a few times."""
+    for waited in range(_WAITS):
+        try:
+            return (yield from ask())
+        except GatewayUnavailable as error:
+            if error.http_status not in (429, 503):
+                raise
+            seconds = error.retry_after if error.retry_after is not None else 2.0**waited
+        yield from Wait(min(seconds, _LONGEST_WAIT))
+    return (yield from ask())
+
+
+def _look_at_accounts(work: _Work, end: datetime) -> Flow[None]:
+    """Look up accounts whose date passed of late: nothing tells a shop that they ran out."""
+    after: str | None = None
+    while True:
+        waiting: Sequence[Receipt] = yield from Consult(
+            "waiting", (end - _OVER_FOR, end, after, _ACCOUNTS)
+        )
+        for receipt in waiting:
+            if work.account.name in (None, receipt.account):
+                found = Finding(
+                    FindingKind.WAITING_OVER, receipt.imp_uid, receipt.merchant_uid, None, receipt
+                )
+                if work.wanted.dry_run:
+                    yield from Tell(found)
+                else:
+                    yield from _verify(work, found)
+        if len(waiting) < _ACCOUNTS:
+            return
+        after = waiting[-1].imp_uid
+
+
+def _tell_dues(work: _Work) -> Flow[None]:
+    """Tell what is to be given back and is not yet."""
+    after: str | None = None
+    while True:
+        dues: Sequence[Due] = yield from Consult("dues", (after, _ACCOUNTS))
+        for due in dues:
+            ours = work.account.name in (None, due.account)
+            if ours and (not due.test or work.settings.test_mode):
+                yield from Tell(
+                    Finding(FindingKind.DUE, due.imp_uid, due.merchant_uid, error=due.error)
+                )
+        if len(dues) < _ACCOUNTS:
+            return
+        after = dues[-1].imp_uid
+
+
+def sweep(settings: Settings, accounts: Accounts, merchant_uids: Iterable[str]) -> Flow[None]:
+    """Look at orders of the shop's own that are still open, and tell each outcome: of the payments
+    that hold money, or else of the newest. Orders that the shop does not know are passed over.
+
+    Raises:
+        InvalidRequest: A number is malformed.
+        GatewayError, StoreError: As `verify`.
+    """
+    for merchant_uid in merchant_uids:
+        number = check_merchant_uid(merchant_uid)
+        expected = yield from expect(number)
+        if expected is None or number in (".", ".."):
+            continue
+        asked = accounts.of(expected)
+        deadline = accounts.deadline(settings.timeout)
+        payments = yield from find_payments(asked, number, deadline)
+        for payment in [each for each in payments if each.holds_money] or payments[:1]:
+            notice = Notice(payment.imp_uid, number)
+            yield from Tell(
+                (yield from verify(settings, accounts, notice, "reconcile", asked=asked))
+            )
