@@ -39,7 +39,7 @@ FUNCTION_LINES = 30
 LEFT_ALONE_BY_IMPORT = (
     *("requests", "urllib3", "httpx", "httpx2", "aiohttp"),
     *("flask", "werkzeug", "quart", "starlette", "fastapi", "django", "sqlalchemy", "asyncio"),
-    "sqlite3",
+    *("sqlite3", "click", "rich"),
 )
 
 

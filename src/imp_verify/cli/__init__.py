@@ -1,0 +1,41 @@
+"""The `imp-verify` command: its entry. What the commands do stands beside it, and is imported by
+the command that is run."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Sequence
+
+__all__ = ["DEMO_PORT", "main"]
+
+DEMO_PORT = 8000
+_MISSING = 'imp-verify: {}; the command needs: pip install "imp-verify[{}]"'
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status: 0 good, 1 something found, 2 wrong use, 3
+    trouble, not finished.
+
+    Raises:
+        SystemExit: 2, for arguments that there are not.
+    """
+    try:
+        from ._commands import run
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("click", "rich"):
+            raise
+        given = sys.argv[1:] if argv is None else argv
+        extra = "demo" if "demo" in given[:1] else "cli"  # which brings the other
+        print(_MISSING.format(error, extra), file=sys.stderr)
+        return 2
+    return run(argv)
+
+
+def _free_port(host: str = "127.0.0.1") -> int:
+    """Return the demo's own port, or 0 (any) where somebody else has it."""
+    try:
+        with socket.create_server((host, DEMO_PORT)):
+            return DEMO_PORT
+    except OSError:
+        return 0

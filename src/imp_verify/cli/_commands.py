@@ -1,0 +1,50 @@
+"""All commands in one group, and its exit status. A new command is one function more here."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+import rich  # noqa: F401  # that it is missing is better said at once than by half of the commands
+
+from ._demo import demo
+from ._printing import TROUBLE
+from ._snippet import snippet
+
+__all__ = ["run"]
+
+
+@click.group(
+    "imp-verify",
+    help="Verifies I'mport (PortOne V1) payments.",
+    no_args_is_help=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+def commands() -> None:
+    """Hold the commands."""
+
+
+for each in (demo, snippet):
+    commands.add_command(each)
+
+
+def run(argv: Sequence[str] | None, *, name: str = "imp-verify") -> int:
+    """Run a command and return its exit status.
+
+    Args:
+        argv: The arguments; those of this process where it is None.
+        name: How the command was called, for its help.
+
+    Raises:
+        SystemExit: 2, for arguments that there are not.
+    """
+    given = None if argv is None else list(argv)
+    try:
+        status: object = commands.main(given, prog_name=name, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        return TROUBLE
+    return status if isinstance(status, int) else 0
