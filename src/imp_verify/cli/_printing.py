@@ -1,13 +1,35 @@
-"""How commands end and what they may print: exit statuses, and texts that a terminal can show."""
+"""How commands end and what they may print: exit statuses, texts that a terminal can show, and
+never a secret."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
-__all__ = ["FOUND", "GOOD", "TROUBLE", "WRONG_USE", "printable", "wrong_use"]
+__all__ = [
+    "FOUND",
+    "GOOD",
+    "TROUBLE",
+    "WRONG_USE",
+    "WrongUse",
+    "conceal",
+    "printable",
+    "said",
+    "wrong_use",
+]
 
 GOOD, FOUND, WRONG_USE, TROUBLE = 0, 1, 2, 3
+_LONGEST = 500
+_SHORTEST_SECRET = 4
+"""Characters below which a word may be a secret by chance: "key" would be blotted out of every
+sentence."""
+_VARIABLES = ("IMP_KEY", "IMP_SECRET")
+
+
+class WrongUse(Exception):
+    """A command was given what it cannot work with; the text says what. Exit status 2."""
 
 
 def printable(text: str, stream: TextIO) -> str:
@@ -16,7 +38,29 @@ def printable(text: str, stream: TextIO) -> str:
     return text.encode(encoding, "replace").decode(encoding)
 
 
+def said(words: object) -> str:
+    """Return somebody else's words for a line of output, an error's after its class: clipped, and
+    without a character that moves the cursor or starts a line."""
+    text = str(words)
+    if isinstance(words, BaseException):
+        # An error's own lines are often long, and the first says what it is.
+        first = text.strip().partition("\n")[0]
+        text = f"{type(words).__name__}: {first}" if first else type(words).__name__
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:_LONGEST])
+
+
+def conceal(text: str, secrets: Iterable[str | None] = ()) -> str:
+    """Take secrets out of a text, should somebody else's words repeat them, and those of the
+    environment too."""
+    known = [*secrets, *map(os.environ.get, _VARIABLES)]
+    for secret in sorted({each for each in known if each}, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            text = text.replace(secret, "...")
+    return text
+
+
 def wrong_use(message: str) -> int:
     """Say what was wrong, and return the exit status for it."""
-    print(f"imp-verify: {printable(message, sys.stderr)}", file=sys.stderr)
+    text = printable(conceal(message), sys.stderr)
+    print(f"imp-verify: {text}", file=sys.stderr)
     return WRONG_USE
