@@ -40,7 +40,7 @@ from ._core.flow import (
 from ._core.preparing import prepare, prepared
 from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
 from ._core.reconciling import read_range, reconcile, sweep
-from ._core.verification import Refusal, approve, verify
+from ._core.verification import Refusal, approve, fetch_and_judge, verify
 from ._threads import within
 from ._web.answers import Wording, reason_words
 from ._web.endpoints import serve, too_late
@@ -104,10 +104,17 @@ class _Base(ABC):
                 self._transport = self._make_transport()
             return self._transport
 
-    def _verification(self, imp_uid: str, merchant_uid: str | None) -> Flow[Outcome]:
+    def _verification(
+        self, imp_uid: str, merchant_uid: str | None, *, record: bool = True
+    ) -> Flow[Outcome]:
+        """Make the flow of `verify`. Without `record` it ends where the store would be told: the
+        command's `--dry-run`."""
         outside_transactions()
         claimed = None if merchant_uid is None else check_merchant_uid(merchant_uid)
         notice = Notice(check_imp_uid(imp_uid), claimed)
+        if not record:
+            deadline = self._accounts.deadline(self._settings.timeout)
+            return fetch_and_judge(self._settings, self._accounts, notice, "call", deadline)
         return verify(self._settings, self._accounts, notice, "call")
 
     def _approval(self, imp_uid: str, merchant_uid: str, amount: object) -> Flow[Refusal | None]:

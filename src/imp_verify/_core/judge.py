@@ -17,7 +17,17 @@ from ..models import (
     Verdict,
 )
 
-__all__ = ["Judgement", "judge", "judge_claim", "judge_money", "needs_receipt", "stands_for_order"]
+__all__ = [
+    "Comparison",
+    "Judgement",
+    "compare",
+    "judge",
+    "judge_claim",
+    "judge_money",
+    "needs_receipt",
+    "stands_for_order",
+    "what_counts",
+]
 
 
 class Judgement(NamedTuple):
@@ -65,15 +75,20 @@ def judge(
     unpaid = _judge_unpaid(payment)
     if unpaid is not None:
         return unpaid
-    if receipt is not None and receipt.account is None and expected is not None:
-        receipt = replace(receipt, account=expected.account)  # from before there were several
-    asked = receipt or expected
+    asked = expected if receipt is None else _with_account(receipt, expected)
     if asked is None:
         return Judgement(Verdict.UNKNOWN_ORDER)
     reason = judge_money(payment, asked, account)
     if reason is not None:
         return Judgement(Verdict.FORGERY, reason)
     return Judgement(_judge_status(payment))
+
+
+def _with_account(receipt: Receipt, expected: ExpectedPayment | None) -> Receipt:
+    """Give a receipt from before there were several accounts that of its order."""
+    if receipt.account is None and expected is not None:
+        return replace(receipt, account=expected.account)
+    return receipt
 
 
 def needs_receipt(judgement: Judgement) -> bool:
@@ -148,4 +163,100 @@ def _judge_status(payment: Payment) -> Verdict:
         return Verdict.PARTLY_CANCELLED if cancelled < payment.amount else Verdict.CANCELLED
     raise GatewayProtocolError(
         f"payment {payment.imp_uid} is {payment.status}, {cancelled} of {payment.amount} cancelled"
+    )
+
+
+class Comparison(NamedTuple):
+    """One rule about what was paid, for a person to read; the verdict is not made of these.
+
+    Attributes:
+        rule: order, test_payment, card_registration, account, currency, amount, pay_method or
+            pg_provider.
+        found: What the gateway said.
+        asked: What the order asks, None where it asks nothing.
+        fits: None where there is nothing to compare.
+    """
+
+    rule: str
+    found: object
+    asked: object
+    fits: bool | None
+
+
+def what_counts(
+    payment: Payment,
+    expected: ExpectedPayment | None,
+    receipt: Receipt | None,
+    account: str | None = None,
+) -> ExpectedPayment | Receipt | None:
+    """Return what a payment is compared with: the order, or the receipt that stands for it.
+
+    Raises:
+        GatewayProtocolError: Status and amounts contradict each other.
+    """
+    if receipt is None or not stands_for_order(receipt, payment):
+        return expected
+    refused = needs_receipt(judge(payment, expected, None, account))
+    return _with_account(receipt, expected) if refused else expected
+
+
+def compare(
+    payment: Payment,
+    asked: ExpectedPayment | Receipt | None,
+    claimed: str | None,
+    account: str | None = None,
+    *,
+    test_mode: bool,
+) -> tuple[Comparison, ...]:
+    """Compare a payment with what is asked rule by rule, in the order in which the rules refuse.
+
+    Args:
+        asked: What counts (`what_counts`), None where no such order is known.
+        claimed: The order that was asked about, None where none was named.
+        account: The account that was asked, None where there is only one.
+    """
+    issued = payment.customer_uid_usage == "issue"
+    row = Comparison
+    return (
+        row("order", payment.merchant_uid, claimed, _same(payment.merchant_uid, claimed)),
+        row("test_payment", payment.sandbox, test_mode, test_mode or not payment.sandbox),
+        row("card_registration", issued, False, not issued),
+        *_compare_money(payment, asked, account),
+        *_compare_choices(payment, asked),
+    )
+
+
+def _same(found: object, asked: object) -> bool | None:
+    return None if asked is None else found == asked
+
+
+def _compare_money(
+    payment: Payment, asked: ExpectedPayment | Receipt | None, account: str | None
+) -> tuple[Comparison, ...]:
+    if asked is None:
+        pairs = ("account", account), ("currency", payment.currency), ("amount", payment.amount)
+        return tuple(Comparison(rule, found, None, None) for rule, found in pairs)
+    theirs = None if account is None else asked.account
+    owner = None if account is None else account == asked.account
+    amount = payment.amount == asked.amount and payment.amount != 0
+    return (
+        Comparison("account", account, theirs, owner),
+        Comparison(
+            "currency", payment.currency, asked.currency, payment.currency == asked.currency
+        ),
+        Comparison("amount", payment.amount, asked.amount, amount),
+    )
+
+
+def _compare_choices(
+    payment: Payment, asked: ExpectedPayment | Receipt | None
+) -> tuple[Comparison, ...]:
+    methods = asked.pay_methods if isinstance(asked, ExpectedPayment) else None
+    providers = asked.pg_providers if isinstance(asked, ExpectedPayment) else None
+    return tuple(
+        Comparison(rule, found, allowed, None if allowed is None else found in allowed)
+        for rule, found, allowed in (
+            ("pay_method", payment.pay_method, methods),
+            ("pg_provider", payment.pg_provider, providers),
+        )
     )

@@ -10,7 +10,9 @@ import rich  # noqa: F401  # that it is missing is better said at once than by h
 
 from ._demo import demo
 from ._printing import TROUBLE
+from ._shop import Source
 from ._snippet import snippet
+from ._verify import verify
 
 __all__ = ["run"]
 
@@ -25,23 +27,26 @@ def commands() -> None:
     """Hold the commands."""
 
 
-for each in (demo, snippet):
+for each in (demo, snippet, verify):
     commands.add_command(each)
 
 
-def run(argv: Sequence[str] | None, *, name: str = "imp-verify") -> int:
+def run(
+    argv: Sequence[str] | None, *, name: str = "imp-verify", source: Source | None = None
+) -> int:
     """Run a command and return its exit status.
 
     Args:
         argv: The arguments; those of this process where it is None.
         name: How the command was called, for its help.
+        source: The verifier of a framework whose command this is, in place of `--app`.
 
     Raises:
         SystemExit: 2, for arguments that there are not.
     """
     given = None if argv is None else list(argv)
     try:
-        status: object = commands.main(given, prog_name=name, standalone_mode=False)
+        status: object = commands.main(given, name, standalone_mode=False, obj=source)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -6,7 +6,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = [
     "FOUND",
@@ -15,6 +18,7 @@ __all__ = [
     "WRONG_USE",
     "WrongUse",
     "conceal",
+    "make_console",
     "printable",
     "said",
     "wrong_use",
@@ -64,3 +68,14 @@ def wrong_use(message: str) -> int:
     text = printable(conceal(message), sys.stderr)
     print(f"imp-verify: {text}", file=sys.stderr)
     return WRONG_USE
+
+
+def make_console() -> Console:
+    """Make what writes to standard output: in colour on a terminal, elsewhere plain. What the
+    terminal has no character for becomes a question mark."""
+    from rich.console import Console
+
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    return Console(highlight=False, markup=False, emoji=False)

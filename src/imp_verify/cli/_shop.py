@@ -1,0 +1,150 @@
+"""The shop that a command works on: its verifier, from `--app` or from the framework whose command
+this is, for plain calls whichever kind it is. The one place here that reaches into a verifier."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from functools import wraps
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from .. import (
+    ConfigurationError,
+    GatewayError,
+    InvalidRequest,
+    Outcome,
+    StoreError,
+    Verifier,
+)
+from .._core.flow import Flow, run, run_async
+from ._app import AnyVerifier, load
+from ._printing import TROUBLE, WrongUse, conceal, printable, said, wrong_use
+from ._words import Words
+
+if TYPE_CHECKING:
+    from asyncio import Runner
+
+__all__ = ["Shop", "Source", "explain", "needs_shop"]
+
+T = TypeVar("T")
+
+Source = Callable[[], tuple[AnyVerifier, str | None]]
+"""Gives the verifier that a framework has, and the path of its `webhook` where that is known."""
+
+
+class Shop(AbstractContextManager["Shop"]):
+    """A verifier for the length of one command, as a context manager.
+
+    Args:
+        verifier: Of either kind; an async one gets an event loop of its own.
+        webhook: The path of its endpoint `webhook`, None where only the shop knows it.
+    """
+
+    def __init__(self, verifier: AnyVerifier, webhook: str | None = None) -> None:
+        self.verifier = verifier
+        self.settings = verifier.settings
+        self.webhook = webhook
+        self._runner = None if isinstance(verifier, Verifier) else _loop()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.call(self.verifier.close)
+        if self._runner is not None:
+            self._runner.close()
+
+    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call a method of the verifier or of its store."""
+        return self._wait(function(*args))
+
+    def verify(self, imp_uid: str, merchant_uid: str | None, *, record: bool) -> Outcome:
+        """See `Verifier.verify`. Without `record` nothing is recorded, and no hook is called."""
+        return self._run(self.verifier._verification(imp_uid, merchant_uid, record=record))
+
+    def conceal(self, text: str) -> str:
+        """Take the shop's keys and secrets out of a text."""
+        several = (self.settings.accounts or {}).values()
+        known = [each for each in (self.settings.credentials, *several) if each is not None]
+        return conceal(text, [word for each in known for word in (each.key, each.secret)])
+
+    def _run(self, flow: Flow[T]) -> T:
+        if isinstance(self.verifier, Verifier):
+            return run(flow, self.verifier._perform)
+        return cast(T, self._wait(run_async(flow, self.verifier._perform)))
+
+    def _wait(self, answer: object) -> object:
+        if self._runner is None:
+            return answer
+        return self._runner.run(cast(Coroutine[Any, Any, object], answer))
+
+
+def _loop() -> Runner:
+    import asyncio  # here, because a plain shop need not pay for it
+
+    return asyncio.Runner()
+
+
+def needs_shop(command: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the shop and the words to use, before its own parameters. It gets the options
+    --app, --language and --verbose, and what goes wrong becomes a line and an exit status."""
+
+    @click.option("--app", metavar="MODULE:NAME", envvar="IMP_VERIFY_APP", help=_APP)
+    @click.option("--language", type=click.Choice(("ko", "en")), help=_LANGUAGE)
+    @click.option("--verbose", is_flag=True, help="where an error comes from")
+    @wraps(command)
+    def called(app: str | None, language: str | None, verbose: bool, **given: object) -> int:
+        words = Words(language)
+        try:
+            shop = _open(click.get_current_context().obj, app, words)
+        except (WrongUse, ConfigurationError) as error:
+            return wrong_use(str(error))
+        with shop:
+            try:
+                return command(shop, words, **given)
+            except (WrongUse, InvalidRequest) as error:
+                return wrong_use(shop.conceal(str(error)))
+            except Exception as error:
+                _explain(shop, error, verbose=verbose)
+                return TROUBLE
+
+    return called
+
+
+_APP = (
+    "the shop's verifier or a function that makes it, in the current folder or on Python's path; "
+    "else IMP_VERIFY_APP"
+)
+_LANGUAGE = "of what is printed (default: that of the machine)"
+
+
+def _open(source: Source | None, app: str | None, words: Words) -> Shop:
+    if source is not None:
+        return Shop(*source())
+    if not app:
+        raise WrongUse(words("app_missing"))
+    return Shop(load(app, words))
+
+
+def explain(error: BaseException) -> str:
+    """Say what kept a command from its work: ours in their own words, others' with their class,
+    and what was noted in them."""
+    ours = isinstance(error, GatewayError | StoreError | ConfigurationError)
+    text = str(error) if ours else said(error)
+    if isinstance(error, GatewayError) and error.message:
+        text += f" ('{said(error.message)}')"
+    return "; ".join([text, *map(said, getattr(error, "__notes__", ()))])
+
+
+def _explain(shop: Shop, error: Exception, *, verbose: bool) -> None:
+    text = f"imp-verify: {explain(error)}\n"
+    if verbose:
+        text = "".join(traceback.format_exception(error)) + text
+    sys.stderr.write(printable(shop.conceal(text), sys.stderr))
