@@ -165,6 +165,11 @@ class _Base(ABC):
             asked, check_imp_uid(imp_uid), self._accounts.deadline(self._settings.timeout)
         )
 
+    def _gateway_time(self, account: str | None) -> Flow[int]:
+        """For the command `doctor`."""
+        asked = self._accounts.select(account)
+        return asked.time(self._accounts.deadline(self._settings.timeout))
+
     def _look_up_all(self, merchant_uid: str, account: str | None) -> Flow[tuple[Payment, ...]]:
         outside_transactions()
         asked = self._accounts.select(account)

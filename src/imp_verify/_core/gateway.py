@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NoReturn, Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar, cast
 
 from ..errors import (
     GatewayError,
@@ -130,6 +130,21 @@ class Account:
                 if self._token is token:
                     self._token = None
         return response
+
+    def time(self, deadline: float) -> Flow[int]:
+        """Ask for a token, whether there is one or not, and return the gateway's time (Unix
+        seconds). The token is dropped.
+
+        Raises:
+            GatewayRefused: The credentials are wrong.
+            GatewayError: Anything else that is no answer.
+
+        Source: V1 REST API, POST /users/getToken (response: now).
+        """
+        response = yield from self._send(self._login(deadline))
+        if response.status == 401:
+            self.read(self._refuse_credentials, response)
+        return self.read(_read_now, response)
 
     def read(self, reader: Callable[[Envelope], T], response: GatewayResponse) -> T:
         """Read an answer by a reader.
@@ -264,6 +279,12 @@ class _Refusal:
 
 def _refuse_token(envelope: Envelope) -> NoReturn:
     envelope.fail("the gateway refuses a token it has just given", GatewayRefused)
+
+
+def _read_now(envelope: Envelope) -> int:
+    _ = _read_token(envelope, 0.0, None)  # which checks it
+    content = cast("dict[str, int]", envelope.response)
+    return int(content["now"])
 
 
 def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:

@@ -31,10 +31,10 @@ from .judge import (
     stands_for_order,
 )
 
-__all__ = ["Refusal", "approve", "fetch_and_judge", "find_imp_uid", "verify"]
+__all__ = ["LOOKUP_ENDS", "Refusal", "approve", "fetch_and_judge", "find_imp_uid", "verify"]
 
 _REFETCHES = 3
-_LOOKUP_ENDS = 0.5
+LOOKUP_ENDS = 0.5
 _HOLD_BEGINS = 0.75
 """Of `confirm_timeout`: what is done later leaves nothing for what comes next."""
 
@@ -239,7 +239,7 @@ def approve(
         return Refusal("unknown_order")
     payment = None
     if settings.confirm_lookup:
-        ends = began + _LOOKUP_ENDS * settings.confirm_timeout
+        ends = began + LOOKUP_ENDS * settings.confirm_timeout
         deadline = min(ends, accounts.deadline(settings.timeout))
         payment = yield from fetch_payment(choice.account, imp_uid, deadline)
         if payment is None:

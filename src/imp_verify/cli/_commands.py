@@ -9,6 +9,7 @@ import click
 import rich  # noqa: F401  # that it is missing is better said at once than by half of the commands
 
 from ._demo import demo
+from ._doctor import doctor
 from ._printing import TROUBLE
 from ._shop import Source
 from ._snippet import snippet
@@ -27,7 +28,7 @@ def commands() -> None:
     """Hold the commands."""
 
 
-for each in (demo, snippet, verify):
+for each in (demo, doctor, snippet, verify):
     commands.add_command(each)
 
 

@@ -43,7 +43,12 @@ class Shop(AbstractContextManager["Shop"]):
     Args:
         verifier: Of either kind; an async one gets an event loop of its own.
         webhook: The path of its endpoint `webhook`, None where only the shop knows it.
+
+    Attributes:
+        verbose: Whether to say where an error comes from.
     """
+
+    verbose = False
 
     def __init__(self, verifier: AnyVerifier, webhook: str | None = None) -> None:
         self.verifier = verifier
@@ -61,13 +66,17 @@ class Shop(AbstractContextManager["Shop"]):
         if self._runner is not None:
             self._runner.close()
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
+    def call(self, function: Callable[..., Any], *args: Any, **named: Any) -> Any:
         """Call a method of the verifier or of its store."""
-        return self._wait(function(*args))
+        return self._wait(function(*args, **named))
 
     def verify(self, imp_uid: str, merchant_uid: str | None, *, record: bool) -> Outcome:
         """See `Verifier.verify`. Without `record` nothing is recorded, and no hook is called."""
         return self._run(self.verifier._verification(imp_uid, merchant_uid, record=record))
+
+    def gateway_time(self, account: str | None) -> int:
+        """Ask for a token and return the gateway's time, Unix seconds. Raises like `verify`."""
+        return self._run(self.verifier._gateway_time(account))
 
     def conceal(self, text: str) -> str:
         """Take the shop's keys and secrets out of a text."""
@@ -106,13 +115,14 @@ def needs_shop(command: Callable[..., int]) -> Callable[..., int]:
             shop = _open(click.get_current_context().obj, app, words)
         except (WrongUse, ConfigurationError) as error:
             return wrong_use(str(error))
+        shop.verbose = verbose
         with shop:
             try:
                 return command(shop, words, **given)
             except (WrongUse, InvalidRequest) as error:
                 return wrong_use(shop.conceal(str(error)))
             except Exception as error:
-                _explain(shop, error, verbose=verbose)
+                _explain(shop, error)
                 return TROUBLE
 
     return called
@@ -143,8 +153,8 @@ def explain(error: BaseException) -> str:
     return "; ".join([text, *map(said, getattr(error, "__notes__", ()))])
 
 
-def _explain(shop: Shop, error: Exception, *, verbose: bool) -> None:
+def _explain(shop: Shop, error: Exception) -> None:
     text = f"imp-verify: {explain(error)}\n"
-    if verbose:
+    if shop.verbose:
         text = "".join(traceback.format_exception(error)) + text
     sys.stderr.write(printable(shop.conceal(text), sys.stderr))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from ..errors import ConfigurationError
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
+from ._facts import StoreFacts
 from ._protocol import AsyncOrderStore, Expected, OrderStore, store_is_async
 
 if TYPE_CHECKING:
@@ -129,6 +130,10 @@ class _InThread(AsyncOrderStore):
 
     async def save_run(self, run: Run) -> None:
         return await self._call(self._ledger.save_run, run)
+
+    async def facts(self) -> StoreFacts:
+        """A ready-made store's; asked of those alone."""
+        return await self._call(cast(Any, self._store).facts)
 
     async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         return await self._call(self._store.hold, expected, imp_uid)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, Unpack
 
 from ..models import ExpectedPayment, Outcome, Receipt, Settled
 from ._dues import LONGEST_ERROR, may_be_due, whole_second
+from ._facts import StoreFacts, read_facts
 from ._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from ._ledger import Due, Run
 from ._open import hold_limits, transaction_is_open
@@ -222,6 +223,11 @@ class SqliteStore(ReadyStore[Connection]):
         values = (_moment(due_from), _moment(due_to), after or "", limit)
         with self._connections.borrow() as db:
             return [read_receipt(row) for row in db.execute(query, values)]
+
+    def facts(self) -> StoreFacts:
+        """Tell about the database, for `imp-verify doctor`."""
+        with self._connections.borrow() as db:
+            return read_facts("sqlite", lambda query: db.execute(query).fetchall(), 0)
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""

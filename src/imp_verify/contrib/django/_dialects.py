@@ -5,14 +5,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 from django.apps import apps
 from django.db import DEFAULT_DB_ALIAS, DatabaseError
 
+from ... import ConfigurationError
+from ...stores._facts import StoreFacts, read_facts
+
 __all__ = [
     "begin",
     "explain",
+    "facts_of",
     "is_conflict",
     "is_outdated",
     "other_engines",
@@ -98,6 +103,28 @@ def other_engines(connection: Any) -> Mapping[str, str]:
     with connection.cursor() as cursor:
         cursor.execute(query, [_ENGINE, *names])
         return dict(cursor.fetchall())
+
+
+def facts_of(connection: Any, lock_timeout: float) -> StoreFacts:
+    """Tell about the database of the store's tables.
+
+    Raises:
+        ConfigurationError: They cannot be rolled back.
+    """
+    if found := other_engines(connection):
+        raise ConfigurationError(refuse_engines(found))
+
+    def ask(query: str) -> Sequence[Sequence[Any]]:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            rows: Sequence[Sequence[Any]] = cursor.fetchall()
+            return rows
+
+    given = connection.settings_dict
+    lives_on = given.get("CONN_MAX_AGE", 0) != 0 or bool(given.get("OPTIONS", {}).get("pool"))
+    looked_at = bool(given.get("CONN_HEALTH_CHECKS")) or connection.vendor == "sqlite"
+    facts = read_facts(connection.vendor, ask, lock_timeout)
+    return replace(facts, checks_connections=looked_at if lives_on else None)
 
 
 def pin_engine(_: object, schema_editor: Any) -> None:

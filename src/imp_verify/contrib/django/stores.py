@@ -9,14 +9,17 @@ from functools import partial
 from typing import Any, Unpack
 
 from django.apps import apps
+from django.db import connections
 from django.db.transaction import on_commit
 from django.utils.functional import Promise
 
 from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
+from ...stores._facts import StoreFacts
 from ...stores._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from ...stores._protocol import Expected
 from ...stores._recording import ReadyStore, check_lock_timeout
 from ...stores._rows import Loaded, Rows
+from ._dialects import facts_of
 from ._transactions import Attempt, Place, guarded, in_transaction, look, read
 from .threads import hop, own_thread
 
@@ -100,6 +103,18 @@ class DjangoStore(ReadyStore[_Recording]):
         from . import _records
 
         return look(self._place, lambda: _records.was_paid(self.using, merchant_uid))
+
+    def facts(self) -> StoreFacts:
+        """Tell about the database, for `imp-verify doctor`.
+
+        Raises:
+            ConfigurationError: The application is not installed, or the tables cannot be rolled
+                back; the text says what to do.
+        """
+        _check_installed()
+        return look(
+            self._place, lambda: facts_of(connections[self.using], self._place.lock_timeout)
+        )
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""

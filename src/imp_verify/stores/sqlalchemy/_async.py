@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import (
 
 from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
+from .._facts import StoreFacts
 from .._hooks import (
     AsyncExpectation,
     AsyncHolder,
@@ -149,6 +150,14 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
             return found
 
         return await self._repeat(read)
+
+    async def facts(self) -> StoreFacts:
+        """See `SqlAlchemyStore.facts`."""
+
+        async def read(use: _Open) -> tuple[bool, StoreFacts]:
+            return False, await use.handle.run_sync(_call, use.transaction.facts)
+
+        return await self._in_transaction(read)
 
     async def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""

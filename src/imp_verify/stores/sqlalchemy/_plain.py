@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, scoped_session, sessionmaker
 
 from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
+from .._facts import StoreFacts
 from .._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
@@ -155,6 +156,14 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
     def paid(self, merchant_uid: str) -> bool:
         """See `ReadyStore.paid`."""
         return self._repeat(lambda handle, _: was_paid(handle, merchant_uid))
+
+    def facts(self) -> StoreFacts:
+        """Tell about the database, for `imp-verify doctor`.
+
+        Raises:
+            StoreError: The store would refuse it for each payment too; the text says why.
+        """
+        return self._in_transaction(lambda transaction: (False, transaction.facts()))
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session, SessionTransaction
 from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
 from .._ending_sql import ends_transaction, not_for_a_hook
+from .._facts import StoreFacts, read_facts
 from .._recording import seconds_to_wait
 from .._rows import Loaded, Rows
 from ._dialects import (
@@ -327,6 +328,18 @@ class Transaction(Reading):
         """Lock and read."""
         with _HIDDEN:
             return load(self.connection, imp_uid, merchant_uid)
+
+    def facts(self) -> StoreFacts:
+        """Read what there is to tell about the database; what the store refuses has been refused
+        by now."""
+        connection = self.connection
+        schemas = connection.get_execution_options().get("schema_translate_map") or {}
+
+        def ask(query: str) -> Sequence[Sequence[Any]]:
+            return connection.exec_driver_sql(query).all()
+
+        with _HIDDEN:
+            return read_facts(connection.dialect.name, ask, self._lock_timeout, schemas.get(None))
 
     def save(self, rows: Rows) -> None:
         """Write.
