@@ -13,6 +13,7 @@ from ._doctor import doctor
 from ._printing import TROUBLE
 from ._shop import Source
 from ._snippet import snippet
+from ._trigger import trigger
 from ._verify import verify
 
 __all__ = ["run"]
@@ -28,7 +29,7 @@ def commands() -> None:
     """Hold the commands."""
 
 
-for each in (demo, doctor, snippet, verify):
+for each in (demo, doctor, snippet, trigger, verify):
     commands.add_command(each)
 
 

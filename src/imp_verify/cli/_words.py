@@ -159,6 +159,14 @@ KO: dict[str, str] = {
     "mail_confirm": "승인 전 확인(confirm): 켜져 있어야 이 주소를 부릅니다: {url} "
     "(Checkout(confirm=True))",
     "mail_webhook_first": "웹훅 우선: 구매자를 돌려보내기 전에 웹훅을 먼저 보냅니다.",
+    "no_sandbox_named": "샌드박스의 주소를 알려 주세요: --sandbox URL 또는 IMP_API_URL. "
+    "imp-verify demo가 자기 샌드박스의 주소를 출력합니다",
+    "no_sandbox": "{url}에 샌드박스가 없습니다: {error}",
+    "no_address": "웹훅을 받을 주소를 알려 주세요: --to http://127.0.0.1:8000/payments/webhook",
+    "sandbox_refused": "샌드박스가 거절했습니다: {error}",
+    "failed_note": "아임포트는 결제창에서 실패한 결제의 웹훅을 보내지 않습니다. "
+    "예약 결제가 실패했을 때의 웹훅을 이 명령이 대신 보냅니다.",
+    "no_answer": "답이 없습니다: {error}",
 }
 
 EN: dict[str, str] = {
@@ -312,6 +320,14 @@ EN: dict[str, str] = {
     "to 5 times, a minute apart, where there is no answer or 5xx.",
     "mail_confirm": "The confirm process: needed before {url} is called (Checkout(confirm=True)).",
     "mail_webhook_first": "Webhook first: the webhook comes before the buyer is sent back.",
+    "no_sandbox_named": "say where the sandbox is: --sandbox URL, or IMP_API_URL; imp-verify demo "
+    "prints the address of its own",
+    "no_sandbox": "no sandbox at {url}: {error}",
+    "no_address": "say where the webhook goes: --to http://127.0.0.1:8000/payments/webhook",
+    "sandbox_refused": "the sandbox refuses: {error}",
+    "failed_note": "The gateway sends no webhook for a payment that failed in its window. This "
+    "command sends the one of a scheduled charge that failed.",
+    "no_answer": "no answer: {error}",
 }
 
 
