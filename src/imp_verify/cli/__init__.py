@@ -6,6 +6,10 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._shop import Source
 
 __all__ = ["DEMO_PORT", "main"]
 
@@ -13,9 +17,16 @@ DEMO_PORT = 8000
 _MISSING = 'imp-verify: {}; the command needs: pip install "imp-verify[{}]"'
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None, *, name: str = "imp-verify", source: Source | None = None
+) -> int:
     """Run the command and return its exit status: 0 good, 1 something found, 2 wrong use, 3
     trouble, not finished.
+
+    Args:
+        argv: The arguments; those of this process where left out.
+        name: How the command was called, for its help.
+        source: For the command of a framework: gives the verifier, in place of `--app`.
 
     Raises:
         SystemExit: 2, for arguments that there are not.
@@ -29,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         extra = "demo" if "demo" in given[:1] else "cli"  # which brings the other
         print(_MISSING.format(error, extra), file=sys.stderr)
         return 2
-    return run(argv)
+    return run(argv, name, source)
 
 
 def _free_port(host: str = "127.0.0.1") -> int:

@@ -33,19 +33,8 @@ for each in (demo, doctor, snippet, trigger, verify):
     commands.add_command(each)
 
 
-def run(
-    argv: Sequence[str] | None, *, name: str = "imp-verify", source: Source | None = None
-) -> int:
-    """Run a command and return its exit status.
-
-    Args:
-        argv: The arguments; those of this process where it is None.
-        name: How the command was called, for its help.
-        source: The verifier of a framework whose command this is, in place of `--app`.
-
-    Raises:
-        SystemExit: 2, for arguments that there are not.
-    """
+def run(argv: Sequence[str] | None, name: str, source: Source | None) -> int:
+    """Run a command and return its exit status; see `main`."""
     given = None if argv is None else list(argv)
     try:
         status: object = commands.main(given, name, standalone_mode=False, obj=source)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import wraps
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -33,8 +33,10 @@ __all__ = ["Shop", "Source", "explain", "needs_shop"]
 
 T = TypeVar("T")
 
-Source = Callable[[], tuple[AnyVerifier, str | None]]
-"""Gives the verifier that a framework has, and the path of its `webhook` where that is known."""
+Around = Callable[[], AbstractAsyncContextManager[object]]
+Source = Callable[[], tuple[AnyVerifier, str | None, Around | None]]
+"""Gives the verifier that a framework has, the path of its `webhook` where that is known, and what
+an async shop wants around its code: the context of its application."""
 
 
 class Shop(AbstractContextManager["Shop"]):
@@ -43,6 +45,7 @@ class Shop(AbstractContextManager["Shop"]):
     Args:
         verifier: Of either kind; an async one gets an event loop of its own.
         webhook: The path of its endpoint `webhook`, None where only the shop knows it.
+        around: What every call of an async verifier runs in.
 
     Attributes:
         verbose: Whether to say where an error comes from.
@@ -50,10 +53,13 @@ class Shop(AbstractContextManager["Shop"]):
 
     verbose = False
 
-    def __init__(self, verifier: AnyVerifier, webhook: str | None = None) -> None:
+    def __init__(
+        self, verifier: AnyVerifier, webhook: str | None = None, around: Around | None = None
+    ) -> None:
         self.verifier = verifier
         self.settings = verifier.settings
         self.webhook = webhook
+        self._around = around
         self._runner = None if isinstance(verifier, Verifier) else _loop()
 
     def __exit__(
@@ -92,7 +98,13 @@ class Shop(AbstractContextManager["Shop"]):
     def _wait(self, answer: object) -> object:
         if self._runner is None:
             return answer
-        return self._runner.run(cast(Coroutine[Any, Any, object], answer))
+        coroutine = cast(Coroutine[Any, Any, object], answer)
+        return self._runner.run(coroutine if self._around is None else self._within(coroutine))
+
+    async def _within(self, coroutine: Coroutine[Any, Any, object]) -> object:
+        assert self._around is not None
+        async with self._around():
+            return await coroutine
 
 
 def _loop() -> Runner:

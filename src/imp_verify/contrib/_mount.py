@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .. import ENDPOINTS, ConfigurationError
 from .._web.endpoints import METHODS
 
-__all__ = ["add_rules", "check_verifier", "find", "routes"]
+__all__ = ["add_command", "add_rules", "check_verifier", "find", "mounted", "routes"]
 
 
 def check_verifier(where: str, given: object, *kinds: type) -> None:
@@ -94,6 +94,29 @@ def _offer(verifier: object, button: Callable[..., Any], state: Any) -> None:
     state.app.add_template_global(button, "imp_verify_button")
 
 
+def add_command(blueprint: Any, make: Callable[[Any], object]) -> None:
+    """Give each application that the blueprint is registered on the command that `make` makes for
+    it, once."""
+    blueprint.record(lambda state: _add_command(state.app, make))
+
+
+def _add_command(app: Any, make: Callable[[Any], object]) -> None:
+    if "imp-verify" not in app.cli.commands:
+        app.cli.add_command(make(app))
+
+
+def mounted(app: Any, name: str | None) -> tuple[Any, str | None]:
+    """Return the verifier of a registered blueprint, the first where none is named, and the path of
+    its `webhook`; None where that has variables in it.
+
+    Raises:
+        ConfigurationError: There is no blueprint of this name.
+    """
+    name, verifier = _chosen(app, name)
+    paths = [rule.rule for rule in app.url_map.iter_rules(f"{name}.webhook")]
+    return verifier, paths[0] if "<" not in paths[0] else None
+
+
 def find(app: Any, url_for: Callable[[str], str], name: str | None) -> tuple[Any, str]:
     """Return the verifier of a registered blueprint, the first where none is named, and the path
     of its `redirect` for this request.
@@ -101,9 +124,14 @@ def find(app: Any, url_for: Callable[[str], str], name: str | None) -> tuple[Any
     Raises:
         ConfigurationError: There is no blueprint of this name.
     """
-    offered = app.extensions.get("imp_verify", {})
+    name, verifier = _chosen(app, name)
+    return verifier, urlsplit(url_for(f"{name}.redirect")).path
+
+
+def _chosen(app: Any, name: str | None) -> tuple[str, Any]:
+    offered: Mapping[str, Any] = app.extensions.get("imp_verify", {})
     name = name or next(iter(offered), "payments")
     if name not in offered:
         known = ", ".join(offered) or "none"
         raise ConfigurationError(f"there is no blueprint {name!r:.100}; there are {known}")
-    return offered[name], urlsplit(url_for(f"{name}.redirect")).path
+    return name, offered[name]

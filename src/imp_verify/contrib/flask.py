@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 try:
+    import click
     from flask import Blueprint, Response, current_app, request, url_for
     from werkzeug.exceptions import RequestEntityTooLarge
 except ImportError as error:
@@ -16,7 +17,7 @@ except ImportError as error:
 from .. import Request, Verifier
 from .._web.http import Problem
 from ._bodies import form_body, read_body
-from ._mount import add_rules, check_verifier, find
+from ._mount import add_command, add_rules, check_verifier, find, mounted
 from .browser import Markup, Place, button
 
 __all__ = ["imp_verify_button", "payments"]
@@ -24,7 +25,7 @@ __all__ = ["imp_verify_button", "payments"]
 
 def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
     """Make the payment endpoints, to be registered under the shop's prefix, on any number of
-    applications; their templates get `imp_verify_button`.
+    applications; their templates get `imp_verify_button`, their command line `flask imp-verify`.
 
     Args:
         verifier: A plain `Verifier`.
@@ -36,6 +37,7 @@ def payments(verifier: Verifier, *, name: str = "payments") -> Blueprint:
     check_verifier("imp_verify.contrib.flask", verifier, Verifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
+    add_command(blueprint, _command)
     blueprint.url_value_preprocessor(_exempt)
     return blueprint
 
@@ -49,6 +51,28 @@ def imp_verify_button(
     accepted = request.headers.getlist("Accept-Language")
     place = Place.of(path, request.root_path, nonce, accepted)
     return button(verifier, order, place=place, **options)
+
+
+def _command(app: Any) -> click.Command:
+    """Make `flask imp-verify`: the commands of `imp_verify.cli`, with the verifier of this app."""
+
+    @click.command(
+        "imp-verify",
+        short_help="Verify payments: verify, doctor, trigger.",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    )
+    @click.option("--payments", metavar="NAME")
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    @click.pass_context
+    def command(context: click.Context, payments: str | None, arguments: tuple[str, ...]) -> None:
+        from ..cli import main
+
+        with app.app_context():
+            source = lambda: (*mounted(app, payments), None)  # noqa: E731
+            context.exit(main(arguments, name="flask imp-verify", source=source))
+
+    return command
 
 
 def _exempt(endpoint: str | None, values: object) -> None:

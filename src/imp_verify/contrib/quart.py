@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Any
 
 try:
+    import click
     from quart import Blueprint, Response, current_app, request, url_for
     from werkzeug.exceptions import RequestEntityTooLarge
 except ImportError as error:
@@ -16,7 +17,7 @@ except ImportError as error:
 
 from .. import AsyncVerifier
 from ._asgi import Message, Scope, TooLarge, answer, form_again
-from ._mount import add_rules, check_verifier, find
+from ._mount import add_command, add_rules, check_verifier, find, mounted
 from .browser import Markup, Place, async_button
 
 __all__ = ["imp_verify_button", "payments"]
@@ -24,7 +25,7 @@ __all__ = ["imp_verify_button", "payments"]
 
 def payments(verifier: AsyncVerifier, *, name: str = "payments") -> Blueprint:
     """Make the payment endpoints, to be registered under the shop's prefix, on any number of
-    applications; their templates get `imp_verify_button`.
+    applications; their templates get `imp_verify_button`, their command line `quart imp-verify`.
 
     Args:
         verifier: An `AsyncVerifier`.
@@ -36,6 +37,7 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> Blueprint:
     check_verifier("imp_verify.contrib.quart", verifier, AsyncVerifier)
     blueprint = Blueprint(name, __name__)
     add_rules(blueprint, _view, verifier, imp_verify_button)
+    add_command(blueprint, _command)
     return blueprint
 
 
@@ -48,6 +50,28 @@ async def imp_verify_button(
     accepted = request.headers.getlist("Accept-Language")
     place = Place.of(path, request.root_path, nonce, accepted)
     return await async_button(verifier, order, place=place, **options)
+
+
+def _command(app: Any) -> click.Command:
+    """Make `quart imp-verify`: the commands of `imp_verify.cli`, with the verifier of this app.
+    They have an event loop of their own, so the application's context is opened on that."""
+
+    @click.command(
+        "imp-verify",
+        short_help="Verify payments: verify, doctor, trigger.",
+        add_help_option=False,
+        context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    )
+    @click.option("--payments", metavar="NAME")
+    @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+    @click.pass_context
+    def command(context: click.Context, payments: str | None, arguments: tuple[str, ...]) -> None:
+        from ..cli import main
+
+        source = lambda: (*mounted(app, payments), app.app_context)  # noqa: E731
+        context.exit(main(arguments, name="quart imp-verify", source=source))
+
+    return command
 
 
 async def _view(verifier: AsyncVerifier, endpoint: str) -> Response:

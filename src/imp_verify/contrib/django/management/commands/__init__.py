@@ -1,0 +1,1 @@
+"""Found by `manage.py`: a module is a command."""
