@@ -90,7 +90,10 @@ ISSUED = ("vbankIssued", "가상계좌 발급 성공")
 PENDING = ("pending", "결제가 아직 완료되지 않았습니다")
 FAILED = ("failed", "결제에 실패했습니다")
 CANCELLED = ("cancelled", "취소된 결제입니다")
-DUPLICATE = ("duplicatePayment", "이미 결제된 주문입니다. 중복 결제된 금액은 환불됩니다")
+DUPLICATE = (
+    "duplicatePayment",
+    "이미 결제된 주문입니다. 중복 결제된 금액의 환불은 판매자에게 문의해 주세요",
+)
 LATE = ("latePayment", "주문이 마감된 뒤에 결제되었습니다. 판매자에게 문의해 주세요")
 FORGERY = ("forgery", "위조된 결제시도")
 UNKNOWN = ("unknownPayment", "존재하지 않는 결제입니다")

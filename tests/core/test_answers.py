@@ -237,6 +237,13 @@ def test_every_sentence_is_there_in_korean_and_english(key: str) -> None:
         assert english["message"].isascii()
 
 
+def test_a_second_payment_is_not_promised_back_by_who_cannot() -> None:
+    for wording, words in ((KOREAN, "판매자에게 문의"), (ENGLISH, "contact the shop")):
+        message = read(verdict_answer("complete", Verdict.DUPLICATE, wording))["message"]
+        assert words in message
+        assert not re.search("환불됩니다|will be refunded", message)
+
+
 @pytest.mark.parametrize(
     ("accepted", "language"),
     [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -33,6 +35,15 @@ def test_both_languages_show_the_same_code() -> None:
 def test_the_address_that_bundlers_leave_alone_is_that_of_the_printed_code() -> None:
     (code,) = blocks(PAGES[0], "js")
     assert code in snippet("esnext", "en")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_the_console_says_of_another_origin_is_quoted_as_the_module_writes_it(
+    page: str,
+) -> None:
+    module = files("imp_verify").joinpath("_web", "imp-verify.js").read_text(encoding="utf-8")
+    assert 'CORS at " + server.origin + "?"' in module
+    assert "`CORS at https://shop.example?`" in (ROOT / page).read_text(encoding="utf-8")
 
 
 def test_the_documented_middleware_lets_the_application_read_and_nobody_else() -> None:

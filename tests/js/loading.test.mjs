@@ -67,6 +67,22 @@ for (const file of FILES) {
       assert.equal(page.opened.length, 0);
     });
 
+    test("a button with a second user code says so when pressed, and under no other", async () => {
+      const other = config({ userCode: "imp99999999", params: { merchant_uid: "ORD-2" } });
+      const page = await open({ body: markup() + markup(other, "second") });
+      const second = page.document.getElementById("second");
+      const said = page.document.getElementById("second-status");
+      assert.deepEqual([page.said, said.textContent], ["", ""]);
+      assert.match(String(page.errors), /two user codes/);
+      await page.click(second);
+      assert.equal(said.textContent, "결제창을 열지 못했습니다.");
+      assert.equal(page.said, "");
+      assert.equal(page.opened.length, 0);
+      assert.deepEqual(page.events, [["result", "refused"]]);
+      await page.click();
+      assert.equal(page.opened.length, 1, "the first is none the worse");
+    });
+
     test("an SDK put into the place of the first is initialised in its turn", async () => {
       const page = await open();
       page.calls.inits.length = 0;

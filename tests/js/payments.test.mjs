@@ -113,6 +113,15 @@ for (const file of FILES) {
       assert.equal(said.size, new Set(TABLE.map(([, word]) => word)).size);
     });
 
+    for (const [language, words] of [["ko", "판매자에게 문의"], ["en", "contact the shop"]]) {
+      test(`a second payment is not promised back by who cannot: ${language}`, async () => {
+        const page = await open({ body: markup(config({ language })) });
+        await page.pay([answer(409, "duplicatePayment")]);
+        assert.match(page.said, new RegExp(words));
+        assert.doesNotMatch(page.said, /환불됩니다|will be refunded/);
+      });
+    }
+
     for (const word of ["success", "vbankIssued"]) {
       test(`hole 26 ${word} goes where a buyer on a phone comes back to`, async () => {
         const page = await open();

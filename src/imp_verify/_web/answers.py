@@ -80,8 +80,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {  # Korean, English
     "failed": ("결제에 실패했습니다", "The payment failed"),
     "cancelled": ("취소된 결제입니다", "The payment was cancelled"),
     "duplicatePayment": (
-        "이미 결제된 주문입니다. 중복 결제된 금액은 환불됩니다",
-        "This order was paid already. The second payment will be refunded",
+        "이미 결제된 주문입니다. 중복 결제된 금액의 환불은 판매자에게 문의해 주세요",
+        "This order was paid already. Please contact the shop about a refund of the second payment",
     ),
     "latePayment": (
         "주문이 마감된 뒤에 결제되었습니다. 판매자에게 문의해 주세요",

@@ -88,8 +88,8 @@
       "The payment was cancelled. Please order anew.",
     ],
     duplicatePayment: [
-      "이미 결제된 주문입니다. 두 번째 결제는 환불됩니다.",
-      "This order is paid already. The second payment will be refunded.",
+      "이미 결제된 주문입니다. 두 번째 결제의 환불은 판매자에게 문의해 주세요.",
+      "This order is paid already. Please contact the shop about a refund of the second payment.",
     ],
     latePayment: [
       "주문이 마감된 뒤에 결제되었습니다.",
@@ -138,7 +138,7 @@
   let views = []; // what is on the page: {button, said, config, order, loads}
   let current = null; // the one attempt whose window is open
   let loading = null;
-  let trouble = ""; // why no window can open: a key of TEXTS
+  let trouble = ""; // why the SDK opens no window, of any order: a key of TEXTS
   let wakes = []; // ends the wait before a further question
   let initialised = null; // the SDK object that was given a user code
   let account;
@@ -506,7 +506,6 @@
     loading = loading || (window.IMP ? Promise.resolve() : fetchSdk(config));
     try {
       await loading;
-      initialise(config);
       trouble = "";
     } catch (error) {
       loading = null; // the next press tries again
@@ -518,6 +517,7 @@
         draw(view);
       });
     }
+    initialise(config);
   }
 
   function initialise(config) {
@@ -553,7 +553,12 @@
       views.push(view);
       button.addEventListener("click", (event) => {
         event.preventDefault(); // it may stand in a form
-        press(view.config, button);
+        try {
+          press(view.config, button);
+        } catch (error) {
+          warn(error);
+          tell(view.order, "result", "refused");
+        }
       });
     }
     view.config = config;
