@@ -36,6 +36,7 @@ window.IMP = {
   init: (code) => window.calls.inits.push(code),
   request_pay(params, callback) {
     const frame = document.createElement("iframe");
+    frame.width = frame.height = 400;
     document.body.append(frame);
     const within = window.event?.type === "click" && navigator.userActivation.isActive;
     window.calls.opened.push({params, within});

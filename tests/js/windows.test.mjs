@@ -8,8 +8,8 @@ const OTHER = "imp_100000000002";
 for (const file of FILES) {
   const open = (options) => Page.open({ file, ...options });
 
-  const frame = (page) => {
-    const made = page.document.createElement("iframe");
+  const frame = (page, size = {}) => {
+    const made = Object.assign(page.document.createElement("iframe"), size);
     page.document.body.append(made);
     return made;
   };
@@ -46,6 +46,39 @@ for (const file of FILES) {
       await page.tick(2);
       shown.remove();
       await page.tick(5);
+      assert.equal(page.button.disabled, false);
+    });
+
+    for (const [what, size] of Object.entries({
+      "a counter": { width: 1, height: 1 },
+      "a banner": { width: 728, height: 90 },
+    })) {
+      test(`a frame that nobody could pay in is no window: ${what}`, async () => {
+        const page = await open();
+        await page.click();
+        frame(page, size);
+        await page.tick(61);
+        assert.deepEqual(page.events.at(-1), ["result", "refused"]);
+        assert.equal(page.button.disabled, false);
+      });
+    }
+
+    test("a frame that comes and goes does not end a popup", async () => {
+      const page = await open({ body: markup(config({ params: { popup: true } })) });
+      await page.click();
+      page.window.dispatchEvent(new page.window.Event("blur"));
+      page.focused = false;
+      await page.tick(2);
+      const advertisement = frame(page);
+      await page.tick(2);
+      advertisement.remove();
+      await page.tick(600);
+      assert.equal(page.button.disabled, true);
+      page.focused = true;
+      await page.tick(10);
+      assert.equal(page.button.disabled, true, "a glance is not enough");
+      await page.tick(10);
+      assert.deepEqual(page.events.at(-1), ["result", "closed"]);
       assert.equal(page.button.disabled, false);
     });
 

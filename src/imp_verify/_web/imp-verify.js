@@ -63,6 +63,7 @@
   const LONGEST_TEXT = 200; // characters of what the gateway says
   const SLOW = 10; // seconds after which a buyer who sees no window is told to wait
   const UNSEEN = 60; // seconds after which a window that was never seen has not opened
+  const PAYABLE = 200; // pixels that a frame has at least, each way, in which a buyer can pay
   const CLOSING = 3; // seconds that the SDK may take to close its own window
   // Seconds without a window after which it counts as gone: a frame was seen and the buyer is back
   // on a page that stays; it was not seen itself, or the page may be about to leave; it is leaving.
@@ -367,7 +368,12 @@
     }
   }
 
-  const frames = () => list("iframe", document).filter((frame) => frame.getClientRects().length);
+  // No buyer pays in what is smaller: a page's counters and chat buttons come and go in frames too.
+  const frames = () =>
+    list("iframe", document).filter((frame) => {
+      const { width, height } = frame.getBoundingClientRect();
+      return width >= PAYABLE && height >= PAYABLE;
+    });
   const shows = (attempt) => frames().some((frame) => !attempt.before.includes(frame));
 
   /*
@@ -390,7 +396,8 @@
    * take seconds, and on a phone the page itself leaves some time after a dialog. The button comes
    * back once none can be open any more. Where a frame was seen, it is that frame that is gone;
    * else the buyer was away (a popup, another app) and is back: then the focus tells, which the page
-   * of an app may never have. A callback that comes later is still heard.
+   * of an app may never have. Where a popup was asked for on a
+   * desktop, a frame may be anybody's and ends nothing. A callback that comes later is still heard.
    */
   function watch(attempt) {
     const seen = { frame: false, away: false, leaving: false };
@@ -408,9 +415,10 @@
       const focused = document.hasFocus();
       if (document.hidden) seen.away = true;
       const any = seen.frame || seen.away || seen.leaving;
-      const away = !seen.frame && seen.away && !focused;
+      const framed = seen.frame && (PHONE || !attempt.popup);
+      const away = !framed && seen.away && !focused;
       quiet = !any || shown || document.hidden || away ? 0 : quiet + 1;
-      const sure = seen.frame && focused && !PHONE;
+      const sure = framed && focused && !PHONE;
       if (current === attempt) {
         if (quiet > (seen.leaving ? LEAVING : sure ? GONE : UNSURE)) give(attempt, "closed");
         // A popup may have been there all the same, where nothing tells of the focus.
