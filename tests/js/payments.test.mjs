@@ -4,6 +4,7 @@ import { config, FILES, IMP_UID, markup, Page } from "./page.mjs";
 
 const answer = (code, status) => [code, { status, message: "서버의 말" }];
 const AGAIN = "다시 결제하지 말고";
+const CLOSED = "결제창이 닫혔습니다. 이미 결제했다면 다시 결제하지 말고 주문을 확인해 주세요.";
 
 // The server's table, as the Python tests hand it over: [[code, word], ...].
 const TABLE = JSON.parse(process.env.IMP_VERIFY_ANSWERS || "null") || [
@@ -333,7 +334,7 @@ for (const file of FILES) {
       assert.equal(page.button.disabled, true);
       await page.tick(1);
       assert.equal(page.posts.length, 2);
-      assert.equal(page.said, "사용자가 결제를 취소하셨습니다");
+      assert.equal(page.said, `${reply.error_msg}. ${CLOSED}`);
       assert.deepEqual(page.events.at(-1), ["result", "closed"]);
       await page.click();
       assert.equal(page.opened.length, 2);
@@ -352,10 +353,16 @@ for (const file of FILES) {
         const reply = { imp_uid: IMP_UID, ...complaint };
         await page.pay(Array(2).fill(answer(409, "pending")), reply);
         await page.tick(1);
-        assert.equal(page.said, "결제하지 못했습니다. 다시 시도할 수 있습니다.");
+        assert.equal(page.said, CLOSED);
         assert.equal(page.button.disabled, false);
       });
     }
+
+    test("a complaint without words about a payment that failed is told by our own", async () => {
+      const page = await open();
+      await page.pay([answer(400, "failed")], { imp_uid: IMP_UID, success: false });
+      assert.equal(page.said, "결제하지 못했습니다. 다시 시도할 수 있습니다.");
+    });
 
     test("a complaint about a payment that succeeds in the end is not believed", async () => {
       const page = await open();

@@ -326,6 +326,16 @@ for (const file of FILES) {
         assert.equal(page.button.disabled, false, "the server said that the first failed");
       });
 
+      test("a paid order stays paid where an earlier payment is not known", async () => {
+        const page = await twoWindows(...Array(6).fill("fault"));
+        await page.reply({ imp_uid: OTHER });
+        await page.tick(100);
+        await stays(page, "success");
+        await page.pageshow(true);
+        await stays(page, "success");
+        assert.equal(page.posts.length, 7);
+      });
+
       test("a second window that is closed waits for what becomes of the first", async () => {
         const page = await twoWindows("fault");
         await page.reply({ imp_uid: null, error_msg: "닫힘" });
@@ -480,6 +490,70 @@ for (const file of FILES) {
       assert.equal(page.button.disabled, true);
       assert.match(page.said, /다시 결제하지 말고/);
       assert.equal(page.window.sessionStorage["imp-verify:ORD-1001"], IMP_UID);
+    });
+
+    describe("a window that was closed while the payment was approved elsewhere", () => {
+      // A code that the buyer's phone took a picture of: paid a moment after the button is back.
+      const pending = [409, { status: "pending" }];
+      const reply = { imp_uid: IMP_UID, success: false, error_msg: "닫힘" };
+      const closed = async (options) => {
+        const page = await open(options);
+        await page.pay([pending, pending], reply);
+        await page.tick(1);
+        assert.deepEqual(page.events.at(-1), ["result", "closed"]);
+        assert.match(page.said, /^닫힘\. 결제창이 닫혔습니다\. 이미 결제했다면 다시 결제하지 말고/);
+        return page;
+      };
+      const comeBack = async (page) => {
+        page.document.dispatchEvent(new page.window.Event("visibilitychange"));
+        await page.settle();
+      };
+
+      test("is asked about again when the buyer is back", async () => {
+        const page = await closed();
+        await comeBack(page);
+        assert.deepEqual(page.events.at(-1), ["result", "success"]);
+        assert.equal(page.button.disabled, true);
+        assert.equal(page.posts.length, 3);
+      });
+
+      test("is asked about no longer than the first time, and offered again", async () => {
+        const page = await closed();
+        page.answers.push(pending, pending);
+        await comeBack(page);
+        await page.tick(60);
+        assert.equal(page.posts.length, 4);
+        assert.deepEqual(page.events.at(-1), ["result", "closed"]);
+        await page.click();
+        assert.equal(page.opened.length, 2);
+      });
+
+      test("is not asked about over the next window", async () => {
+        const page = await closed();
+        await page.click();
+        await comeBack(page);
+        assert.equal(page.posts.length, 2);
+        assert.equal(page.said, "결제창에서 결제해 주세요.");
+      });
+
+      test("is asked about after a reload", async () => {
+        const first = await closed();
+        const page = await open({ storage: { ...first.window.sessionStorage } });
+        assert.deepEqual(page.posts[0].body, { imp_uid: IMP_UID, merchant_uid: "ORD-1001" });
+        assert.deepEqual(page.events.at(-1), ["result", "success"]);
+      });
+
+      test("is offered again after a reload where it came to nothing", async () => {
+        const first = await closed();
+        const storage = { ...first.window.sessionStorage };
+        const before = (made) => made.answers.push(pending, pending);
+        const page = await open({ storage, before });
+        assert.equal(page.button.disabled, true);
+        await page.tick(60);
+        assert.equal(page.posts.length, 2);
+        assert.match(page.said, /^결제창이 닫혔습니다\. 이미 결제했다면 다시 결제하지 말고/);
+        assert.equal(page.button.disabled, false);
+      });
     });
 
     test("another order's unfinished payment is none of this button's business", async () => {

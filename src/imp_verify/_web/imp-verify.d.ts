@@ -71,7 +71,8 @@ declare namespace ImpVerify {
     | "refused"
     /**
      * The window is gone and nothing was paid, as far as the server or nobody knows; or nothing was
-     * heard of a popup for a minute.
+     * heard of a popup for a minute. A payment that the window named is asked about again when
+     * the buyer or the net is back, and after a reload: a result may follow.
      */
     | "closed"
     /** The SDK is still loading, or failed to: nothing was opened. */

@@ -180,7 +180,7 @@
       number,
       checks: 0,
       asked: new Set(),
-      unknown: new Set(), // asked, and without a last answer
+      unknown: new Map(), // asked, and without a last answer: what the callback complained of
       last: {},
     };
     orders.set(number, order);
@@ -189,12 +189,13 @@
   }
 
   // A buyer who reloads while nothing is known must not be offered the payment again. Gives the
-  // payments without a last answer, or takes them.
-  function remembered(order, impUids) {
+  // payments without a last answer, or takes them; a "!" behind one says that the callback complained.
+  function remembered(order, unknown) {
     const key = "imp-verify:" + order.number;
     try {
       const storage = window.sessionStorage;
-      if (impUids) storage.setItem(key, [...impUids].join(" "));
+      const marked = ([impUid, complaint]) => impUid + (complaint ? "!" : "");
+      if (unknown) storage.setItem(key, [...unknown].map(marked).join(" "));
       return storage.getItem(key).split(" ");
     } catch (blocked) {
       // Nothing yet, or storage is switched off: only this convenience is lost.
@@ -316,19 +317,22 @@
   /*
    * Ask until the answer is final. A payment that is still `ready` may be on its way, also where
    * the callback complained: the PG's notice and the browser race. One more question is enough
-   * there, for mostly the buyer just closed the window and waits for the button.
+   * there, for mostly the buyer just closed the window and waits for the button. But it may have been
+   * approved on a phone that very moment, so it is not forgotten: see askAgain.
    */
   async function check(order, impUid, complaint) {
     for (let asked = 0; ; asked += 1) {
       const { word, wait } = await ask(order, impUid);
+      const again = OPEN_ENDED.includes(word);
       const status = word === "pending" && complaint && asked ? "closed" : word;
-      const again = status === "unavailable" || status === "pending";
       order.impUid = impUid;
-      if (!again || asked === WAITS.length) {
+      if (!again || status === "closed" || asked === WAITS.length) {
+        let said = typeof complaint === "string" && AGAIN.includes(status) ? complaint : "";
+        if (said && again) said = said.replace(/[^.!?]$/, "$&.") + " " + say(status, order.config);
         order.checks -= 1;
         if (!again) order.unknown.delete(impUid);
         remembered(order, order.unknown);
-        return end(order, status, AGAIN.includes(status) && complaint, impUid);
+        return end(order, status, said, impUid);
       }
       tell(order, "change", word);
       const waits = [sleep(Math.min(LONGEST_WAIT, Math.max(WAITS[asked], wait)))];
@@ -343,7 +347,7 @@
     order.checks += 1;
     order.impUid = impUid;
     order.asked.add(impUid);
-    remembered(order, order.unknown.add(impUid));
+    remembered(order, order.unknown.set(impUid, complaint));
     tell(order, "change", "unavailable");
     order.work = Promise.resolve(order.work).then(() => check(order, impUid, complaint));
   }
@@ -361,7 +365,7 @@
       if (waited) current = null;
       // Also where the window was given up before; and a window that takes up an earlier attempt
       // has news of it.
-      const complaint = message || (wrong && say("failed", order.config));
+      const complaint = message || Boolean(wrong);
       if (waited || !order.asked.has(impUid)) complete(order, impUid, complaint);
     } else if (waited) {
       closed(attempt).then(() => give(attempt, "refused", message));
@@ -571,10 +575,11 @@
     }
     view.config = config;
     view.order = order;
-    remembered(order).forEach((impUid) => {
+    remembered(order).forEach((kept) => {
+      const impUid = kept.replace("!", "");
       if (!impUid || order.asked.has(impUid)) return;
       order.button = button;
-      complete(order, impUid);
+      complete(order, impUid, kept !== impUid);
     });
     draw(view);
     load(config).catch(warn);
@@ -601,7 +606,8 @@
     if (document.hidden) return;
     wakes.splice(0).forEach((wake) => wake());
     orders.forEach((order) => {
-      if (unsure(order) && !order.checks) complete(order, order.impUid);
+      if (order.checks || opened(order) || (over(order) && !unsure(order))) return;
+      [...order.unknown].forEach(([impUid, complaint]) => complete(order, impUid, complaint));
     });
   }
 
