@@ -562,6 +562,159 @@ for (const file of FILES) {
       assert.equal(page.button.disabled, false);
     });
 
+    describe("a button that is given another order while its own is under way", () => {
+      const NEXT = config({ params: { merchant_uid: "ORD-2" } });
+      const failed = [400, { status: "failed" }];
+      const unavailable = [503, { status: "unavailable" }];
+      const mount = (page, settings) => page.window.ImpVerify.mount(page.button, settings);
+      const given = async () => {
+        const page = await open();
+        await page.click();
+        mount(page, NEXT);
+        await page.settle();
+        assert.equal(page.button.disabled, true);
+        assert.equal(page.said, "결제창에서 결제해 주세요.");
+        return page;
+      };
+      const opensNext = async (page) => {
+        assert.equal(page.button.disabled, false);
+        await page.click();
+        assert.equal(page.opened.at(-1).params.merchant_uid, "ORD-2");
+        assert.equal(page.said, "결제창에서 결제해 주세요.");
+      };
+
+      test("an outcome that says not to pay again is read until it is mounted again", async () => {
+        const page = await given();
+        page.answers.push([409, { status: "latePayment" }]);
+        await page.reply({ imp_uid: IMP_UID });
+        assert.match(page.said, /^주문이 마감된 뒤에 결제되었습니다\. 다시 결제하지 말고/);
+        assert.equal(page.button.disabled, true);
+        mount(page, config({ params: { merchant_uid: "ORD-2" } }));
+        assert.equal(page.said, "");
+        await opensNext(page);
+      });
+
+      test("one that came to nothing is read, and the other order can be paid", async () => {
+        const page = await given();
+        await page.reply({ error_msg: "닫힘" });
+        assert.equal(page.said, "닫힘");
+        await opensNext(page);
+      });
+
+      test("while it is checked the other order waits, and nothing leaves its window", async () => {
+        const page = await given();
+        page.answers.push(unavailable);
+        await page.reply({ imp_uid: IMP_UID });
+        await page.click();
+        assert.equal(page.opened.length, 1);
+        await page.tick(1);
+        assert.equal(page.went.length, 1);
+        assert.deepEqual(page.events.at(-1), ["result", "success"]);
+      });
+
+      test("given its own order again it forgets the other", async () => {
+        const page = await given();
+        mount(page, config());
+        await page.reply({ error_msg: "닫힘" });
+        await page.click();
+        assert.equal(page.opened.at(-1).params.merchant_uid, "ORD-1001");
+      });
+
+      for (const [word, answer] of [["failed", failed], ["forgery", [400, { status: "forgery" }]]]) {
+        test(`a callback that comes after all is read on it: ${word}`, async () => {
+          const page = await open();
+          await page.click();
+          await page.tick(100);
+          mount(page, NEXT);
+          page.answers.push(unavailable, answer);
+          await page.reply({ imp_uid: IMP_UID }, page.opened[0]);
+          assert.match(page.said, /결제를 확인하고 있습니다/);
+          assert.equal(page.button.disabled, true);
+          await page.tick(1);
+          if (word === "failed") {
+            assert.equal(page.said, "결제하지 못했습니다. 다시 시도할 수 있습니다.");
+            await opensNext(page);
+          } else {
+            assert.match(page.said, /주문과 맞지 않는 결제입니다/);
+            assert.equal(page.button.disabled, true);
+          }
+        });
+      }
+    });
+
+    test("what is paid does not leave another order's window, but one of its own", async () => {
+      for (const own of [false, true]) {
+        const other = config({ params: { merchant_uid: "ORD-2" } });
+        const page = await open({ body: markup() + markup(other, "second") });
+        await page.click();
+        await page.tick(100);
+        await page.click(own ? page.button : page.document.getElementById("second"));
+        assert.equal(page.opened.length, 2);
+        await page.reply({ imp_uid: IMP_UID }, page.opened[0]);
+        assert.deepEqual(page.events.at(-1), ["result", "success"]);
+        assert.equal(page.said, "결제가 완료되었습니다.");
+        assert.equal(page.went.length, own ? 1 : 0);
+      }
+    });
+
+    test("what becomes of a button that has left the page is told by the document", async () => {
+      const page = await open();
+      await page.click();
+      page.button.remove();
+      page.answers.push([409, { status: "latePayment" }]);
+      await page.reply({ imp_uid: IMP_UID });
+      assert.deepEqual(page.events.slice(-2), [["change", "unavailable"], ["result", "latePayment"]]);
+    });
+
+    test("what becomes of a button that was drawn anew is told by the new one", async () => {
+      const page = await open({ body: `<main>${markup()}</main>` });
+      await page.click();
+      page.document.querySelector("main").innerHTML = markup();
+      page.window.ImpVerify.mount();
+      const heard = [];
+      page.button.addEventListener("imp-verify:result", (event) => heard.push(event.detail.status));
+      await page.reply({ imp_uid: IMP_UID });
+      assert.deepEqual(heard, ["success"]);
+      assert.equal(page.went.length, 1);
+    });
+
+    test("a button that was kept off the page says what happens when it is back", async () => {
+      const page = await open({ body: `<main>${markup()}</main>` });
+      const kept = page.document.querySelector("main");
+      kept.remove();
+      page.window.ImpVerify.mount();
+      page.document.body.append(kept);
+      await page.click();
+      assert.equal(page.said, "결제창에서 결제해 주세요.");
+      page.answers.push(...Array(6).fill("fault"));
+      await page.reply({ imp_uid: IMP_UID });
+      await page.tick(100);
+      assert.match(page.said, /결제를 확인하고 있습니다\. 다시 결제하지 말고/);
+      assert.equal(page.button.disabled, true);
+    });
+
+    test("a button pressed while another order's window is open says so until that is gone", async () => {
+      const other = config({ params: { merchant_uid: "ORD-2" } });
+      const page = await open({ body: markup() + markup(other, "second") });
+      const second = page.document.getElementById("second");
+      const said = page.document.getElementById("second-status");
+      await page.click();
+      await page.click(second);
+      assert.equal(said.textContent, "다른 결제창이 열려 있습니다.");
+      assert.deepEqual(page.events.at(-1), ["change", "busy"]);
+      assert.equal(page.said, "결제창에서 결제해 주세요.");
+      await page.reply({ error_msg: "닫힘" });
+      assert.equal(said.textContent, "");
+      await page.click(second);
+      assert.equal(page.opened.at(-1).params.merchant_uid, "ORD-2");
+      await page.reply({ error_msg: "한도 초과" });
+      await page.click();
+      await page.click(second);
+      page.answers.push("fault");
+      await page.reply({ imp_uid: IMP_UID });
+      assert.equal(said.textContent, "한도 초과", "what was said of its own order before");
+    });
+
     test("where storage is blocked a payment goes on as ever", async () => {
       const page = await open({
         before: ({ window }) =>

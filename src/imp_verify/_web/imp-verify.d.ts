@@ -77,11 +77,14 @@ declare namespace ImpVerify {
     | "closed"
     /** The SDK is still loading, or failed to: nothing was opened. */
     | "loading"
-    /** Another order's window is open: nothing was opened. */
+    /** Another order's window is open: nothing was opened. Said until that window is gone. */
     | "busy";
 
   interface Result {
-    /** `open` and `slow` in `imp-verify:change` only: the window was asked for; it is long in coming. */
+    /**
+     * `open` and `slow` in `imp-verify:change` only: the window was asked for; it is long in coming.
+     * A button says `busy` there too, `pay` by its promise.
+     */
     status: Answer | Ended | "open" | "slow";
     /** A sentence for the buyer, in the config's language. Text, never HTML; clipped. */
     message: string;
@@ -113,14 +116,23 @@ declare namespace ImpVerify {
 
     /** Wire every button under `root`, or of the whole page; again for what was added later. */
     mount(root?: Element | Document): void;
-    /** Wire one button with a config at hand. Again with another config: that one counts. */
+    /**
+     * Wire one button with a config at hand. Again with another config: that one counts. While the
+     * window of the first order is open, or its payment is being checked, the button goes on with
+     * it, and takes the other up once it came to nothing; after an outcome that says not to pay
+     * again only when it is mounted once more.
+     */
     mount<P extends RequiredParams>(button: HTMLElement, config: Config<P>): void;
   }
 
+  /** On the pressed button; on `document` for `pay`, and where the button has left the page. */
   interface Events {
     /** The state or its sentence changed. */
     "imp-verify:change": CustomEvent<Result>;
-    /** It ended. `preventDefault()` keeps a pressed button from going to `m_redirect_url`. */
+    /**
+     * It ended. `preventDefault()` keeps a pressed button from going to `m_redirect_url`, and so
+     * does another order's window that is open.
+     */
     "imp-verify:result": CustomEvent<Result>;
   }
 }

@@ -39,12 +39,18 @@
  *             `iamport.payment-{version}.js`, which needs it.
  *   language  "ko" or "en". Left out it follows `<html lang>`.
  *
- * What happens is told by events on the pressed button (on `document` for `pay()`); they bubble:
+ * What happens is told by events on the pressed button (on `document` for `pay()`, and where the
+ * button has left the page); they bubble:
  *
  *   imp-verify:change  the state or its sentence changed
  *   imp-verify:result  it ended. A button then goes to `m_redirect_url` on `success` and
  *                      `vbankIssued`, where the server looks again and lands on the shop's page;
- *                      `event.preventDefault()` keeps the buyer here.
+ *                      `event.preventDefault()` keeps the buyer here, and so does another
+ *                      order's window that is open.
+ *
+ * A button that is given another order while its own is under way goes on with its own, and takes
+ * the other up once that came to nothing. After an outcome that says not to pay again the buyer
+ * reads that until the button is mounted again.
  *
  * `event.detail` is the Result of imp-verify.d.ts, which types all of this.
  */
@@ -136,7 +142,8 @@
 
   const script = document.currentScript; // null in a module
   const orders = new Map(); // by merchant_uid
-  let views = []; // what is on the page: {button, said, config, order, loads}
+  const known = new WeakMap(); // by button: its view, also while it is not on the page
+  let views = []; // what is on the page: {button, said, config, order, next, loads}
   let current = null; // the one attempt whose window is open
   let loading = null;
   let trouble = ""; // why the SDK opens no window, of any order: a key of TEXTS
@@ -150,7 +157,9 @@
   const list = (selector, root) => [...root.querySelectorAll(selector)];
   const opened = (order) => current && current.order === order;
   const over = (order) => order.result && !AGAIN.includes(order.result.status);
-  const locked = (order) => opened(order) || order.checks || over(order);
+  const underWay = (order) => opened(order) || order.checks;
+  const locked = (order) => underWay(order) || over(order);
+  const here = (button) => button.isConnected !== false; // old browsers do not say
 
   function say(status, config) {
     const text = TEXTS[status];
@@ -207,8 +216,8 @@
 
   function draw(view) {
     const { order, button, said } = view;
-    const message = order.last.message || (trouble && say(trouble, order.config));
-    const unknown = unsure(order) && !order.checks && !opened(order);
+    const message = order.last.message || (trouble && say(trouble, order.config)) || view.before;
+    const unknown = unsure(order) && !underWay(order);
     const disabled = Boolean(view.loads || locked(order));
     const focused = document.activeElement;
     // A button that is disabled loses the focus: a keyboard would be sent to the top of the page.
@@ -216,7 +225,7 @@
     button.disabled = disabled;
     if (!disabled && view.focused && (!focused || focused === document.body)) button.focus();
     if (!disabled) view.focused = false;
-    button.setAttribute("aria-busy", Boolean(opened(order) || order.checks));
+    button.setAttribute("aria-busy", Boolean(underWay(order)));
     // Written only when it is news, or a screen reader says it again.
     if (view.message === message + unknown) return;
     view.message = message + unknown;
@@ -246,11 +255,13 @@
     merchant_uid: order.number,
   });
 
+  const drawAll = (order) => views.filter((view) => view.order === order).forEach(draw);
+
   function tell(order, kind, status, message) {
-    order.last = result(order, status, message);
-    views.filter((view) => view.order === order).forEach(draw);
-    const detail = order.last;
-    return (order.button || document).dispatchEvent(
+    const detail = (order.last = result(order, status, message));
+    drawAll(order);
+    const { button } = order;
+    return (button && here(button) ? button : document).dispatchEvent(
       new window.CustomEvent("imp-verify:" + kind, { bubbles: true, cancelable: true, detail })
     );
   }
@@ -268,7 +279,15 @@
     order.result = result(order, status, message);
     const go = tell(order, "result", status, message);
     order.resolve(order.last);
-    if (go && order.button && ANSWERS.indexOf(status) < 2) window.location.assign(wayBack(order));
+    // Leaving would take another order's window along.
+    const free = !current || opened(order);
+    if (go && free && order.button && ANSWERS.indexOf(status) < 2) {
+      window.location.assign(wayBack(order));
+    }
+    if (over(order)) return;
+    views.forEach((view) => {
+      if (view.order === order && view.next) attach(view.button, view.next);
+    });
   }
 
   function begin(order) {
@@ -347,6 +366,12 @@
     order.checks += 1;
     order.impUid = impUid;
     order.asked.add(impUid);
+    // Its button may show another order by now: the buyer is to read what becomes of this one.
+    views.forEach((view) => {
+      if (view.button !== order.button || view.order === order || underWay(view.order)) return;
+      view.next = view.config;
+      show(view, order, order.config);
+    });
     remembered(order, order.unknown.set(impUid, complaint));
     tell(order, "change", "unavailable");
     order.work = Promise.resolve(order.work).then(() => check(order, impUid, complaint));
@@ -362,7 +387,7 @@
     const wrong = said.error_code || /\b(false|0)\b/i.test([said.success, said.imp_success]);
     const waited = current === attempt;
     if (impUid) {
-      if (waited) current = null;
+      if (waited) gone();
       // Also where the window was given up before; and a window that takes up an earlier attempt
       // has news of it.
       const complaint = message || Boolean(wrong);
@@ -389,9 +414,19 @@
     for (let waited = 0; shows(attempt) && waited < CLOSING; waited += 0.1) await sleep(0.1);
   }
 
+  // Who was told that it is in the way may press again.
+  function gone() {
+    current = null;
+    orders.forEach((order) => {
+      if (order.last.status !== "busy") return;
+      order.last = order.result || {};
+      drawAll(order);
+    });
+  }
+
   function give(attempt, status, message) {
     if (current !== attempt) return;
-    current = null;
+    gone();
     end(attempt.order, status, message);
   }
 
@@ -466,7 +501,10 @@
     if (order.promise) return order.promise;
     if (locked(order)) return order.result;
     order.button = button;
-    if (current) return result(order, "busy");
+    if (current) {
+      if (button) tell(order, "change", "busy");
+      return result(order, "busy");
+    }
     if (window.IMP) {
       initialise(config);
       return request(order);
@@ -551,20 +589,28 @@
 
   // ---- Buttons
 
+  const add = (view) => views.includes(view) || views.push(view);
+
+  function show(view, order, config) {
+    view.order = order;
+    view.config = config;
+  }
+
   function attach(button, config) {
     const order = orderOf(config);
-    let view = views.find((there) => there.button === button);
+    let view = known.get(button);
     if (!view) {
       view = { button, loads: !window.IMP, said: document.getElementById(button.id + "-status") };
+      known.set(button, view);
       if (!view.said) {
         view.said = document.createElement("p");
         button.parentNode.insertBefore(view.said, button.nextSibling);
       }
       view.said.setAttribute("role", "status");
       view.said.setAttribute("aria-live", "polite");
-      views.push(view);
       button.addEventListener("click", (event) => {
         event.preventDefault(); // it may stand in a form
+        add(view); // it may have been kept off the page, and be back
         try {
           press(view.config, button);
         } catch (error) {
@@ -573,8 +619,16 @@
         }
       });
     }
-    view.config = config;
-    view.order = order;
+    add(view);
+    if (view.order && view.order !== order && underWay(view.order)) {
+      view.next = config;
+      return draw(view);
+    }
+    // What was said of the order before is to be read still.
+    view.before = view.next === config ? view.order.last.message : "";
+    view.next = null;
+    if (order.button && !here(order.button)) order.button = button; // drawn anew meanwhile
+    show(view, order, config);
     remembered(order).forEach((kept) => {
       const impUid = kept.replace("!", "");
       if (!impUid || order.asked.has(impUid)) return;
@@ -587,7 +641,7 @@
 
   function mount(root, config) {
     // Buttons that a page has thrown away are forgotten.
-    views = views.filter((view) => document.contains(view.button));
+    views = views.filter((view) => here(view.button));
     if (config) return attach(root, config);
     const found = root && root.dataset && root.dataset.impVerify
       ? [root]
