@@ -41,7 +41,8 @@ def show(number):
 def told(number):
     """What `ImpVerify.mount` takes."""
     try:
-        made = config(verifier, number, name="Oak chair", sdk=os.environ.get("SHOP_SDK"))
-    except InvalidRequest:
-        abort(404)
+        sdk = os.environ.get("SHOP_SDK")
+        made = config(verifier, number, name="Oak chair", language="en", sdk=sdk)
+    except InvalidRequest as error:  # no such order, or it is closed: a sentence
+        return {"message": str(error)}, 404
     return Response(to_json(made), mimetype="application/json")

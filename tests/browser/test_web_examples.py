@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -57,6 +58,22 @@ def test_an_example_names_the_very_packages_that_it_is_tried_with(name: str) -> 
     named = json.loads((WEB / name / "package.json").read_text(encoding="utf-8"))
     packages = {**named.get("dependencies", {}), **named["devDependencies"]}
     assert packages.items() <= tried["devDependencies"].items()
+
+
+@pytest.mark.parametrize(("state", "words"), [("new", None), ("paid", "The order is closed")])
+def test_the_server_beside_them_gives_the_data_of_an_open_order_only(
+    monkeypatch: pytest.MonkeyPatch, state: str, words: str | None
+) -> None:
+    settings = {"KEY": "key", "SECRET": "secret", "USER_CODE": "imp00000000", "TEST_MODE": "1"}
+    for name, value in {**settings, "PUBLIC_URL": "https://shop.test"}.items():
+        monkeypatch.setenv(f"IMP_{name}", value)
+    names = runpy.run_path(str(WEB / "shop.py"))
+    names["orders"][NUMBER]["state"] = state
+    client = names["app"].test_client()
+    answer = client.get(f"/orders/{NUMBER}/checkout")
+    assert answer.status_code == (404 if words else 200)
+    assert answer.json.get("message") == words
+    assert client.get("/orders/ORD2/checkout").json == {"message": "there is no order 'ORD2'"}
 
 
 def too_old_for_vite() -> bool:

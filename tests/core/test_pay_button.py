@@ -396,9 +396,13 @@ def test_an_order_that_was_paid_is_not_offered_again_whatever_the_shop_says_of_i
     for order in ("ORD-1001", {"merchant_uid": "ORD-1001", "amount": 39000}):
         assert shown(order, plain).elements == said
         assert Read(asyncio.run(async_button(waits, order))).elements == said
+        with pytest.raises(InvalidRequest, match=f"^{words}$"):
+            config(plain, order)
     found = asyncio.run(find_order(waits, "ORD-1001"))
     assert (found.open, found.amount) == (False, Decimal(39000))
     assert Read(button(waits, found)).elements == said
+    with pytest.raises(InvalidRequest, match=f"^{words}$"):
+        config(waits, found)
     assert shown("ORD-1004", plain).elements[0][0] == "button"
 
 
@@ -428,6 +432,9 @@ def test_a_closed_order_has_a_sentence_in_place_of_a_button(language: str, words
     ((tag, _, text),) = page.elements
     assert tag == "p"
     assert words in text
+    with pytest.raises(InvalidRequest) as refused:
+        config(shop(), "ORD-1003", language=language)
+    assert str(refused.value) == text
 
 
 def test_the_window_opens_in_a_way_that_the_order_allows() -> None:

@@ -4,7 +4,8 @@
  *     node bundle.mjs component.jsx out.js [react18]
  *
  * The app below is mounted on #app, with a button for each of `window.checkouts`, or one with the
- * component's own.
+ * component's own example. `show(checkouts)` gives it others; in Vue, which can keep what is not
+ * shown, `show()` puts it away.
  */
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -18,15 +19,20 @@ const packages = [...older.map((name) => `node_modules/${name}/node_modules`), "
 const APPS = {
   jsx: `import { StrictMode } from "react";
         import { createRoot } from "react-dom/client";
-        import PayButton from ${component};
-        const buttons = (window.checkouts || [undefined]).map((checkout, n) =>
-          <PayButton key={n} checkout={checkout} />);
-        createRoot(document.getElementById("app")).render(
-          <StrictMode><h2>Shop</h2>{buttons}</StrictMode>);`,
-  vue: `import { createApp, h } from "vue";
-        import PayButton from ${component};
-        const checkouts = window.checkouts || [undefined];
-        createApp(() => [h("h2", "Shop"), checkouts.map((checkout) => h(PayButton, { checkout }))])
+        import PayButton, { sample } from ${component};
+        const root = createRoot(document.getElementById("app"));
+        window.show = (checkouts) => root.render(<StrictMode>
+          <h2>Shop</h2>
+          {checkouts.map((checkout, n) => <PayButton key={n} checkout={checkout} />)}
+        </StrictMode>);
+        window.show(window.checkouts || [sample]);`,
+  vue: `import { createApp, h, KeepAlive, shallowRef } from "vue";
+        import PayButton, { sample } from ${component};
+        const first = window.checkouts || [sample];
+        const given = shallowRef(first);
+        window.show = (checkouts) => (given.value = checkouts);
+        const kept = (n) => () => given.value && h(PayButton, { checkout: given.value[n] });
+        createApp(() => [h("h2", "Shop"), first.map((_, n) => h(KeepAlive, null, kept(n)))])
           .mount("#app");`,
 };
 

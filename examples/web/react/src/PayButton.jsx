@@ -3,8 +3,9 @@
 import { useEffect, useId, useRef, useState } from "react";
 
 const address = "/payments/imp-verify.js";
-// Made by the server for each order. Never make a number or an amount in the browser.
-const sample = {
+// An example of what the server makes for each order: never make a number or an amount here.
+// To try the page: <PayButton checkout={sample} />. Without a checkout the button is disabled.
+export const sample = {
   complete: "/payments/complete",
   userCode: "imp00000000",
   language: "en",
@@ -21,7 +22,7 @@ const sample = {
   },
 };
 
-export default function PayButton({ checkout = sample, onResult }) {
+export default function PayButton({ checkout, onResult }) {
   const id = useId();
   const button = useRef(null);
   const [trouble, setTrouble] = useState("");
@@ -30,6 +31,7 @@ export default function PayButton({ checkout = sample, onResult }) {
     const pressed = button.current;
     let shown = true;
     pressed.disabled = true;
+    if (!checkout) return undefined;
     import(/* @vite-ignore */ /* webpackIgnore: true */ address).then(
       () => shown && window.ImpVerify.mount(pressed, checkout),
       () => shown && setTrouble("Loading failed. Please reload the page."),

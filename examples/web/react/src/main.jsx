@@ -6,17 +6,20 @@ const order = new URLSearchParams(location.search).get("order") || "ORD1001";
 
 function Checkout() {
   const [checkout, setCheckout] = useState(null);
+  const [message, setMessage] = useState("");
 
   useEffect(() => {
     fetch("/orders/" + order + "/checkout").then(async (answer) => {
-      if (answer.ok) setCheckout(await answer.json());
+      const told = await answer.json();
+      if (answer.ok) setCheckout(told);
+      else setMessage(told.message); // the order is closed, or there is none
     });
   }, []);
 
   return (
     <>
       <h1>Checkout</h1>
-      {checkout && <PayButton checkout={checkout} />}
+      {message ? <p>{message}</p> : <PayButton checkout={checkout} />}
     </>
   );
 }

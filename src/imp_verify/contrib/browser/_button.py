@@ -161,9 +161,14 @@ def config(
     **options: Unpack[ButtonOptions],
 ) -> dict[str, Any]:
     """Make what `ImpVerify.pay` takes, for a page that has a button of its own; `to_json` writes
-    it. Raises like `button`."""
+    it. Raises like `button`, and InvalidRequest with that sentence where `button` has one in place
+    of a button: the order is closed, or known to be paid."""
     named = read_order(order)
-    return _config(verifier, look_up(verifier, named), named.fields, place, options)
+    expected = look_up(verifier, named)
+    data = _config(verifier, expected, named.fields, place, options)
+    if not expected.open:
+        raise InvalidRequest(_not_open(expected, _wording(verifier, place, options)))
+    return data
 
 
 def _render(
@@ -176,9 +181,7 @@ def _render(
     data = _config(verifier, expected, named.fields, place, options)
     wording = _wording(verifier, place, options)
     if not expected.open:
-        paid = isinstance(expected, PaidOrder)
-        words = reason_words("already_paid" if paid else "closed", None, wording)
-        return Markup(f'<p class="imp-verify-status">{escape(words)}</p>')
+        return Markup(f'<p class="imp-verify-status">{escape(_not_open(expected, wording))}</p>')
     name = escape(options.get("id") or _some_id())
     label = str(options.get("label") or wording.say(_LABEL))
     spoken = _accessible_name(label, data["params"])
@@ -194,6 +197,11 @@ def _render(
         f'<link rel="preload" as="script" href="{sdk}"{nonce}>\n'
         f'<script src="{module}" defer{nonce}></script>'
     )
+
+
+def _not_open(expected: ExpectedPayment, wording: Wording) -> str:
+    key = "already_paid" if isinstance(expected, PaidOrder) else "closed"
+    return reason_words(key, None, wording)
 
 
 def _accessible_name(label: str, params: Mapping[str, object]) -> str:

@@ -6,9 +6,11 @@ import { useEffect, useId, useRef, useState } from "react";
 
 const address = "__PREFIX__/imp-verify.js";
 
-//ko 서버가 주문마다 만들어 주는 값입니다. 브라우저에서 주문번호나 금액을 만들지 마세요.
-//en Made by the server for each order. Never make a number or an amount in the browser.
-const sample = {
+//ko 서버가 주문마다 만들어 주는 값의 예입니다. 브라우저에서 주문번호나 금액을 만들지 마세요.
+//ko 화면을 시험할 때: <PayButton checkout={sample} />. checkout이 없으면 버튼은 비활성입니다.
+//en An example of what the server makes for each order: never make a number or an amount here.
+//en To try the page: <PayButton checkout={sample} />. Without a checkout the button is disabled.
+export const sample = {
   complete: "__PREFIX__/complete",
   userCode: __USER_CODE__,
   language: "__LANGUAGE__",
@@ -25,7 +27,7 @@ const sample = {
   },
 };
 
-export default function PayButton({ checkout = sample, onResult }) {
+export default function PayButton({ checkout, onResult }) {
   const id = useId();
   const button = useRef(null);
   const [trouble, setTrouble] = useState("");
@@ -36,6 +38,7 @@ export default function PayButton({ checkout = sample, onResult }) {
     const pressed = button.current;
     let shown = true;
     pressed.disabled = true;
+    if (!checkout) return undefined;
     import(/* @vite-ignore */ /* webpackIgnore: true */ address).then(
       () => shown && window.ImpVerify.mount(pressed, checkout),
       () => shown && setTrouble("__MISSING__"),
