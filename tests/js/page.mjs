@@ -119,6 +119,9 @@ export class Page {
     window.fetch = (address, options) => this.#answer(address, options);
     window.AbortController = AbortController;
     document.hasFocus = () => this.focused;
+    window.HTMLIFrameElement.prototype.getClientRects = function () {
+      return this.hidden ? [] : [this.getBoundingClientRect()];
+    };
     window.HTMLIFrameElement.prototype.getBoundingClientRect = function () {
       const [width, height] = this.hidden ? [0, 0] : [this.width || 460, this.height || 680];
       return { width: Number(width), height: Number(height) };

@@ -63,6 +63,14 @@ for (const file of FILES) {
       });
     }
 
+    test("a frame of the shop's own that grows is no window either", async () => {
+      const page = await open({ body: markup() + '<iframe width="60" height="60"></iframe>' });
+      await page.click();
+      Object.assign(page.document.querySelector("iframe"), { width: 370, height: 600 });
+      await page.tick(61);
+      assert.deepEqual(page.events.at(-1), ["result", "refused"]);
+    });
+
     test("a frame that comes and goes does not end a popup", async () => {
       const page = await open({ body: markup(config({ params: { popup: true } })) });
       await page.click();

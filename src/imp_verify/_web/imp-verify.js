@@ -198,13 +198,13 @@
   }
 
   // A buyer who reloads while nothing is known must not be offered the payment again. Gives the
-  // payments without a last answer, or takes them; a "!" behind one says that the callback complained.
+  // payments without a last answer, or takes them; with "!" where the callback complained.
   function remembered(order, unknown) {
     const key = "imp-verify:" + order.number;
     try {
       const storage = window.sessionStorage;
-      const marked = ([impUid, complaint]) => impUid + (complaint ? "!" : "");
-      if (unknown) storage.setItem(key, [...unknown].map(marked).join(" "));
+      const mark = ([impUid, complaint]) => impUid + (complaint ? "!" : "");
+      if (unknown) storage.setItem(key, [...unknown].map(mark).join(" "));
       return storage.getItem(key).split(" ");
     } catch (blocked) {
       // Nothing yet, or storage is switched off: only this convenience is lost.
@@ -336,7 +336,7 @@
   /*
    * Ask until the answer is final. A payment that is still `ready` may be on its way, also where
    * the callback complained: the PG's notice and the browser race. One more question is enough
-   * there, for mostly the buyer just closed the window and waits for the button. But it may have been
+   * there, for mostly the buyer just closed the window and waits for the button. It may have been
    * approved on a phone that very moment, so it is not forgotten: see askAgain.
    */
   async function check(order, impUid, complaint) {
@@ -397,13 +397,16 @@
     }
   }
 
-  // No buyer pays in what is smaller: a page's counters and chat buttons come and go in frames too.
-  const frames = () =>
-    list("iframe", document).filter((frame) => {
-      const { width, height } = frame.getBoundingClientRect();
-      return width >= PAYABLE && height >= PAYABLE;
-    });
-  const shows = (attempt) => frames().some((frame) => !attempt.before.includes(frame));
+  const frames = () => list("iframe", document).filter((frame) => frame.getClientRects().length);
+
+  // A page's counters and banners come and go in frames too.
+  function payable(frame) {
+    const { width, height } = frame.getBoundingClientRect();
+    return width >= PAYABLE && height >= PAYABLE;
+  }
+
+  const shows = (attempt) =>
+    frames().some((frame) => payable(frame) && !attempt.before.includes(frame));
 
   /*
    * The SDK calls back first, then hides its frame and builds it anew: a payment that is begun
@@ -435,8 +438,8 @@
    * take seconds, and on a phone the page itself leaves some time after a dialog. The button comes
    * back once none can be open any more. Where a frame was seen, it is that frame that is gone;
    * else the buyer was away (a popup, another app) and is back: then the focus tells, which the page
-   * of an app may never have. Where a popup was asked for on a
-   * desktop, a frame may be anybody's and ends nothing. A callback that comes later is still heard.
+   * of an app may never have. Where a popup was asked for on a desktop a frame may be anybody's,
+   * and ends nothing. A callback that comes later is still heard.
    */
   function watch(attempt) {
     const seen = { frame: false, away: false, leaving: false };
