@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
+from jinja2 import DictLoader
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from imp_verify import AsyncVerifier, Credentials
+from imp_verify import AsyncVerifier, Checkout, Credentials, ExpectedPayment, Verifier
 from imp_verify.contrib.browser import snippet
 from imp_verify.contrib.starlette import payments
 from imp_verify.stores.memory import MemoryStore
@@ -29,7 +31,7 @@ def blocks(page: str, kind: str) -> list[str]:
 def test_both_languages_show_the_same_code() -> None:
     bare = [[re.sub(r" *#.*", "", each) for each in blocks(page, r"\w+")] for page in PAGES]
     assert bare[0] == bare[1]
-    assert len(bare[0]) == 7
+    assert len(bare[0]) == 8
 
 
 def test_the_address_that_bundlers_leave_alone_is_that_of_the_printed_code() -> None:
@@ -72,3 +74,31 @@ def test_the_documented_middleware_lets_the_application_read_and_nobody_else() -
             assert module.headers.get("Access-Control-Allow-Origin") == read
         exposed = client.post("/payments/complete", headers={"Origin": ORIGIN}, json={})
         assert exposed.headers["Access-Control-Expose-Headers"] == "Retry-After"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_documented_view_gives_a_page_what_the_window_asks_or_the_sentence(page: str) -> None:
+    (code,) = (each for each in blocks(page, "python") if "render_template" in each)
+    orders = {"ORD1001": ExpectedPayment("ORD1001", 39000), "ORD1002": None}
+    orders["ORD1003"] = ExpectedPayment("ORD1003", 39000, open=False)
+    verifier = Verifier(
+        MemoryStore(expected=lambda number, _: orders.get(number)),
+        credentials=Credentials("key", "secret"),
+        checkout=Checkout("imp00000000"),
+        public_url="https://shop.example",
+        test_mode=True,
+    )
+    templates = {
+        "pay.html": "ImpVerify.mount(button, {{ checkout|safe }})",
+        "closed.html": "<p>{{ message }}</p>",
+    }
+    app = Flask("shop")
+    app.jinja_loader = DictLoader(templates)
+    exec(code, {"app": app, "verifier": verifier})
+    client = app.test_client()
+    made = client.get("/orders/ORD1001/pay").text
+    assert made.startswith("ImpVerify.mount(button, {")
+    for part in ('"merchant_uid":"ORD1001"', '"amount":39000', '"name":"Oak chair"'):
+        assert part in made
+    for number in ("ORD1002", "ORD1003"):
+        assert client.get(f"/orders/{number}/pay").text.startswith("<p>")
