@@ -26,6 +26,8 @@ from imp_verify.stores.sqlite import SqliteStore
 def expected(merchant_uid, db):
     if merchant_uid.startswith("BROKEN"):
         raise RuntimeError("the shop's own database is down: the-secret-of-this-sh0p")
+    if merchant_uid.startswith("STOPPED"):
+        raise KeyboardInterrupt
     if merchant_uid.startswith("CLOSED"):
         return ExpectedPayment(merchant_uid, 39000, open=False)
     if merchant_uid.startswith("CARD"):

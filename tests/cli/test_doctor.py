@@ -15,7 +15,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from imp_verify import Credentials, Verifier
-from imp_verify.cli import _reach
+from imp_verify.cli import _checks, _reach
 from imp_verify.cli._checks import check_mode
 from imp_verify.cli._words import Words
 from imp_verify.contrib.flask import payments
@@ -28,6 +28,7 @@ from .conftest import MODULE, SECRET, Command, Ran
 pytestmark = pytest.mark.usefixtures("shop")
 MORE = """
 from contextlib import closing
+from dataclasses import replace
 import sqlite3
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
@@ -74,6 +75,13 @@ def by_hand_async():
 
 def failing():
     return plain(Failing())
+
+class Unlooked(SqliteStore):
+    def facts(self):
+        return replace(super().facts(), checks_connections=False)
+
+def unlooked():
+    return plain(Unlooked("shop.db", expected=expected))
 
 def in_test_memory():
     return plain(MemoryStore(expected=expected), test_mode=True)
@@ -284,7 +292,8 @@ def test_a_store_that_fails(app: str, says: str, command: Command, public: str) 
     assert says in line(ran, "store")["text"]
     assert "503" in line(ran, "store")["advice"]
     shown = command("doctor", "--verbose", app=app)
-    assert "Traceback" in shown.out
+    assert ".py:" in shown.out
+    assert "and more" not in shown.out
 
 
 @pytest.mark.parametrize("app", ["by_hand", "by_hand_async"])
@@ -324,6 +333,19 @@ def test_the_prefix_is_named_where_it_is_another(
         ran = command("doctor", "--json", "--prefix", "/pay/")
         assert line(ran, "public_url")["level"] == "good"
         assert ran.json["webhook_url"] == f"http://{address}/pay/webhook"
+
+
+def test_connections_that_live_on_and_are_not_looked_at(command: Command, public: str) -> None:
+    ran = command("doctor", "--json", app="unlooked")
+    assert line(ran, "connections")["level"] == "warn"
+    assert "CONN_HEALTH_CHECKS" in line(ran, "connections")["advice"]
+
+
+def test_a_package_without_a_release_is_named_all_the_same(
+    command: Command, public: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_checks, "_PACKAGES", ("json",))
+    assert line(command("doctor", "--json"), "versions")["text"].endswith("json ?")
 
 
 def test_webhook_sources_that_refuse_this_machine_are_good(

@@ -15,6 +15,7 @@ from imp_verify import Credentials, ExpectedPayment, Outcome, Verifier, cli
 from imp_verify.contrib.flask import payments
 from imp_verify.sandbox import SandboxServer
 from imp_verify.stores.memory import MemoryStore
+from tests.support import gateway as scripted
 
 from .conftest import KEYS, Ran
 
@@ -173,3 +174,21 @@ def test_where_no_sandbox_is_is_trouble(
         assert cli.main([*given, "--sandbox", url]) == 3
         assert f"no sandbox at {url}: " in capsys.readouterr().err
     assert served.told == []
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_another_server_is_sent_nothing(status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    class Other:
+        def __init__(self, url: str) -> None:
+            self.url, self.over = url, threading.Event()
+            self.asked: list[str] = []
+
+        def answer(self, asked: scripted.Asked, to: scripted.Connection) -> None:
+            self.asked.append(f"{asked.method} {asked.path}")
+            scripted.Reply(status, {"error": "none"}).send(to)
+
+    other, stop = scripted.start_as(Other)
+    given = ["paid", "--order", "ORD-1", "--amount", "39000", "--sandbox", other.url]
+    assert cli.main(["trigger", *given, "--to", "http://127.0.0.1:9"]) == 3
+    assert other.asked == ["GET /sandbox/settings"]
+    stop()

@@ -5,15 +5,13 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from collections.abc import Iterator, Sequence
 
 import click
 
 from ..contrib.browser import Place
 from ._checks import Check, check_gateway, check_mode, check_store, check_versions
-from ._printing import FOUND, GOOD, make_console
-from ._reach import check_address
+from ._printing import FOUND, GOOD, make_console, origin
 from ._shop import Shop, needs_shop
 from ._words import Words
 
@@ -61,6 +59,8 @@ def _examine(shop: Shop, words: Words, endpoints: str | None, prefix: str) -> It
         advice = words("do_public_missing")
         yield Check("public_url", "warn", words("public_missing"), advice)
     else:
+        from ._reach import check_address  # here: it loads an HTTP client
+
         yield check_address(f"{endpoints}/webhook", prefix, words)
     yield check_versions()
 
@@ -78,8 +78,7 @@ def _show(check: Check, shop: Shop, words: Words) -> None:
     console = make_console()
     console.print(line, soft_wrap=True)
     if check.error is not None and shop.verbose:
-        trace = "".join(traceback.format_exception(check.error))
-        console.print(Text(shop.conceal(trace), "dim"), soft_wrap=True)
+        console.print(Text(shop.conceal(origin(check.error)), "dim"), soft_wrap=True, end="")
 
 
 def _orders(endpoints: str) -> Sequence[tuple[str, Sequence[tuple[str, str]]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +20,7 @@ __all__ = [
     "WrongUse",
     "conceal",
     "make_console",
+    "origin",
     "printable",
     "said",
     "wrong_use",
@@ -51,6 +53,19 @@ def said(words: object) -> str:
         first = text.strip().partition("\n")[0]
         text = f"{type(words).__name__}: {first}" if first else type(words).__name__
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text[:_LONGEST])
+
+
+def origin(error: BaseException | None) -> str:
+    """Return where an error comes from: a line for it and each of its causes, and one for each of
+    their places. Without the lines of code, in which a shop may have a password."""
+    lines: list[str] = []
+    while error is not None:
+        lines.append(said(error))
+        places = traceback.extract_tb(error.__traceback__)
+        lines += [f"  {each.filename}:{each.lineno} in {each.name}" for each in places]
+        hidden = error.__suppress_context__
+        error = error.__cause__ or (None if hidden else error.__context__)
+    return "".join(f"{line}\n" for line in lines)
 
 
 def conceal(text: str, secrets: Iterable[str | None] = ()) -> str:

@@ -4,7 +4,6 @@ this is, for plain calls whichever kind it is. The one place here that reaches i
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from functools import wraps
@@ -23,7 +22,7 @@ from .. import (
 )
 from .._core.flow import Flow, run, run_async
 from ._app import AnyVerifier, load
-from ._printing import TROUBLE, WrongUse, conceal, printable, said, wrong_use
+from ._printing import TROUBLE, WrongUse, conceal, origin, printable, said, wrong_use
 from ._words import Words
 
 if TYPE_CHECKING:
@@ -168,5 +167,5 @@ def explain(error: BaseException) -> str:
 def _explain(shop: Shop, error: Exception) -> None:
     text = f"imp-verify: {explain(error)}\n"
     if shop.verbose:
-        text = "".join(traceback.format_exception(error)) + text
+        text = origin(error) + text
     sys.stderr.write(printable(shop.conceal(text), sys.stderr))

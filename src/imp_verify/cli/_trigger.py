@@ -7,16 +7,18 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
-import requests
 
 from .._core.reading import read_amount
 from ..settings import is_loopback
 from ._printing import FOUND, GOOD, TROUBLE, WrongUse, make_console, said, wrong_use
 from ._words import Words
+
+if TYPE_CHECKING:
+    import requests
 
 __all__ = ["trigger"]
 
@@ -63,6 +65,8 @@ def trigger(
     (paid, then given back in full). Exit status: 0 the shop answered 200, 1 it did not, 3 no
     sandbox.
     """
+    import requests  # here, because the other commands need no HTTP client of ours
+
     words = Words(language)
     if not sandbox:
         return wrong_use(words("no_sandbox_named"))
@@ -116,6 +120,8 @@ class _Sandbox:
 
     def _tell(self, address: str, imp_uid: str, order: str) -> Mapping[str, Any]:
         """Send what the sandbox, like the gateway, does not send for a payment in a window."""
+        import requests
+
         body = json.dumps({"imp_uid": imp_uid, "merchant_uid": order, "status": "failed"})
         sent = {"url": address, "body": body, "status": None, "answer": "", "error": None}
         headers = {"Content-Type": "application/json"}
