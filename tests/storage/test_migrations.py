@@ -4,8 +4,10 @@ nothing left to do."""
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import alembic
@@ -14,7 +16,8 @@ from sqlalchemy import inspect
 
 from imp_verify import ExpectedPayment, Settled
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
-from imp_verify.testing._harness import FIRST, ORDER, PRICE, paid_outcome
+from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, paid_outcome
+from tests.storage.old_tables import as_they_were
 from tests.storage.sqlalchemy_shops import PLAIN_DRIVER, Place, plain_engine, url
 from tests.support.databases import own_database
 
@@ -94,4 +97,31 @@ def test_alembic_makes_the_tables_and_finds_them_as_they_are(
         store = SqlAlchemyStore(engine, expected=lambda order, db: PRICE)
         outcome = paid_outcome(FIRST, ExpectedPayment(ORDER, PRICE))
         assert [store.settle(outcome) for _ in range(2)] == [Settled.NEW, Settled.REPEATED]
+        engine.dispose()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mysql"])
+def test_alembic_adds_what_the_tables_of_0_1_lack(kind: str, tmp_path: Path) -> None:
+    with empty(kind, tmp_path) as where:
+        versions = begin(tmp_path, where, "sa.")
+        as_they_were(where)
+        run(tmp_path, "revision", "--autogenerate", "-m", "payments")
+        [migration] = versions.glob("*.py")
+        written = migration.read_text()
+        assert "imp_dues" in written
+        assert "imp_runs" in written
+        assert "drop_table" not in written.partition("def downgrade")[0]
+        run(tmp_path, "upgrade", "head")
+        run(tmp_path, "check")
+        engine = plain_engine(where)
+        store = SqlAlchemyStore(engine, expected=lambda order, db: PRICE)
+        outcome = paid_outcome(FIRST, ExpectedPayment(ORDER, PRICE))
+        assert store.settle(outcome) is Settled.REPEATED
+        began = store.run("").began
+        assert abs(began.timestamp() - time.time()) < 60
+        second = paid_outcome(SECOND, ExpectedPayment(ORDER, PRICE))
+        assert second.payment is not None
+        payment = replace(second.payment, raw={"paid_at": int(time.time())})
+        assert store.settle(replace(second, payment=payment)) is Settled.DUPLICATE
+        assert [each.imp_uid for each in store.dues(None, 10)] == [SECOND]
         engine.dispose()

@@ -14,34 +14,14 @@ from typing import Any
 import pytest
 
 from imp_verify import ExpectedPayment, Outcome, ReceiptState, Settled, Verdict
+from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 from imp_verify.stores.sqlite import SqliteStore
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, paid_outcome
+from tests.storage.old_tables import OF_0_1, as_they_were
+from tests.storage.sqlalchemy_shops import plain_engine
 
 ASKED = ExpectedPayment(ORDER, PRICE)
 LONG_AGO = 1735700000
-OF_0_1 = f"""
-CREATE TABLE imp_orders (
-    merchant_uid TEXT NOT NULL PRIMARY KEY, paid_by TEXT, was_paid INTEGER NOT NULL DEFAULT 0
-);
-CREATE TABLE imp_receipts (
-    imp_uid TEXT NOT NULL PRIMARY KEY, merchant_uid TEXT NOT NULL, state TEXT NOT NULL,
-    amount TEXT NOT NULL, cancel_amount TEXT NOT NULL, currency TEXT NOT NULL, account TEXT,
-    test INTEGER NOT NULL, pay_method TEXT, vbank_name TEXT, vbank_num TEXT, vbank_due TEXT,
-    paid_at TEXT, created_at TEXT NOT NULL, updated_at TEXT NOT NULL
-);
-CREATE INDEX imp_receipts_order ON imp_receipts (merchant_uid);
-CREATE TABLE imp_changes (
-    imp_uid TEXT NOT NULL, change TEXT NOT NULL, merchant_uid TEXT NOT NULL, verdict TEXT NOT NULL,
-    reason TEXT, amount TEXT NOT NULL, endpoint TEXT NOT NULL, at TEXT NOT NULL,
-    PRIMARY KEY (imp_uid, change)
-);
-INSERT INTO imp_orders VALUES ('{ORDER}', '{FIRST}', 1);
-INSERT INTO imp_receipts VALUES ('{FIRST}', '{ORDER}', 'paying', '{PRICE}', '0', 'KRW', NULL, 0,
-    'card', NULL, NULL, NULL, NULL, '2025-01-01T00:00:00.000+00:00',
-    '2025-01-01T00:00:00.000+00:00');
-INSERT INTO imp_changes VALUES ('{FIRST}', 'paid', '{ORDER}', 'paid', NULL, '{PRICE}', 'webhook',
-    '2025-01-01T00:00:00.000+00:00');
-"""
 Make = Callable[[], Any]
 
 
@@ -53,14 +33,24 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite"])
-def make(request: pytest.FixtureRequest, path: Path) -> Iterator[Make]:
+@pytest.fixture(params=["sqlite", "sqlalchemy", "postgresql", "mysql"])
+def make(request: pytest.FixtureRequest, path: Path, place: Callable[[str], Any]) -> Iterator[Make]:
+    where: Any = path
+    if request.param in ("postgresql", "mysql"):
+        where = place(request.param)
+        as_they_were(where)
     with ExitStack() as afterwards:
 
         def make() -> Any:
-            store = SqliteStore(path, expected=lambda order, db: PRICE)
-            afterwards.callback(store.close)
-            return store
+            if request.param == "sqlite":
+                store = SqliteStore(path, expected=lambda order, db: PRICE)
+                afterwards.callback(store.close)
+                return store
+            engine = plain_engine(where)
+            afterwards.callback(engine.dispose)
+            tables = SqlAlchemyStore(engine, expected=lambda order, db: PRICE)
+            tables.create_all()
+            return tables
 
         yield make
 

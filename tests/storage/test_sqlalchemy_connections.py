@@ -62,7 +62,7 @@ ROOT = Path(__file__).parents[2]
 ASKED = ExpectedPayment(ORDER, PRICE)
 CALLERS = 64
 POOL = {"pool_size": 4, "max_overflow": 0, "pool_timeout": 60}
-ALL_TABLES = ("imp_changes", "imp_orders", "imp_receipts")
+ALL_TABLES = ("imp_changes", "imp_dues", "imp_orders", "imp_receipts", "imp_runs")
 
 
 @pytest.fixture(params=variants(), ids=str)

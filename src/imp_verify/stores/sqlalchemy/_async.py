@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar, Unpack, cast, overload
 
 from sqlalchemy.ext.asyncio import (
@@ -26,6 +27,7 @@ from .._hooks import (
     Functions,
     run_afterwards_async,
 )
+from .._ledger import Due, Run
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
 from .._recording import AsyncReadyStore, check_lock_timeout
@@ -37,8 +39,11 @@ from ._transaction import (
     Retries,
     Transaction,
     create_tables,
+    due_of,
+    dues_after,
     prepare,
     receipts_of,
+    waiting_in,
     was_paid,
 )
 
@@ -72,6 +77,9 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         ConfigurationError: A function is missing, a plain one, or of an unknown name; or the source
             is of another kind, for another database, or without connections of its own.
     """
+
+    _keeps_ledger = True
+    _has_begun = False
 
     @overload
     def __init__(
@@ -121,7 +129,7 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
             )
 
     async def create_all(self) -> None:
-        """Make the tables that are missing; any number of processes may do so at once."""
+        """See `SqlAlchemyStore.create_all`."""
         await self._repeat(lambda handle, _: handle.run_sync(create_tables))
 
     async def expected(self, merchant_uid: str) -> Expected:
@@ -151,6 +159,36 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
 
         return await self._repeat(read)
 
+    async def due(self, imp_uid: str) -> Due | None:
+        """See `Ledger.due`."""
+
+        def read(handle: Any, _: Retries) -> Awaitable[Due | None]:
+            found: Awaitable[Due | None] = handle.run_sync(due_of, imp_uid)
+            return found
+
+        return await self._repeat(read)
+
+    async def dues(self, after: str | None, limit: int) -> Sequence[Due]:
+        """See `Ledger.dues`."""
+
+        def read(handle: Any, _: Retries) -> Awaitable[Sequence[Due]]:
+            found: Awaitable[Sequence[Due]] = handle.run_sync(dues_after, after, limit)
+            return found
+
+        return await self._repeat(read)
+
+    async def waiting(
+        self, due_from: datetime, due_to: datetime, after: str | None, limit: int
+    ) -> Sequence[Receipt]:
+        """See `Ledger.waiting`."""
+
+        def read(handle: Any, _: Retries) -> Awaitable[Sequence[Receipt]]:
+            window = (due_from, due_to, after, limit)
+            found: Awaitable[Sequence[Receipt]] = handle.run_sync(waiting_in, *window)
+            return found
+
+        return await self._repeat(read)
+
     async def facts(self) -> StoreFacts:
         """See `SqlAlchemyStore.facts`."""
 
@@ -165,14 +203,14 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         async def hold(use: _Open) -> tuple[bool, str | None]:
             return await self._hold_in(use, expected, imp_uid)
 
-        return await self._in_transaction(hold)
+        return await self._transact(hold)
 
     async def _record(self, outcome: Outcome) -> Settled | None:
         async def work(use: _Open) -> tuple[bool, Recorded]:
             recorded = await self._record_in(use, outcome)
             return recorded.keep, recorded
 
-        recorded = await self._in_transaction(work)
+        recorded = await self._transact(work)
         await run_afterwards_async(recorded.afterwards, outcome)
         return recorded.settled
 
@@ -189,6 +227,12 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
         with use.transaction.guard:
             return await function(*arguments, use.handle)
 
+    async def _load_run(self, use: _Open, account: str) -> Run:
+        return cast(Run, await use.handle.run_sync(_call, use.transaction.load_run, account))
+
+    async def _save_run(self, use: _Open, run: Run) -> None:
+        await use.handle.run_sync(_call, use.transaction.save_run, run)
+
     def _will_run_hook(self, use: _Open) -> None:
         use.transaction.will_run_hook()
 
@@ -200,9 +244,18 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
             prepare(self._engine.sync_engine)
         return self._lend()
 
-    async def _in_transaction(self, work: Callable[[_Open], Awaitable[tuple[bool, T]]]) -> T:
-        """See `SqlAlchemyStore._in_transaction`."""
+    async def _transact(self, work: Callable[[_Open], Awaitable[tuple[bool, T]]]) -> T:
+        """See `SqlAlchemyStore._transact`."""
 
+        async def begin(use: _Open) -> tuple[bool, Run]:
+            return True, await self._load_run(use, "")
+
+        if not self._has_begun:
+            await self._in_transaction(begin)
+            self._has_begun = True
+        return await self._in_transaction(work)
+
+    async def _in_transaction(self, work: Callable[[_Open], Awaitable[tuple[bool, T]]]) -> T:
         async def run(handle: Any, transaction: Transaction) -> T:
             keep, answer = await work(_Open(handle, transaction))
             if keep:

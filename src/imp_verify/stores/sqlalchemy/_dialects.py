@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Insert,
     bindparam,
     false,
+    inspect,
     text,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
@@ -22,10 +24,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import Pool, SingletonThreadPool, StaticPool
 
 from ...errors import ConfigurationError, StoreError
-from ._tables import metadata, orders
+from .._dues import whole_second
+from ._tables import metadata, orders, receipts, runs
 
 __all__ = [
     "SAVEPOINT",
+    "add_run",
     "begin",
     "claim",
     "create_all",
@@ -51,7 +55,8 @@ _OUT_OF_DATE = ("0A000", "26000", "XX000")
 a migration: PostgreSQL's codes for a plan, a statement and a type that are no longer there."""
 _LIMITED = "imp_verify_limited"
 """Under this name a driver's connection has a mark while its session has the store's limit."""
-_NO_TABLE = ("42P01", 1146)
+_NO_TABLE = ("42P01", 1146, "42703", 1054)
+"""Or no column: the table is an older release's."""
 _LOCK_IS_HELD = (
     "somebody else has held the order's row lock for longer than lock_timeout: a process that does "
     "not end its transaction"
@@ -60,7 +65,10 @@ _CANNOT_ROLL_BACK = (
     "the database cannot roll back {}: what failed would stay recorded; "
     "ALTER TABLE {} ENGINE = InnoDB"
 )
-_TABLES_MISSING = "the store's tables are not there: call its create_all() once, or migrate"
+_TABLES_MISSING = (
+    "the store's tables are not there, or are those of an older release: "
+    "call its create_all() once, or migrate"
+)
 _NO_TRANSACTION = (
     "this engine commits after every statement: give the store one that does not, "
     'engine.execution_options(isolation_level="READ COMMITTED"), for example'
@@ -115,9 +123,29 @@ def lock_order(connection: Connection, merchant_uid: str) -> None:
     connection.execute(_KINDS[connection.dialect.name].lock_order, {"merchant_uid": merchant_uid})
 
 
+def add_run(connection: Connection, account: str, began: datetime) -> None:
+    """Insert an account's row where there is none."""
+    values = {"account": account, "began": began}
+    connection.execute(_KINDS[connection.dialect.name].add_run, values)
+
+
 def create_all(connection: Connection) -> None:
-    """Make the tables that are missing, alone among all processes that would."""
+    """Make the tables that are missing, and what those of an older release lack, alone among all
+    processes that would; and note when the store began."""
     _KINDS[connection.dialect.name].create_all(connection)
+
+
+def _make_tables(connection: Connection) -> None:
+    metadata.create_all(connection)
+    schemas = connection.get_execution_options().get("schema_translate_map") or {}
+    columns = inspect(connection).get_columns(receipts.name, schemas.get(None))
+    if "reason" not in [each["name"] for each in columns]:
+        place = connection.dialect.identifier_preparer.quote_schema
+        schema = schemas.get(None)
+        table = f"{place(schema)}.{receipts.name}" if schema else receipts.name
+        kind = receipts.c.reason.type.compile(connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN reason {kind}")
+    add_run(connection, "", whole_second())
 
 
 def _refuse_autocommit(connection: Connection) -> None:
@@ -139,6 +167,7 @@ class _PostgreSql:
         set_={"merchant_uid": orders.c.merchant_uid},
         where=false(),  # locks the row and writes no new version of it
     )
+    add_run: Insert = postgresql.insert(runs).on_conflict_do_nothing()
 
     def begin(self, connection: Connection, lock_timeout: float) -> None:
         """It has begun; whatever its level, a conflict is an error that is tried again."""
@@ -154,7 +183,7 @@ class _PostgreSql:
         with connection.begin():
             lock = f"SELECT pg_advisory_xact_lock({_LOCK_NUMBER})"
             connection.exec_driver_sql(lock)
-            metadata.create_all(connection)
+            _make_tables(connection)
 
 
 _ENGINES = text(
@@ -184,6 +213,7 @@ class _MySql:
     lock_order: Insert = mysql.insert(orders).on_duplicate_key_update(
         merchant_uid=orders.c.merchant_uid
     )
+    add_run: Insert = mysql.insert(runs).on_duplicate_key_update(account=runs.c.account)
 
     lift = "SET SESSION innodb_lock_wait_timeout = @imp_verify_wait"
 
@@ -221,7 +251,8 @@ class _MySql:
         if connection.exec_driver_sql(f"SELECT GET_LOCK({name}, {_PATIENCE})").scalar() != 1:
             raise StoreError("another process has been making the store's tables for a minute")
         try:
-            metadata.create_all(connection)
+            _make_tables(connection)
+            connection.commit()
             _check_tables(connection)
         finally:
             if not connection.invalidated:  # a lock goes with its connection
@@ -230,6 +261,7 @@ class _MySql:
 
 class _Sqlite:
     lock_order: Insert = sqlite.insert(orders).on_conflict_do_nothing()
+    add_run: Insert = sqlite.insert(runs).on_conflict_do_nothing()
 
     def begin(self, connection: Connection, _lock_timeout: float = 0) -> None:
         """Take the one write lock at once: one that reads first cannot wait for it."""
@@ -248,7 +280,7 @@ class _Sqlite:
     def create_all(self, connection: Connection) -> None:
         with connection.begin():
             self.begin(connection)
-            metadata.create_all(connection)
+            _make_tables(connection)
 
 
 _DRIVERS = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, Unpack, overload
 
@@ -15,6 +16,7 @@ from ...errors import ConfigurationError
 from ...models import ExpectedPayment, Outcome, Receipt, Settled
 from .._facts import StoreFacts
 from .._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from .._ledger import Due, Run
 from .._open import outside_transactions, transaction_is_open
 from .._protocol import Expected
 from .._recording import ReadyStore, check_lock_timeout
@@ -27,8 +29,11 @@ from ._transaction import (
     Retries,
     Transaction,
     create_tables,
+    due_of,
+    dues_after,
     prepare,
     receipts_of,
+    waiting_in,
     was_paid,
 )
 
@@ -40,7 +45,7 @@ T = TypeVar("T")
 
 class SqlAlchemyStore(ReadyStore[Transaction]):
     """Keeps orders and receipts in the shop's own database (PostgreSQL, MySQL, MariaDB or SQLite),
-    in the three tables of `metadata`.
+    in the five tables of `metadata`.
 
     Any number of processes on any number of machines may share it. What a hook writes through its
     connection or session commits together with the record, or not at all.
@@ -68,7 +73,9 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
             is of another kind, for another database, or without connections of its own.
     """
 
+    _keeps_ledger = True
     _engine: Engine | None = None
+    _has_begun = False
     _of_a_request = False
 
     @overload
@@ -131,7 +138,8 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         return None if self._of_a_request else nullcontext()
 
     def create_all(self) -> None:
-        """Make the tables that are missing; any number of processes may do so at once."""
+        """Make the tables that are missing, and what those of an older release lack; any number of
+        processes may do so at once."""
         self._repeat(lambda handle, _: create_tables(handle))
 
     def expected(self, merchant_uid: str) -> Expected:
@@ -157,6 +165,20 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         """See `ReadyStore.paid`."""
         return self._repeat(lambda handle, _: was_paid(handle, merchant_uid))
 
+    def due(self, imp_uid: str) -> Due | None:
+        """See `Ledger.due`."""
+        return self._repeat(lambda handle, _: due_of(handle, imp_uid))
+
+    def dues(self, after: str | None, limit: int) -> Sequence[Due]:
+        """See `Ledger.dues`."""
+        return self._repeat(lambda handle, _: dues_after(handle, after, limit))
+
+    def waiting(
+        self, due_from: datetime, due_to: datetime, after: str | None, limit: int
+    ) -> Sequence[Receipt]:
+        """See `Ledger.waiting`."""
+        return self._repeat(lambda handle, _: waiting_in(handle, due_from, due_to, after, limit))
+
     def facts(self) -> StoreFacts:
         """Tell about the database, for `imp-verify doctor`.
 
@@ -171,14 +193,14 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         def hold(transaction: Transaction) -> tuple[bool, str | None]:
             return self._hold_in(transaction, expected, imp_uid)
 
-        return self._in_transaction(hold)
+        return self._transact(hold)
 
     def _record(self, outcome: Outcome) -> Settled | None:
         def work(transaction: Transaction) -> tuple[bool, Recorded]:
             recorded = self._record_in(transaction, outcome)
             return recorded.keep, recorded
 
-        recorded = self._in_transaction(work)
+        recorded = self._transact(work)
         run_afterwards(recorded.afterwards, outcome)
         return recorded.settled
 
@@ -194,6 +216,12 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
         with transaction.guard:
             return function(*arguments, transaction.handle)
 
+    def _load_run(self, transaction: Transaction, account: str) -> Run:
+        return transaction.load_run(account)
+
+    def _save_run(self, transaction: Transaction, run: Run) -> None:
+        transaction.save_run(run)
+
     def _will_run_hook(self, transaction: Transaction) -> None:
         transaction.will_run_hook()
 
@@ -205,8 +233,16 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
             prepare(self._engine)
         return self._lend()
 
+    def _transact(self, work: Callable[[Transaction], tuple[bool, T]]) -> T:
+        """Run `work` in a transaction; commit where it says so. Before the first one it is noted
+        when the store began: tables that a migration made do not say so. By itself, for who waits
+        for an order's row must not keep others waiting for that one."""
+        if not self._has_begun:
+            self._in_transaction(lambda transaction: (True, transaction.load_run("")))
+            self._has_begun = True
+        return self._in_transaction(work)
+
     def _in_transaction(self, work: Callable[[Transaction], tuple[bool, T]]) -> T:
-        """Run `work` in a transaction; commit where it says so."""
 
         def run(handle: Any, retries: Retries) -> T:
             with transaction_is_open():

@@ -4,7 +4,8 @@ callers."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from dataclasses import asdict
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -21,19 +22,33 @@ from sqlalchemy import (
     update,
 )
 
-from ...models import Outcome, Receipt, ReceiptState
+from ...models import Outcome, Reason, Receipt, ReceiptState
+from .._dues import LONGEST_ERROR, may_be_due, now_in_ms, whole_second
+from .._ledger import Due, Run
 from .._rows import Loaded, OrderRow, Rows, storable
-from ._dialects import lock_order
-from ._tables import changes, orders, receipts
+from ._dialects import add_run, lock_order
+from ._tables import changes, dues, orders, receipts, runs
 
-__all__ = ["Collision", "details", "load", "read_receipts", "read_was_paid", "save"]
+__all__ = [
+    "Collision",
+    "begin_run",
+    "details",
+    "load",
+    "read_due",
+    "read_dues",
+    "read_receipts",
+    "read_waiting",
+    "read_was_paid",
+    "save",
+    "save_run",
+]
 
 _MANY = 500
 _imp_uid: BindParameter[str] = bindparam("key")
 _merchant_uid: BindParameter[str] = bindparam("number")
 _COLUMNS = [
     *(receipts.c[name] for name in ("imp_uid", "merchant_uid", "state", "amount")),
-    *(receipts.c[name] for name in ("cancel_amount", "currency", "account", "test")),
+    *(receipts.c[name] for name in ("cancel_amount", "currency", "account", "test", "reason")),
 ]
 _DETAILS = [
     *(receipts.c[name] for name in ("pay_method", "vbank_name", "vbank_num")),
@@ -42,6 +57,15 @@ _DETAILS = [
 _RECEIPT = select(*_COLUMNS)
 _LOAD = _RECEIPT.add_columns(*_DETAILS).where(receipts.c.imp_uid == _imp_uid)
 _SEVERAL = _RECEIPT.where(receipts.c.imp_uid.in_(bindparam("keys", expanding=True)))
+_WAITING = (
+    _RECEIPT.where(receipts.c.state == ReceiptState.WAITING.value)
+    .where(
+        receipts.c.vbank_due >= bindparam("due_from"), receipts.c.vbank_due < bindparam("due_to")
+    )
+    .where(receipts.c.imp_uid > bindparam("after"))
+    .order_by(receipts.c.imp_uid)
+    .limit(bindparam("limit"))
+)
 _WAS_PAID = select(orders.c.was_paid).where(orders.c.merchant_uid == _merchant_uid)
 _KNOWN = select(changes.c.change, changes.c.amount).where(changes.c.imp_uid == _imp_uid)
 _other = receipts.alias()
@@ -89,6 +113,17 @@ _UNSEEN = (
     .where(orders.c.was_paid.is_(False))
     .where(~select(receipts.c.imp_uid).where(receipts.c.merchant_uid == _merchant_uid).exists())
 )
+_DUE = select(dues).where(dues.c.imp_uid == _imp_uid)
+_DUES = (
+    select(dues)
+    .where(dues.c.done.is_(None), dues.c.imp_uid > bindparam("after"))
+    .order_by(dues.c.imp_uid)
+    .limit(bindparam("limit"))
+)
+_PUT_DUE = insert(dues)
+_SET_DUE = update(dues).where(dues.c.imp_uid == _imp_uid)
+_RUN = select(runs).where(runs.c.account == bindparam("name"))
+_SET_RUN = update(runs).where(runs.c.account == bindparam("name"))
 
 
 class Collision(Exception):
@@ -112,7 +147,9 @@ def load(connection: Connection, imp_uid: str, merchant_uid: str | None) -> Load
         before.paid_by = paid_by
         before.was_paid, before.others_wait = bool(was_paid), bool(others_wait)
     if receipt and receipt[0] is not None:
-        before.receipt, before.details = _read(receipt[:8]), receipt[8:]
+        before.receipt, before.details = _read(receipt[:9]), receipt[9:]
+    if merchant_uid is not None and before.known and may_be_due(before.receipt, before.known):
+        before.due = read_due(connection, imp_uid)
     return before
 
 
@@ -125,15 +162,59 @@ def read_receipts(connection: Connection, imp_uids: Sequence[str]) -> Mapping[st
     return found
 
 
+def read_waiting(
+    connection: Connection, due_from: datetime, due_to: datetime, after: str | None, limit: int
+) -> Sequence[Receipt]:
+    """Read what waits for a deposit until a time in this window."""
+    window = {"due_from": due_from, "due_to": due_to, "after": after or "", "limit": limit}
+    return [_read(row) for row in connection.execute(_WAITING, window)]
+
+
+def read_due(connection: Connection, imp_uid: str) -> Due | None:
+    """Read a payment's row among the money to give back."""
+    row = connection.execute(_DUE, {"key": imp_uid}).first()
+    return None if row is None else Due(*row)
+
+
+def read_dues(connection: Connection, after: str | None, limit: int) -> Sequence[Due]:
+    """Read the open rows of the money to give back, by the page."""
+    rows = connection.execute(_DUES, {"after": after or "", "limit": limit})
+    return [Due(*row) for row in rows]
+
+
+def begin_run(connection: Connection, account: str) -> Run:
+    """Read an account's row, which is made where there is none, as is the store's beginning."""
+    add_run(connection, "", whole_second())
+    run = Run(*connection.execute(_RUN, {"name": ""}).one())
+    if account:
+        add_run(connection, account, run.began)
+        run = Run(*connection.execute(_RUN, {"name": account}).one())
+    return run
+
+
+def save_run(connection: Connection, run: Run) -> None:
+    """Write an account's row, but for its beginning."""
+    values = {"since": run.since, "until": run.until, "page": run.page, "finished": run.finished}
+    connection.execute(_SET_RUN, {**values, "name": run.account})
+
+
 def read_was_paid(connection: Connection, merchant_uid: str) -> bool:
     """Read whether this order was ever paid; one without a row was not."""
     return bool(connection.execute(_WAS_PAID, {"number": merchant_uid}).scalar())
 
 
 def _read(row: Sequence[Any]) -> Receipt:
-    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test = row
+    imp_uid, merchant_uid, state, amount, cancelled, currency, account, test, reason = row
     return Receipt(
-        imp_uid, merchant_uid, ReceiptState(state), amount, cancelled, currency, account, test
+        imp_uid,
+        merchant_uid,
+        ReceiptState(state),
+        amount,
+        cancelled,
+        currency,
+        account,
+        test,
+        None if reason is None else Reason(reason),
     )
 
 
@@ -143,8 +224,7 @@ def save(connection: Connection, rows: Rows) -> None:
     Raises:
         Collision: The order was paid meanwhile.
     """
-    now = datetime.now(UTC)
-    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    now = now_in_ms()
     if rows.receipt is not None:
         _save_receipt(connection, rows, rows.receipt, now)
     order = {"number": rows.merchant_uid}
@@ -160,6 +240,17 @@ def save(connection: Connection, rows: Rows) -> None:
         connection.execute(_TOLD, _change(told, amount, now))
     if rows.order is OrderRow.FORGOTTEN:
         connection.execute(_UNSEEN, order)
+    if rows.due is not None:
+        _save_due(connection, rows.due, is_new=rows.due_is_new)
+
+
+def _save_due(connection: Connection, due: Due, *, is_new: bool) -> None:
+    values = asdict(due)
+    values["currency"], values["error"] = storable(due.currency), storable(due.error, LONGEST_ERROR)
+    if is_new:
+        connection.execute(_PUT_DUE, values)
+    else:
+        connection.execute(_SET_DUE, {**values, "key": values.pop("imp_uid")})
 
 
 def _change(told: Outcome, amount: Decimal, now: datetime) -> dict[str, Any]:
@@ -184,6 +275,7 @@ def _save_receipt(connection: Connection, rows: Rows, receipt: Receipt, now: dat
         "currency": storable(receipt.currency),
         "account": receipt.account,
         "test": receipt.test,
+        "reason": None if receipt.reason is None else receipt.reason.value,
         **{column.name: value for column, value in zip(_DETAILS, rows.details, strict=True)},
         "updated_at": now,
     }

@@ -1,4 +1,4 @@
-"""The three tables, and column types that mean the same on every database."""
+"""The five tables, and column types that mean the same on every database."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Index,
+    Integer,
     MetaData,
     Numeric,
     String,
@@ -22,7 +23,19 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import DATETIME, VARBINARY
 from sqlalchemy.types import TypeEngine
 
-__all__ = ["Exact", "Moment", "Money", "changes", "metadata", "orders", "receipts"]
+from .._dues import LONGEST_ERROR
+
+__all__ = [
+    "Exact",
+    "Moment",
+    "Money",
+    "changes",
+    "dues",
+    "metadata",
+    "orders",
+    "receipts",
+    "runs",
+]
 
 _MYSQL = ("mysql", "mariadb")
 _EXACT = Context(prec=40)
@@ -145,6 +158,7 @@ receipts = Table(
     Column("paid_at", Moment),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    Column("reason", String(32)),
     Index("imp_receipts_order", "merchant_uid"),
     **_OPTIONS,
 )
@@ -159,5 +173,34 @@ changes = Table(
     Column("amount", Money, nullable=False),
     Column("endpoint", String(32), nullable=False),
     Column("at", Moment, nullable=False),
+    **_OPTIONS,
+)
+dues = Table(
+    "imp_dues",
+    metadata,
+    Column("imp_uid", _IMP_UID, primary_key=True),
+    Column("merchant_uid", _ORDER, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("amount", Money, nullable=False),
+    Column("currency", Exact(64), nullable=False),
+    Column("account", Exact(255)),
+    Column("test", Boolean, nullable=False),
+    Column("begun", Moment),
+    Column("tries", Integer, nullable=False),
+    Column("next_try", Moment),
+    Column("error", Exact(LONGEST_ERROR)),
+    Column("created", Moment, nullable=False),
+    Column("done", Moment),
+    **_OPTIONS,
+)
+runs = Table(
+    "imp_runs",
+    metadata,
+    Column("account", Exact(255), primary_key=True),
+    Column("began", Moment, nullable=False),
+    Column("since", Moment),
+    Column("until", Moment),
+    Column("page", Integer),
+    Column("finished", Moment),
     **_OPTIONS,
 )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, ExceptionContext, event, update
@@ -16,6 +17,7 @@ from ...errors import ConfigurationError, StoreError
 from ...models import Receipt
 from .._ending_sql import ends_transaction, not_for_a_hook
 from .._facts import StoreFacts, read_facts
+from .._ledger import Due, Run
 from .._recording import seconds_to_wait
 from .._rows import Loaded, Rows
 from ._dialects import (
@@ -31,7 +33,18 @@ from ._dialects import (
     lift_limit,
     limit_waiting,
 )
-from ._statements import Collision, load, read_receipts, read_was_paid, save
+from ._statements import (
+    Collision,
+    begin_run,
+    load,
+    read_due,
+    read_dues,
+    read_receipts,
+    read_waiting,
+    read_was_paid,
+    save,
+    save_run,
+)
 from ._tables import orders
 
 __all__ = [
@@ -40,8 +53,11 @@ __all__ = [
     "Retries",
     "Transaction",
     "create_tables",
+    "due_of",
+    "dues_after",
     "prepare",
     "receipts_of",
+    "waiting_in",
     "was_paid",
 ]
 
@@ -273,6 +289,27 @@ def was_paid(handle: Connection | Session, merchant_uid: str) -> bool:
     return read_was_paid(_connect(handle), merchant_uid)
 
 
+def due_of(handle: Connection | Session, imp_uid: str) -> Due | None:
+    """Read a payment's row among the money to give back."""
+    return read_due(_connect(handle), imp_uid)
+
+
+def dues_after(handle: Connection | Session, after: str | None, limit: int) -> Sequence[Due]:
+    """Read the open rows among the money to give back, by the page."""
+    return read_dues(_connect(handle), after, limit)
+
+
+def waiting_in(
+    handle: Connection | Session,
+    due_from: datetime,
+    due_to: datetime,
+    after: str | None,
+    limit: int,
+) -> Sequence[Receipt]:
+    """Read what waits for a deposit until a time in this window, by the page."""
+    return read_waiting(_connect(handle), due_from, due_to, after, limit)
+
+
 class Reading:
     """A connection or session while the store runs the shop's `expected` on it, outside of its own
     transactions.
@@ -352,6 +389,16 @@ class Transaction(Reading):
                 save(self.connection, rows)
         except IntegrityError as error:
             raise Collision from error
+
+    def load_run(self, account: str) -> Run:
+        """Read an account's row, and make it where there is none."""
+        with _HIDDEN:
+            return begin_run(self.connection, account)
+
+    def save_run(self, run: Run) -> None:
+        """Write an account's row."""
+        with _HIDDEN:
+            save_run(self.connection, run)
 
     def commit(self) -> None:
         """Commit what the store and the shop's functions wrote, if it is one transaction still.
