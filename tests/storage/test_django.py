@@ -12,8 +12,9 @@ from django.db import connections
 from imp_verify import OrderStore
 from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing import OrderStoreContract, TrialShop
-from imp_verify.testing._harness import PRICE
+from imp_verify.testing._harness import PRICE, Trial
 from tests.storage import django_shops
+from tests.storage import test_ledger as ledger
 from tests.storage import test_ready as ready
 from tests.storage.django_shops import DjangoShop
 from tests.support.databases import ALL
@@ -56,5 +57,27 @@ class TestReady:
         connections.close_all()
 
     for _name, _test in vars(ready).items():
+        if _name.startswith("test_"):
+            locals()[_name] = staticmethod(_test)
+
+
+class TestLedger:
+    """The tests of every ready-made store's ledger."""
+
+    @pytest.fixture(params=EVERY if ALL else USUAL, ids=str)
+    def shop(self, request: pytest.FixtureRequest) -> Iterator[TrialShop]:
+        using, threaded = request.param
+        django_shops.empty(using)
+        shop = DjangoShop(using, threaded=threaded)
+        yield shop
+        shop.close()
+
+    @pytest.fixture
+    def trial(self, shop: TrialShop) -> Iterator[Trial]:
+        shop.put(ledger.ASKED)
+        with Trial(shop) as trial:
+            yield trial
+
+    for _name, _test in vars(ledger).items():
         if _name.startswith("test_"):
             locals()[_name] = staticmethod(_test)

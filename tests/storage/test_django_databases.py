@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -28,6 +29,7 @@ from imp_verify import (
 )
 from imp_verify.contrib.django._transactions import Attempt, Collision, Place, in_transaction
 from imp_verify.contrib.django.stores import DjangoStore
+from imp_verify.stores import Run
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, paid_outcome
 from tests.storage import django_shops
 from tests.storage.django_shops import DjangoShop, rows, run, tell
@@ -181,6 +183,7 @@ def test_times_are_those_of_the_project(using: str, use_tz: bool) -> None:
 def test_a_time_that_the_projects_zone_cannot_hold_is_left_out(using: str) -> None:
     store = store_for(PRICE, using)
     last = int(datetime(9999, 12, 31, 23, 59, tzinfo=UTC).timestamp())
+    connections.close_all()
     with override_settings(USE_TZ=False, TIME_ZONE="Asia/Seoul"):
         assert store.observe(waiting(last)) is Settled.NEW
         assert rows("Receipt", using).get().vbank_due is None
@@ -480,7 +483,57 @@ def test_the_tables_can_be_taken_away_and_made_again(using: str) -> None:
     assert not [name for name in names if name.startswith("imp_")]
     call_command("migrate", "imp_verify", database=using, verbosity=0)
     names = connections[using].introspection.table_names()
-    assert {"imp_orders", "imp_receipts", "imp_changes"} <= set(names)
+    assert {"imp_orders", "imp_receipts", "imp_changes", "imp_dues", "imp_runs"} <= set(names)
+
+
+def test_the_tables_of_0_1_lose_nothing_and_their_money_is_not_due(using: str) -> None:
+    call_command("migrate", "imp_verify", "0002", database=using, verbosity=0)
+    at = "2025-01-01 00:00:00"
+    money = (FIRST, ORDER, "paying", PRICE, 0, "KRW", False, at, at)
+    run(using, "INSERT INTO imp_orders VALUES (%s, %s, %s)", ORDER, FIRST, True)
+    run(
+        using,
+        "INSERT INTO imp_receipts (imp_uid, merchant_uid, state, amount, cancel_amount, currency,"
+        " test, created_at, updated_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        *money,
+    )
+    call_command("migrate", "imp_verify", database=using, verbosity=0)
+    store = store_for(PRICE, using)
+    assert store.receipts([FIRST])[FIRST].reason is None
+    assert abs(store.run("").began.timestamp() - time.time()) < 60
+    for imp_uid, at_second in ((SECOND, time.time()), ("imp_old", 1735700000)):
+        outcome = paid_outcome(imp_uid, ASKED)
+        assert outcome.payment is not None
+        payment = replace(outcome.payment, raw={"paid_at": int(at_second)})
+        assert store.settle(replace(outcome, payment=payment)) is Settled.DUPLICATE
+    assert [each.imp_uid for each in store.dues(None, 10)] == [SECOND]
+
+
+def test_a_payment_is_not_claimed_in_an_atomic_block_of_the_shops(using: str) -> None:
+    store = store_for(PRICE, using)
+    with atomic(using), pytest.raises(StoreError, match="must be committed before"):
+        store.claim(FIRST, datetime.now(UTC))
+    assert store.claim(FIRST, datetime.now(UTC)) is None
+
+
+def test_the_ledgers_times_are_the_same_without_time_zones(using: str) -> None:
+    store = store_for(PRICE, using)
+    assert store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+    outcome = paid_outcome(SECOND, ASKED)
+    assert outcome.payment is not None
+    payment = replace(outcome.payment, raw={"paid_at": int(time.time()) + 60})
+    until = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
+    connections.close_all()
+    with override_settings(USE_TZ=False, TIME_ZONE="Asia/Seoul"):
+        assert store.settle(replace(outcome, payment=payment)) is Settled.DUPLICATE
+        claimed = store.claim(SECOND, until)
+        assert claimed is not None
+        assert claimed == store.due(SECOND)
+        assert claimed.next_try == until
+        window = (until - timedelta(days=1), until)
+        store.save_run(Run("", until, *window, page=2))
+        assert store.run("").until == until
+        assert store.run("").began < until
 
 
 @pytest.mark.parametrize("auto", ["AutoField", "BigAutoField", "UUIDField"])

@@ -21,7 +21,7 @@ from tests.support.django_databases import ALIASES, another, empty_database, nee
 
 pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
 ASKED = ExpectedPayment(ORDER, PRICE)
-TABLES = ["imp_changes", "imp_orders", "imp_receipts"]
+TABLES = ["imp_changes", "imp_dues", "imp_orders", "imp_receipts", "imp_runs"]
 NO_STORE = {"IMP_VERIFY": None}
 
 

@@ -45,8 +45,6 @@ class ReadyStore(OrderStore, Generic[T]):
     from one of its methods to the next."""
 
     _functions: Functions[Any]
-    _keeps_ledger = False
-    """Until every one of them does."""
 
     def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""
@@ -63,19 +61,19 @@ class ReadyStore(OrderStore, Generic[T]):
     def paid(self, merchant_uid: str) -> bool:
         """Return whether a payment has paid this order, now or ever: a plain read, for pages."""
 
+    @abstractmethod
     def due(self, imp_uid: str) -> Due | None:
         """See `Ledger.due`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def dues(self, after: str | None, limit: int) -> Sequence[Due]:
         """See `Ledger.dues`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def waiting(
         self, due_from: datetime, due_to: datetime, after: str | None, limit: int
     ) -> Sequence[Receipt]:
         """See `Ledger.waiting`."""
-        raise NotImplementedError
 
     def claim(self, imp_uid: str, until: datetime, *, by_hand: bool = False) -> Due | None:
         """See `Ledger.claim`."""
@@ -138,18 +136,18 @@ class ReadyStore(OrderStore, Generic[T]):
     def _record(self, outcome: Outcome) -> Settled | None:
         """Do `_record_in` in a transaction, and `run_afterwards` after its commit."""
 
+    @abstractmethod
     def _transact(self, work: Callable[[T], tuple[bool, U]], /) -> U:
         """Do this in a transaction, which is committed where it says so; return its answer."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _load_run(self, transaction: T, account: str, /) -> Run:
         """Read an account's row. Where there is none it is made, with the store's beginning, which
         is in the row of the account ""."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _save_run(self, transaction: T, run: Run, /) -> None:
         """Write an account's row, which is there, but for `began`."""
-        raise NotImplementedError
 
     @abstractmethod
     def _load(self, transaction: T, imp_uid: str, merchant_uid: str | None, /) -> Loaded:
@@ -186,7 +184,7 @@ class ReadyStore(OrderStore, Generic[T]):
         if change.settled is Settled.STALE:
             return Recorded(Settled.STALE, False)
         began = None
-        if self._keeps_ledger and is_found_due(before.due, before.receipt, change, outcome):
+        if is_found_due(before.due, before.receipt, change, outcome):
             began = self._load_run(transaction, "").began
         rows = to_write(before, change, outcome, self._details, began)
         if rows is not None:
@@ -223,8 +221,6 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     """The same as `ReadyStore` in coroutines."""
 
     _functions: Functions[Any]
-    _keeps_ledger = False
-    """See `ReadyStore._keeps_ledger`."""
 
     async def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""
@@ -241,19 +237,19 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     async def paid(self, merchant_uid: str) -> bool:
         """See `ReadyStore.paid`."""
 
+    @abstractmethod
     async def due(self, imp_uid: str) -> Due | None:
         """See `Ledger.due`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def dues(self, after: str | None, limit: int) -> Sequence[Due]:
         """See `Ledger.dues`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def waiting(
         self, due_from: datetime, due_to: datetime, after: str | None, limit: int
     ) -> Sequence[Receipt]:
         """See `Ledger.waiting`."""
-        raise NotImplementedError
 
     async def claim(self, imp_uid: str, until: datetime, *, by_hand: bool = False) -> Due | None:
         """See `Ledger.claim`."""
@@ -320,17 +316,17 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     async def _record(self, outcome: Outcome) -> Settled | None:
         """See `ReadyStore._record`."""
 
+    @abstractmethod
     async def _transact(self, work: Callable[[T], Awaitable[tuple[bool, U]]], /) -> U:
         """See `ReadyStore._transact`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _load_run(self, transaction: T, account: str, /) -> Run:
         """See `ReadyStore._load_run`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _save_run(self, transaction: T, run: Run, /) -> None:
         """See `ReadyStore._save_run`."""
-        raise NotImplementedError
 
     @abstractmethod
     async def _load(self, transaction: T, imp_uid: str, merchant_uid: str | None, /) -> Loaded:
@@ -365,7 +361,7 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
         if change.settled is Settled.STALE:
             return Recorded(Settled.STALE, False)
         began = None
-        if self._keeps_ledger and is_found_due(before.due, before.receipt, change, outcome):
+        if is_found_due(before.due, before.receipt, change, outcome):
             began = (await self._load_run(transaction, "")).began
         rows = to_write(before, change, outcome, self._details, began)
         if rows is not None:

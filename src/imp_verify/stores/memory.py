@@ -38,7 +38,6 @@ class MemoryStore(ReadyStore[list[Rows]]):
         ConfigurationError: A function is missing, a coroutine, or of an unknown name.
     """
 
-    _keeps_ledger = True
     for_tests_only = True
     blocks = False
     """Nothing here waits for anything: async callers need no thread."""

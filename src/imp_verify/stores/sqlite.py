@@ -154,8 +154,6 @@ class SqliteStore(ReadyStore[Connection]):
             path is no file.
     """
 
-    _keeps_ledger = True
-
     def __init__(
         self,
         path: str | os.PathLike[str],

@@ -1,8 +1,9 @@
-"""The three tables, read and written inside a `DjangoStore`'s transaction."""
+"""The five tables, read and written inside a `DjangoStore`'s transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,14 +11,27 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, connections
 from django.db.models import F
-from django.utils.timezone import get_default_timezone, make_naive
+from django.utils.timezone import get_default_timezone, is_naive, make_aware, make_naive
 
 from ... import ConfigurationError, Outcome, Receipt
+from ...stores import Due, Run
+from ...stores._dues import LONGEST_ERROR, may_be_due, whole_second
 from ...stores._rows import Loaded, OrderRow, Rows, details_as_text, read_receipt, storable
 from . import models
 from ._transactions import Collision
 
-__all__ = ["details", "load", "receipts", "save", "was_paid"]
+__all__ = [
+    "details",
+    "due",
+    "dues",
+    "load",
+    "receipts",
+    "run",
+    "save",
+    "save_run",
+    "waiting",
+    "was_paid",
+]
 
 _FIELDS = [
     "imp_uid",
@@ -28,8 +42,11 @@ _FIELDS = [
     "currency",
     "account",
     "test",
+    "reason",
 ]
 _DETAILS = ["pay_method", "vbank_name", "vbank_num", "vbank_due", "paid_at"]
+_DUE = [each.name for each in fields(Due)]
+_RUN = [each.name for each in fields(Run)]
 _MANY = 500
 _ADD = "INSERT INTO imp_orders (merchant_uid, was_paid) VALUES (%s, "
 _INSERT = {
@@ -49,7 +66,7 @@ def receipts(using: str, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
     for start in range(0, len(imp_uids), _MANY):
         some = imp_uids[start : start + _MANY]
         rows = _rows(models.Receipt, using, imp_uid__in=some).values_list(*_FIELDS)
-        found.update((row[0], read_receipt((*row, None))) for row in rows)
+        found.update((row[0], read_receipt(row)) for row in rows)
     return found
 
 
@@ -74,12 +91,72 @@ def load(using: str, imp_uid: str, merchant_uid: str | None, *, owned: bool) -> 
         merchant_uid, known=dict(read(models.Change, "change", "amount", imp_uid=imp_uid))
     )
     if row is not None:
-        before.receipt, before.details = read_receipt((*row[:8], None)), row[8:]
+        before.receipt, before.details = read_receipt(row[:9]), row[9:]
     if order is not None:
         before.paid_by, before.was_paid = order[0], bool(order[1])
         waiting = read(models.Receipt, "imp_uid", merchant_uid=merchant_uid, state="waiting")
         before.others_wait = bool(list(waiting.exclude(imp_uid=imp_uid)[:1]))
+        if before.known and may_be_due(before.receipt, before.known):
+            dues = read(models.Due, *_DUE, imp_uid=imp_uid)
+            before.due = next((_read_due(row) for row in dues), None)
     return before
+
+
+def due(using: str, imp_uid: str) -> Due | None:
+    """Return a payment's row among the money to give back."""
+    rows = _rows(models.Due, using, imp_uid=imp_uid).values_list(*_DUE)
+    return next((_read_due(row) for row in rows), None)
+
+
+def dues(using: str, after: str | None, limit: int) -> Sequence[Due]:
+    """Return the open rows of the money to give back, by the page."""
+    rows = _rows(models.Due, using, done=None, imp_uid__gt=after or "")
+    return [_read_due(row) for row in rows.order_by("imp_uid").values_list(*_DUE)[:limit]]
+
+
+def _read_due(row: Sequence[Any]) -> Due:
+    return Due(*map(_as_utc, row))
+
+
+def waiting(
+    using: str, due_from: datetime, due_to: datetime, after: str | None, limit: int
+) -> Sequence[Receipt]:
+    """Return the receipts that wait for a deposit until a time in this window, by the page."""
+    window = {
+        "vbank_due__gte": _as_project_time(due_from),
+        "vbank_due__lt": _as_project_time(due_to),
+    }
+    rows = _rows(models.Receipt, using, state="waiting", imp_uid__gt=after or "", **window)
+    found = rows.order_by("imp_uid").values_list(*_FIELDS)[:limit]
+    return [read_receipt(row) for row in found]
+
+
+def run(using: str, account: str, *, owned: bool) -> Run:
+    """Return an account's row, which is made where there is none, as is the store's beginning."""
+    found = _add_run(using, "", whole_second(), owned=owned)
+    return _add_run(using, account, found.began, owned=owned) if account else found
+
+
+def _add_run(using: str, account: str, began: datetime, *, owned: bool) -> Run:
+    """Read a row, which is made where there is none. On SQLite it is written first, as in `_lock`;
+    elsewhere read first, so that nobody is kept from it by one who stands still."""
+    vendor = connections[using].vendor
+    rows = _rows(models.Run, using, account=account).values_list(*_RUN)
+    found = None if vendor == "sqlite" else rows.first()
+    if found is None:
+        row = models.Run(account=account, began=_as_project_time(began))
+        _rows(models.Run, using).bulk_create([row], ignore_conflicts=True)
+        if not owned and vendor == "mysql":
+            rows = rows.select_for_update()  # a plain read might not see what another has made
+        [found] = rows
+    return Run(*map(_as_utc, found))
+
+
+def save_run(using: str, run: Run) -> None:
+    """Write an account's row, but for its beginning."""
+    times = {name: getattr(run, name) for name in ("since", "until", "finished")}
+    values = {name: time and _as_project_time(time) for name, time in times.items()}
+    _rows(models.Run, using, account=run.account).update(page=run.page, **values)
 
 
 def _rows(model: Any, using: str, **conditions: object) -> Any:
@@ -126,6 +203,20 @@ def _save(using: str, rows: Rows) -> None:
     if rows.changes:
         told = [_change(told, amount, now) for told, amount in rows.changes]
         _rows(models.Change, using).bulk_create(told)
+    if rows.due is not None:
+        _save_due(using, rows.due, is_new=rows.due_is_new)
+
+
+def _save_due(using: str, due: Due, *, is_new: bool) -> None:
+    values = {
+        name: _as_project_time(value) if isinstance(value, datetime) else value
+        for name, value in asdict(due).items()
+    }
+    values["currency"], values["error"] = storable(due.currency), storable(due.error, LONGEST_ERROR)
+    if is_new:
+        _rows(models.Due, using).bulk_create([models.Due(**values)])
+    else:
+        _rows(models.Due, using, imp_uid=values.pop("imp_uid")).update(**values)
 
 
 def _save_receipt(using: str, rows: Rows, receipt: Receipt, now: datetime) -> None:
@@ -138,6 +229,7 @@ def _save_receipt(using: str, rows: Rows, receipt: Receipt, now: datetime) -> No
         "currency": storable(receipt.currency),
         "account": receipt.account,
         "test": receipt.test,
+        "reason": None if receipt.reason is None else str(receipt.reason),
         **dict(zip(_DETAILS, rows.details, strict=True)),
         "updated_at": now,
     }
@@ -194,3 +286,11 @@ def _as_project_time(value: datetime) -> datetime:
     if settings.USE_TZ:
         return value
     return make_naive(value, get_default_timezone())  # type: ignore[no-any-return]
+
+
+def _as_utc(value: Any) -> Any:
+    """Return a moment of the project's as every store gives it; anything else as it is."""
+    if not isinstance(value, datetime):
+        return value
+    aware = make_aware(value, get_default_timezone()) if is_naive(value) else value
+    return aware.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The three tables of a `DjangoStore`, which writes them alone, and the money in them that should
+"""The five tables of a `DjangoStore`, which writes them alone, and the money in them that should
 go back."""
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from ...stores._dues import LONGEST_ERROR
 from .fields import ExactTextField, MoneyField
 
-__all__ = ["Change", "MoneyToGiveBack", "Order", "Receipt"]
+__all__ = ["Change", "Due", "MoneyToGiveBack", "Order", "Receipt", "Run"]
 
 _STATES = {
     "waiting": _("waiting for a deposit"),
@@ -20,6 +21,12 @@ _STATES = {
     "cancelled": _("cancelled"),
     "duplicate": _("paid twice"),
     "late": _("paid too late"),
+}
+_KINDS = {
+    "forgery": _("forged"),
+    "duplicate": _("paid twice"),
+    "late": _("paid too late"),
+    "refused": _("refused by the shop"),
 }
 
 
@@ -58,6 +65,7 @@ class Receipt(models.Model):
     paid_at = models.DateTimeField(_("paid at"), null=True)
     created_at = models.DateTimeField(_("first seen"))
     updated_at = models.DateTimeField(_("last changed"))
+    reason = models.CharField(_("reason"), max_length=32, null=True)
 
     class Meta:
         db_table = "imp_receipts"
@@ -93,6 +101,51 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.imp_uid}:{self.change}"
+
+
+class Due(models.Model):
+    """One row per payment whose money is, or was, to be given back; see `imp_verify.stores.Due`."""
+
+    imp_uid = ExactTextField(_("payment"), max_length=32, primary_key=True)
+    merchant_uid = ExactTextField(_("order number"), max_length=64)
+    kind = models.CharField(_("why"), max_length=16, choices=list(_KINDS.items()))
+    amount = MoneyField(_("amount"))
+    currency = ExactTextField(_("currency"), max_length=64)
+    account = ExactTextField(_("account"), max_length=255, null=True)
+    test = models.BooleanField(_("test payment"))
+    begun = models.DateTimeField(_("first tried"), null=True)
+    tries = models.IntegerField(_("tries"))
+    next_try = models.DateTimeField(_("next try"), null=True)
+    error = ExactTextField(_("last error"), max_length=LONGEST_ERROR, null=True)
+    created = models.DateTimeField(_("due since"))
+    done = models.DateTimeField(_("done"), null=True)
+
+    class Meta:
+        db_table = "imp_dues"
+        verbose_name = _("money to give back")
+        verbose_name_plural = _("money to give back")
+
+    def __str__(self) -> str:
+        return str(self.imp_uid)
+
+
+class Run(models.Model):
+    """One row per account: how far `reconcile` came, and when the store began."""
+
+    account = ExactTextField(_("account"), max_length=255, primary_key=True)
+    began = models.DateTimeField(_("store began"))
+    since = models.DateTimeField(_("from"), null=True)
+    until = models.DateTimeField(_("until"), null=True)
+    page = models.IntegerField(_("next page"), null=True)
+    finished = models.DateTimeField(_("finished until"), null=True)
+
+    class Meta:
+        db_table = "imp_runs"
+        verbose_name = _("reconciliation")
+        verbose_name_plural = _("reconciliations")
+
+    def __str__(self) -> str:
+        return str(self.account)
 
 
 class _GivesBack(models.Manager):

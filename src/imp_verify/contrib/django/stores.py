@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from typing import Any, Unpack
+from typing import Any, TypeVar, Unpack
 
 from django.apps import apps
 from django.db import connections
-from django.db.transaction import on_commit
+from django.db.transaction import atomic, on_commit
 from django.utils.functional import Promise
 
-from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled
+from ... import ConfigurationError, ExpectedPayment, Outcome, Receipt, Settled, StoreError
+from ...stores import Due, Run
 from ...stores._facts import StoreFacts
 from ...stores._hooks import Expectation, Functions, Holder, HookArguments, run_afterwards
+from ...stores._open import outside_transactions
 from ...stores._protocol import Expected
 from ...stores._recording import ReadyStore, check_lock_timeout
 from ...stores._rows import Loaded, Rows
@@ -24,6 +27,12 @@ from ._transactions import Attempt, Place, guarded, in_transaction, look, read
 from .threads import hop, own_thread
 
 __all__ = ["DjangoStore"]
+
+T = TypeVar("T")
+_NOT_COMMITTED = (
+    "a payment cannot be given back inside an atomic block: its claim must be committed before the "
+    "gateway is asked for the money"
+)
 
 
 @dataclass
@@ -37,8 +46,8 @@ class _Recording:
 
 
 class DjangoStore(ReadyStore[_Recording]):
-    """Keeps orders and receipts in the tables `imp_orders`, `imp_receipts` and `imp_changes`,
-    which `migrate` makes.
+    """Keeps orders and receipts in the tables `imp_orders`, `imp_receipts` and `imp_changes`, and
+    beside them `imp_dues` (money to give back) and `imp_runs`, which `migrate` makes.
 
     What a hook writes by Django to the same database commits together with the record, or not at
     all. SQL by which a shop's function would end the transaction, on MySQL and MariaDB also what
@@ -104,6 +113,46 @@ class DjangoStore(ReadyStore[_Recording]):
 
         return look(self._place, lambda: _records.was_paid(self.using, merchant_uid))
 
+    def due(self, imp_uid: str) -> Due | None:
+        """See `Ledger.due`."""
+        _check_installed()
+        from . import _records
+
+        return look(self._place, lambda: _records.due(self.using, imp_uid))
+
+    def dues(self, after: str | None, limit: int) -> Sequence[Due]:
+        """See `Ledger.dues`."""
+        _check_installed()
+        from . import _records
+
+        return look(self._place, lambda: _records.dues(self.using, after, limit))
+
+    def waiting(
+        self, due_from: datetime, due_to: datetime, after: str | None, limit: int
+    ) -> Sequence[Receipt]:
+        """See `Ledger.waiting`."""
+        _check_installed()
+        from . import _records
+
+        window = (due_from, due_to, after, limit)
+        return look(self._place, lambda: _records.waiting(self.using, *window))
+
+    def claim(self, imp_uid: str, until: datetime, *, by_hand: bool = False) -> Due | None:
+        """See `Ledger.claim`.
+
+        Raises:
+            StoreError: It is called in an atomic block of the shop's own, which would commit the
+                claim only after the money has gone.
+        """
+        outside_transactions()
+        if connections[self.using].in_atomic_block:
+            try:
+                with atomic(self.using, durable=True):  # that of a TestCase is none of the shop's
+                    pass
+            except RuntimeError as error:
+                raise StoreError(_NOT_COMMITTED) from error
+        return super().claim(imp_uid, until, by_hand=by_hand)
+
     def facts(self) -> StoreFacts:
         """Tell about the database, for `imp-verify doctor`.
 
@@ -118,12 +167,7 @@ class DjangoStore(ReadyStore[_Recording]):
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
-        _check_installed()
-
-        def work(attempt: Attempt) -> tuple[bool, str | None]:
-            return self._hold_in(_Recording(attempt), expected, imp_uid)
-
-        reason = in_transaction(self._place, work)
+        reason = self._transact(lambda recording: self._hold_in(recording, expected, imp_uid))
         return str(reason) if isinstance(reason, Promise) else reason
 
     def _record(self, outcome: Outcome) -> Settled | None:
@@ -139,6 +183,10 @@ class DjangoStore(ReadyStore[_Recording]):
             return recorded.keep or repeated, recorded.settled
 
         return in_transaction(self._place, work)
+
+    def _transact(self, work: Callable[[_Recording], tuple[bool, T]]) -> T:
+        _check_installed()
+        return in_transaction(self._place, lambda attempt: work(_Recording(attempt)))
 
     def _run(self, recording: _Recording, function: Callable[..., Any], *arguments: object) -> Any:
         with guarded(self.using):
@@ -164,6 +212,16 @@ class DjangoStore(ReadyStore[_Recording]):
         from . import _records
 
         _records.save(self.using, rows)
+
+    def _load_run(self, recording: _Recording, account: str) -> Run:
+        from . import _records
+
+        return _records.run(self.using, account, owned=recording.attempt.owned)
+
+    def _save_run(self, recording: _Recording, run: Run) -> None:
+        from . import _records
+
+        _records.save_run(self.using, run)
 
     def _details(self, outcome: Outcome) -> Sequence[object]:
         from . import _records

@@ -78,7 +78,6 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
             is of another kind, for another database, or without connections of its own.
     """
 
-    _keeps_ledger = True
     _has_begun = False
 
     @overload

@@ -73,7 +73,6 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
             is of another kind, for another database, or without connections of its own.
     """
 
-    _keeps_ledger = True
     _engine: Engine | None = None
     _has_begun = False
     _of_a_request = False

@@ -184,12 +184,18 @@ def read_dues(connection: Connection, after: str | None, limit: int) -> Sequence
 
 def begin_run(connection: Connection, account: str) -> Run:
     """Read an account's row, which is made where there is none, as is the store's beginning."""
-    add_run(connection, "", whole_second())
-    run = Run(*connection.execute(_RUN, {"name": ""}).one())
-    if account:
-        add_run(connection, account, run.began)
-        run = Run(*connection.execute(_RUN, {"name": account}).one())
-    return run
+    run = _add_run(connection, "", whole_second())
+    return _add_run(connection, account, run.began) if account else run
+
+
+def _add_run(connection: Connection, account: str, began: datetime) -> Run:
+    """Read a row, by a plain read where it is there: an insert would lock it on MySQL, and one
+    process that stands still would keep all others from it."""
+    found = connection.execute(_RUN, {"name": account}).first()
+    if found is None:
+        add_run(connection, account, began)
+        found = connection.execute(_RUN, {"name": account}).one()
+    return Run(*found)
 
 
 def save_run(connection: Connection, run: Run) -> None:
