@@ -10,6 +10,7 @@ __all__ = [
     "GatewayRefused",
     "GatewayReset",
     "GatewayUnavailable",
+    "GiveBack",
     "ImpVerifyError",
     "InvalidRequest",
     "StoreError",
@@ -101,3 +102,19 @@ class GatewayRefused(GatewayError):
 class GatewayProtocolError(GatewayError):
     """The gateway's answer is not what its documentation says: too large, no JSON, wrong types, a
     redirect."""
+
+
+class GiveBack(Exception):
+    """Raised by a ready-made store's `on_paid`: the order cannot be fulfilled, so the payment does
+    not pay it and is to be given back. No error, and of no other hook's.
+
+    What the hook wrote is undone. The payment is kept as late with the reason REFUSED, for good,
+    and the order stays unpaid: another payment may pay it.
+
+    Attributes:
+        reason: Why, in the shop's own words, for the log.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

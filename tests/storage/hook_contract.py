@@ -16,7 +16,10 @@ from imp_verify import (
     AsyncVerifier,
     Credentials,
     ExpectedPayment,
+    GiveBack,
     Outcome,
+    Reason,
+    ReceiptState,
     Settled,
     StoreError,
     Verdict,
@@ -294,6 +297,86 @@ class HookContract:
             shop.put(order)
             assert self.settle(shop, paid_outcome(f"imp_{number}", order)) is Settled.NEW
         assert not [each for each in caplog.messages if "imp_ORD" in each]
+
+    def test_a_payment_that_on_paid_gives_back_is_late_for_good_and_its_order_free(
+        self, make: Make, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        called: list[object] = []
+
+        async def paid(outcome: Outcome, transaction: Any) -> None:
+            called.append(outcome.key)
+            await self.tell("on_paid", outcome, transaction)
+            if outcome.imp_uid == FIRST:
+                raise GiveBack("sold out\n")
+
+        async def late(outcome: Outcome, transaction: Any) -> None:
+            called.append((outcome.verdict, outcome.reason, outcome.settled, outcome.key))
+            await self.tell("on_late", outcome, transaction)
+
+        shop = make(on_paid=paid, on_late=late)
+        caplog.set_level("INFO", "imp_verify")
+        assert [self.settle(shop) for _ in range(2)] == [Settled.LATE] * 2
+        refused = (Verdict.LATE, Reason.REFUSED, Settled.LATE, f"{FIRST}:late:refused")
+        assert called == [f"{FIRST}:paid", refused]
+        if hasattr(shop, "kept"):
+            told, receipts, _, changes = shop.kept()
+            assert (told, receipts, changes) == (1, 1, 1)
+        receipt = self.ask(shop, "receipts", [FIRST])[FIRST]
+        assert (receipt.state, receipt.reason) == (ReceiptState.LATE, Reason.REFUSED)
+        assert not self.ask(shop, "paid", ORDER)
+        [said] = [each for each in caplog.messages if FIRST in each]
+        assert said == f"on_paid gave {FIRST} back, for order {ORDER!r}: 'sold out\\n'"
+        assert self.settle(shop, paid_outcome(SECOND, ASKED)) is Settled.NEW
+        assert self.settle(shop) is Settled.LATE
+        assert self.ask(shop, "observe", refunded(PRICE)) is Settled.NEW
+        receipt = self.ask(shop, "receipts", [FIRST])[FIRST]
+        assert (receipt.state, receipt.reason) == (ReceiptState.CANCELLED, Reason.REFUSED)
+
+    def test_a_payment_of_which_a_part_is_gone_is_given_back_whole(self, make: Make) -> None:
+        called: list[str] = []
+
+        async def paid(outcome: Outcome, transaction: Any) -> None:
+            raise GiveBack("sold out")
+
+        async def note(outcome: Outcome, transaction: Any) -> None:
+            called.append(outcome.key)
+
+        shop = make(on_paid=paid, on_late=note, on_partly_cancelled=note)
+        assert self.settle(shop, refunded(1000)) is Settled.LATE
+        assert called == [f"{FIRST}:late:refused"]
+        assert self.ask(shop, "receipts", [FIRST])[FIRST].cancel_amount == 1000
+
+    def test_what_fails_after_a_refusal_is_done_again_from_the_start(self, make: Make) -> None:
+        called: list[str] = []
+
+        async def paid(outcome: Outcome, transaction: Any) -> None:
+            called.append("on_paid")
+            await self.tell("on_paid", outcome, transaction)
+            raise GiveBack("sold out")
+
+        async def late(outcome: Outcome, transaction: Any) -> None:
+            called.append("on_late")
+            if called.count("on_late") == 1:
+                raise TrialFailure
+
+        shop = make(on_paid=paid, on_late=late)
+        with pytest.raises(TrialFailure):
+            self.settle(shop)
+        self.check_kept(shop, 0)
+        assert self.settle(shop) is Settled.LATE
+        assert called == ["on_paid", "on_late"] * 2
+
+    def test_no_other_hook_can_give_a_payment_back(self, make: Make) -> None:
+        async def paid(outcome: Outcome, transaction: Any) -> None:
+            await self.tell("on_paid", outcome, transaction)
+
+        async def cancelled(outcome: Outcome, transaction: Any) -> None:
+            raise GiveBack("sold out")
+
+        shop = make(on_paid=paid, on_partly_cancelled=cancelled)
+        with pytest.raises(StoreError, match="on_partly_cancelled raised GiveBack: only on_paid"):
+            self.settle(shop, refunded(1000))
+        self.check_kept(shop, 0)
 
     def test_an_order_that_was_ever_paid_is_held_for_the_payment_that_paid_only(
         self, make: Make

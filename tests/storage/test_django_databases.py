@@ -20,6 +20,7 @@ from django.test import override_settings
 from imp_verify import (
     ConfigurationError,
     ExpectedPayment,
+    GiveBack,
     Outcome,
     Reason,
     ReceiptState,
@@ -514,6 +515,20 @@ def test_a_payment_is_not_claimed_in_an_atomic_block_of_the_shops(using: str) ->
     with atomic(using), pytest.raises(StoreError, match="must be committed before"):
         store.claim(FIRST, datetime.now(UTC))
     assert store.claim(FIRST, datetime.now(UTC)) is None
+
+
+def test_a_payment_given_back_in_an_atomic_block_commits_with_that_block(using: str) -> None:
+    def paid(outcome: Outcome, using: str) -> None:
+        tell("on_paid", outcome, using)
+        raise GiveBack("sold out")
+
+    shop = DjangoShop(using, on_paid=paid)
+    shop.put(ASKED)
+    with atomic(using):
+        assert shop.django.settle(paid_outcome(FIRST, ASKED)) is Settled.LATE
+    receipt = shop.django.receipts([FIRST])[FIRST]
+    assert (receipt.state, receipt.reason) == (ReceiptState.LATE, Reason.REFUSED)
+    assert shop.told() == [("on_late", f"{FIRST}:late:refused")]
 
 
 def test_the_ledgers_times_are_the_same_without_time_zones(using: str) -> None:

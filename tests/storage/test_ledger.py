@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import pytest
 
-from imp_verify import ExpectedPayment, Outcome, Reason, StoreError, Verdict
+from imp_verify import ExpectedPayment, GiveBack, Outcome, Reason, StoreError, Verdict
 from imp_verify.models import read_time
 from imp_verify.stores import Due, Run
 from imp_verify.stores._bridge import as_given
@@ -125,6 +125,10 @@ def pay_twice(trial: Trial) -> None:
     assert trial.deliver(SECOND).verdict is Verdict.PAID
     trial.pays(FIRST, paid_at=soon())
     assert trial.deliver(FIRST).verdict is Verdict.DUPLICATE
+
+
+def give_back() -> None:
+    raise GiveBack("sold out")
 
 
 def refund_order(trial: Trial) -> None:
@@ -299,6 +303,29 @@ def test_a_row_says_what_is_true_of_the_payment_by_now(trial: Trial) -> None:
     assert trial.deliver(SECOND).paid
     assert trial.deliver(FIRST).verdict is Verdict.DUPLICATE
     assert (row(trial).kind, row(trial).done) == ("duplicate", None)
+
+
+def test_what_the_shop_gave_back_is_due_as_that_and_never_pays(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pay_late(trial)
+    before = row(trial)
+    with monkeypatch.context() as patch:
+        patch.setattr(trial.shop, "half_done", give_back)
+        trial.shop.put(ASKED)  # a late order is opened, and cannot be fulfilled after all
+        assert trial.deliver(FIRST).verdict is Verdict.LATE
+        trial.pays(SECOND, paid_at=soon())
+        assert trial.deliver(SECOND).verdict is Verdict.LATE
+    assert row(trial) == replace(before, kind="refused")
+    assert row(trial, SECOND).kind == "refused"
+    assert trial.deliver(FIRST).verdict is Verdict.LATE
+    assert list(trial.shop.shipped(ORDER)) == []
+    told = [key for _, key in trial.shop.told() or ()]
+    assert told == [f"{FIRST}:late", f"{FIRST}:late:refused", f"{SECOND}:late:refused"]
+    assert claim(trial) is not None
+    trial.refunds(FIRST, PRICE)
+    _ = trial.deliver(FIRST)
+    assert open_rows(trial) == [SECOND]
 
 
 # --- who may claim it ----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, Generic, NoReturn, TypeAlias, TypedDict, TypeVar, cast
 
-from ..errors import ConfigurationError, StoreError
+from ..errors import ConfigurationError, GiveBack, StoreError
 from ..models import ExpectedPayment, Outcome
 from ._protocol import Expected, is_async_callable, what_runs
 
@@ -21,6 +21,7 @@ __all__ = [
     "Functions",
     "Holder",
     "HookArguments",
+    "Refused",
     "run_afterwards",
     "run_afterwards_async",
 ]
@@ -72,6 +73,11 @@ class AsyncHookArguments(TypedDict, Generic[T], total=False):
     on_review: AsyncHook[T] | None
 
 
+class Refused(Exception):
+    """`on_paid` gave the payment back: what it and the store wrote is to be undone, and the payment
+    recorded as refused. The text is the shop's reason."""
+
+
 class Functions(Generic[T]):
     """A shop's functions, checked once.
 
@@ -112,9 +118,14 @@ class Functions(Generic[T]):
         """Call a plain store's hook, which the shop must have given; return what it returned.
 
         Raises:
-            StoreError: It returned work that was not done: an awaitable or a generator.
+            Refused: It is `on_paid`, and it raised `GiveBack`.
+            StoreError: Another hook raised that; or it returned work that was not done: an
+                awaitable or a generator.
         """
-        answer = self._hooks[name](outcome, transaction)
+        try:
+            answer = self._hooks[name](outcome, transaction)
+        except GiveBack as error:
+            raise _given_back(name, error) from error
         if answer is None:
             return None
         if inspect.isawaitable(answer):
@@ -123,7 +134,17 @@ class Functions(Generic[T]):
 
     async def call_hook_async(self, name: str, outcome: Outcome, transaction: T) -> object:
         """Await an async store's hook; see `call_hook`."""
-        return _done(name, await self._hooks[name](outcome, transaction))
+        try:
+            answer = await self._hooks[name](outcome, transaction)
+        except GiveBack as error:
+            raise _given_back(name, error) from error
+        return _done(name, answer)
+
+
+def _given_back(name: str, error: GiveBack) -> Exception:
+    if name == "on_paid":
+        return Refused(error.reason)
+    return StoreError(f"{name} raised GiveBack: only on_paid can give a payment back")
 
 
 def _done(name: str, answer: object) -> object:

@@ -3,6 +3,7 @@ ask the shop, decide, write, call the hooks. No database."""
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,9 +21,9 @@ from ..models import (
     Verdict,
     read_expected,
 )
-from ._advance import Change, OrderState, advance
+from ._advance import Change, OrderState, advance, refuse
 from ._dues import Claim, claim_due, closed_due, is_being_given_back, is_found_due
-from ._hooks import Functions, run_afterwards, run_afterwards_async
+from ._hooks import Functions, Refused, run_afterwards, run_afterwards_async
 from ._ledger import Due, Run
 from ._open import hold_limits, outside_transactions
 from ._protocol import AsyncOrderStore, OrderStore
@@ -32,10 +33,12 @@ __all__ = ["AsyncReadyStore", "ReadyStore", "check_lock_timeout", "seconds_to_wa
 
 T = TypeVar("T")
 U = TypeVar("U")
+_log = logging.getLogger("imp_verify")
 
 ALREADY_PAID = "already_paid"
 """A store's own refusal of a `hold`: a key, which the table of answers turns into words."""
 _REVIEW = "on_review"
+_GIVEN_BACK = "on_paid gave %s back, for order %.100r: %.200r"
 _LOST = "a settled outcome left nothing to keep"
 _LONGEST = 3600
 
@@ -132,8 +135,20 @@ class ReadyStore(OrderStore, Generic[T]):
 
         self._transact(work)
 
-    @abstractmethod
     def _record(self, outcome: Outcome) -> Settled | None:
+        """Record an outcome; where `on_paid` gives the payment back, in a second transaction, for
+        the first undoes all that the hook wrote."""
+        try:
+            return self._record_once(outcome)
+        except Refused as refusal:
+            reason = str(refusal)
+        # Not in there: the error would keep the first transaction's results alive.
+        settled = self._record_once(outcome, refused=True)
+        _log_refusal(outcome, reason)
+        return settled
+
+    @abstractmethod
+    def _record_once(self, outcome: Outcome, /, *, refused: bool = False) -> Settled | None:
         """Do `_record_in` in a transaction, and `run_afterwards` after its commit."""
 
     @abstractmethod
@@ -169,8 +184,11 @@ class ReadyStore(OrderStore, Generic[T]):
     def _details(self, outcome: Outcome) -> Sequence[object]:
         return details_as_text(outcome)
 
-    def _record_in(self, transaction: T, outcome: Outcome) -> Recorded:
+    def _record_in(self, transaction: T, outcome: Outcome, *, refused: bool = False) -> Recorded:
         """Record an outcome inside an open transaction.
+
+        Args:
+            refused: `on_paid` gave this payment back.
 
         Raises:
             StoreError: This imp_uid is recorded for another order, or the outcome names no payment.
@@ -180,7 +198,7 @@ class ReadyStore(OrderStore, Generic[T]):
         before = self._load(transaction, imp_uid, merchant_uid if of_order else None)
         _check_order(before, imp_uid, merchant_uid)
         said = self._run(transaction, functions.expected, merchant_uid) if of_order else None
-        change = _decide(before, merchant_uid, said, outcome)
+        change = _decide(before, merchant_uid, said, outcome, refused)
         if change.settled is Settled.STALE:
             return Recorded(Settled.STALE, False)
         began = None
@@ -312,9 +330,19 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
 
         await self._transact(work)
 
-    @abstractmethod
     async def _record(self, outcome: Outcome) -> Settled | None:
         """See `ReadyStore._record`."""
+        try:
+            return await self._record_once(outcome)
+        except Refused as refusal:
+            reason = str(refusal)
+        settled = await self._record_once(outcome, refused=True)
+        _log_refusal(outcome, reason)
+        return settled
+
+    @abstractmethod
+    async def _record_once(self, outcome: Outcome, /, *, refused: bool = False) -> Settled | None:
+        """See `ReadyStore._record_once`."""
 
     @abstractmethod
     async def _transact(self, work: Callable[[T], Awaitable[tuple[bool, U]]], /) -> U:
@@ -350,14 +378,16 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     def _details(self, outcome: Outcome) -> Sequence[object]:
         """See `ReadyStore._details`."""
 
-    async def _record_in(self, transaction: T, outcome: Outcome) -> Recorded:
+    async def _record_in(
+        self, transaction: T, outcome: Outcome, *, refused: bool = False
+    ) -> Recorded:
         """See `ReadyStore._record_in`."""
         functions = self._functions
         imp_uid, merchant_uid, of_order = _subject(outcome)
         before = await self._load(transaction, imp_uid, merchant_uid if of_order else None)
         _check_order(before, imp_uid, merchant_uid)
         said = await self._run(transaction, functions.expected, merchant_uid) if of_order else None
-        change = _decide(before, merchant_uid, said, outcome)
+        change = _decide(before, merchant_uid, said, outcome, refused)
         if change.settled is Settled.STALE:
             return Recorded(Settled.STALE, False)
         began = None
@@ -391,6 +421,11 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
         return reason is None, reason
 
 
+def _log_refusal(outcome: Outcome, reason: str) -> None:
+    """Say that the shop gave a payment back, and why."""
+    _log.info(_GIVEN_BACK, outcome.imp_uid, outcome.merchant_uid, reason)
+
+
 def _subject(outcome: Outcome) -> tuple[str, str, bool]:
     """Return the payment, its order, and whether the order's own row is touched: not for a false
     claim, nor for a number that no order can have."""
@@ -406,14 +441,16 @@ def _check_order(before: Loaded, imp_uid: str, merchant_uid: str) -> None:
         raise StoreError(f"{imp_uid} is recorded for another order than {merchant_uid!r}")
 
 
-def _decide(before: Loaded, merchant_uid: str, said: object, outcome: Outcome) -> Change:
+def _decide(
+    before: Loaded, merchant_uid: str, said: object, outcome: Outcome, refused: bool
+) -> Change:
     expected = None if said is None else read_expected(merchant_uid, said)
     known = before.known or {}
     order = OrderState(
         before.receipt, expected, before.paid_by, before.was_paid, before.others_wait, known
     )
     order.giving_back = is_being_given_back(before.due)
-    return advance(order, outcome)
+    return refuse(order, outcome) if refused else advance(order, outcome)
 
 
 def _check_time_to_begin() -> None:

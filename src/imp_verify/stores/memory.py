@@ -94,9 +94,9 @@ class MemoryStore(ReadyStore[list[Rows]]):
         """See `OrderStore.hold`."""
         return self._transact(lambda saved: self._hold_in(saved, expected, imp_uid))
 
-    def _record(self, outcome: Outcome) -> Settled | None:
+    def _record_once(self, outcome: Outcome, *, refused: bool = False) -> Settled | None:
         def work(saved: list[Rows]) -> tuple[bool, Recorded]:
-            recorded = self._record_in(saved, outcome)
+            recorded = self._record_in(saved, outcome, refused=refused)
             return recorded.keep, recorded
 
         recorded = self._transact(work)

@@ -257,17 +257,17 @@ class SqliteStore(ReadyStore[Connection]):
         finally:
             db.wait_for_others(self._connections.busy_timeout)
 
-    def _record(self, outcome: Outcome) -> Settled | None:
+    def _record_once(self, outcome: Outcome, *, refused: bool = False) -> Settled | None:
         try:
-            return self._record_on(self._connections.take(), outcome)
+            return self._record_on(self._connections.take(), outcome, refused)
         except FileGone:
-            return self._record_on(self._connections.take_good(), outcome)
+            return self._record_on(self._connections.take_good(), outcome, refused)
 
-    def _record_on(self, db: Connection, outcome: Outcome) -> Settled | None:
+    def _record_on(self, db: Connection, outcome: Outcome, refused: bool) -> Settled | None:
         try:
             with transaction_is_open():
                 db.begin()
-                recorded = self._record_in(db, outcome)
+                recorded = self._record_in(db, outcome, refused=refused)
                 if recorded.keep:
                     db.commit_now()
             # The connection is lent still: what a hook returned may hold on to it.

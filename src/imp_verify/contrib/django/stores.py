@@ -170,12 +170,12 @@ class DjangoStore(ReadyStore[_Recording]):
         reason = self._transact(lambda recording: self._hold_in(recording, expected, imp_uid))
         return str(reason) if isinstance(reason, Promise) else reason
 
-    def _record(self, outcome: Outcome) -> Settled | None:
+    def _record_once(self, outcome: Outcome, *, refused: bool = False) -> Settled | None:
         _check_installed()
 
         def work(attempt: Attempt) -> tuple[bool, Settled | None]:
             recording = _Recording(attempt, outcome)
-            recorded = self._record_in(recording, outcome)
+            recorded = self._record_in(recording, outcome, refused=refused)
             recording.afterwards.extend(recorded.afterwards)
             # In a block of the shop's a repeat keeps the order's lock until that block ends: who
             # ships there by what is recorded must not do so beside another.

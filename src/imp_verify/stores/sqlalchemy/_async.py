@@ -204,9 +204,9 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
 
         return await self._transact(hold)
 
-    async def _record(self, outcome: Outcome) -> Settled | None:
+    async def _record_once(self, outcome: Outcome, *, refused: bool = False) -> Settled | None:
         async def work(use: _Open) -> tuple[bool, Recorded]:
-            recorded = await self._record_in(use, outcome)
+            recorded = await self._record_in(use, outcome, refused=refused)
             return recorded.keep, recorded
 
         recorded = await self._transact(work)

@@ -194,9 +194,9 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
 
         return self._transact(hold)
 
-    def _record(self, outcome: Outcome) -> Settled | None:
+    def _record_once(self, outcome: Outcome, *, refused: bool = False) -> Settled | None:
         def work(transaction: Transaction) -> tuple[bool, Recorded]:
-            recorded = self._record_in(transaction, outcome)
+            recorded = self._record_in(transaction, outcome, refused=refused)
             return recorded.keep, recorded
 
         recorded = self._transact(work)
