@@ -517,6 +517,18 @@ def test_a_payment_is_not_claimed_in_an_atomic_block_of_the_shops(using: str) ->
     assert store.claim(FIRST, datetime.now(UTC)) is None
 
 
+def test_money_is_found_due_in_an_atomic_block_whoever_made_the_beginnings_row(using: str) -> None:
+    store = store_for(PRICE, using)
+    assert store.settle(paid_outcome(FIRST, ASKED)) is Settled.NEW
+    for imp_uid in (SECOND, "imp_3"):
+        outcome = paid_outcome(imp_uid, ASKED)
+        assert outcome.payment is not None
+        payment = replace(outcome.payment, raw={"paid_at": int(time.time()) + 60})
+        with atomic(using):
+            assert store.settle(replace(outcome, payment=payment)) is Settled.DUPLICATE
+    assert {each.imp_uid for each in store.dues(None, 10)} == {SECOND, "imp_3"}
+
+
 def test_a_payment_given_back_in_an_atomic_block_commits_with_that_block(using: str) -> None:
     def paid(outcome: Outcome, using: str) -> None:
         tell("on_paid", outcome, using)
