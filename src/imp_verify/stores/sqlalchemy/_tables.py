@@ -196,7 +196,7 @@ dues = Table(
 runs = Table(
     "imp_runs",
     metadata,
-    Column("account", Exact(255), primary_key=True),
+    Column("account", Exact(240), primary_key=True),
     Column("began", Moment, nullable=False),
     Column("since", Moment),
     Column("until", Moment),

@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                 (
                     "account",
                     imp_verify.contrib.django.fields.ExactTextField(
-                        max_length=255, primary_key=True, serialize=False, verbose_name="account"
+                        max_length=240, primary_key=True, serialize=False, verbose_name="account"
                     ),
                 ),
                 ("began", models.DateTimeField(verbose_name="store began")),
