@@ -43,6 +43,7 @@ def read_settings(
     confirm_lookup: bool,
     confirm_timeout: float,
     cancel_timeout: float,
+    give_back: Iterable[str],
     webhook_sources: Iterable[str] | None,
     trusted_proxies: Iterable[str] | None,
 ) -> Settings:
@@ -74,9 +75,25 @@ def read_settings(
         confirm_lookup=confirm_lookup,
         confirm_timeout=_seconds("confirm_timeout", confirm_timeout),
         cancel_timeout=_seconds("cancel_timeout", cancel_timeout),
+        give_back=_kinds(give_back),
         webhook_sources=_texts("webhook_sources", webhook_sources),
         trusted_proxies=_texts("trusted_proxies", trusted_proxies) or (),
     )
+
+
+_KINDS = ("forgery", "duplicate", "late")
+
+
+def _kinds(given: object) -> frozenset[str]:
+    """Take the kinds of money that the verifier gives back by itself."""
+    some = "give_back must be a set or list of kinds: forgery, duplicate, late"
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes):
+        raise ConfigurationError(f"{some}; not {type(given).__name__}")
+    kinds = list(given)
+    for each in kinds:
+        if each not in _KINDS:
+            raise ConfigurationError(f"{some}; not {each!r:.100}")
+    return frozenset(kinds)
 
 
 def _check_kind(name: str, value: object, kind: type) -> None:

@@ -240,6 +240,7 @@ class Settings:
     confirm_lookup: bool = True
     confirm_timeout: float = 4.0
     cancel_timeout: float = 30.0
+    give_back: frozenset[str] = frozenset()
     webhook_sources: tuple[str, ...] | None = None
     trusted_proxies: tuple[str, ...] = ()
 

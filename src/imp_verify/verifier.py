@@ -37,10 +37,11 @@ from ._core.flow import (
     run,
     run_async,
 )
+from ._core.giving_back import deliver, give_back
 from ._core.preparing import prepare, prepared
 from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
 from ._core.reconciling import read_range, reconcile, sweep
-from ._core.verification import Refusal, approve, fetch_and_judge, verify
+from ._core.verification import Refusal, approve, fetch_and_judge
 from ._threads import within
 from ._web.answers import Wording, reason_words
 from ._web.endpoints import serve, too_late
@@ -76,6 +77,11 @@ class _Base(ABC):
                 "a store in memory forgets what was paid: use it in test mode only",
                 RuntimeWarning,
                 stacklevel=3,
+            )
+        if settings.give_back and not _is_ledger(store):
+            raise ConfigurationError(
+                "give_back needs a store that remembers what is due (a Ledger), which "
+                f"{type(as_given(store)).__name__} is not"
             )
         self._store = store
         self._given_transport = transport
@@ -115,7 +121,7 @@ class _Base(ABC):
         if not record:
             deadline = self._accounts.deadline(self._settings.timeout)
             return fetch_and_judge(self._settings, self._accounts, notice, "call", deadline)
-        return verify(self._settings, self._accounts, notice, "call")
+        return deliver(self._settings, self._accounts, notice, "call")
 
     def _approval(self, imp_uid: str, merchant_uid: str, amount: object) -> Flow[Refusal | None]:
         outside_transactions()
@@ -137,6 +143,14 @@ class _Base(ABC):
     def _cancelling(self, wanted: Cancel, account: str | None) -> Flow[Outcome]:
         outside_transactions()
         return cancel(self._settings, self._accounts, wanted, account)
+
+    def _giving_back(self, imp_uid: str, refund_to: Refund | None) -> Flow[Outcome]:
+        outside_transactions()
+        if not _is_ledger(self._store):
+            raise ConfigurationError("give_back needs a ready-made store, or another Ledger")
+        if not isinstance(refund_to, Refund | None):
+            raise InvalidRequest("refund_to must be a Refund")
+        return give_back(self._settings, self._accounts, check_imp_uid(imp_uid), refund_to)
 
     def _preparing(self, merchant_uid: str) -> Flow[None]:
         outside_transactions()
@@ -233,6 +247,9 @@ class Verifier(_Base):
         confirm_timeout: Seconds within which confirm answers, 4 where left out: the gateway waits
             for 5 or for 10, as its own pages say. The look-up gets half of them.
         cancel_timeout: Seconds for `cancel`, 30 where left out: it goes through to the PG.
+        give_back: Which money that pays nothing the verifier gives back by itself: any of forgery,
+            duplicate and late; none where left out. Needs a ready-made store. What `on_paid` gave
+            back (`GiveBack`) always is.
         webhook_sources: The only networks that may send webhooks; everybody where left out.
         trusted_proxies: The networks whose X-Forwarded-For is believed about who sent a webhook;
             "unix" is a peer without an address (a Unix socket). Under WSGI X_Forwarded_For cannot
@@ -263,6 +280,7 @@ class Verifier(_Base):
         confirm_lookup: bool = Settings.confirm_lookup,
         confirm_timeout: float = Settings.confirm_timeout,
         cancel_timeout: float = Settings.cancel_timeout,
+        give_back: Iterable[str] = (),
         webhook_sources: Iterable[str] | None = None,
         trusted_proxies: Iterable[str] | None = None,
     ) -> None:
@@ -282,6 +300,7 @@ class Verifier(_Base):
             confirm_lookup=confirm_lookup,
             confirm_timeout=confirm_timeout,
             cancel_timeout=cancel_timeout,
+            give_back=give_back,
             webhook_sources=webhook_sources,
             trusted_proxies=trusted_proxies,
         )
@@ -370,6 +389,24 @@ class Verifier(_Base):
             enable_webhook=enable_webhook,
         )
         return run(self._cancelling(wanted, account), self._perform)
+
+    def give_back(self, imp_uid: str, *, refund_to: Refund | None = None) -> Outcome:
+        """Give back a payment that pays nothing, because a person says so: a forgery, a second or
+        a late payment, or one that `on_paid` gave back, as the store remembers them.
+
+        It is looked up first, and nothing is sent where it is due no more. See `cancel` for PGs
+        that cancel later.
+
+        Args:
+            refund_to: The buyer's bank account, for what was paid to a virtual account.
+
+        Raises:
+            InvalidRequest: Nothing is due of it, it was given back, it needs a bank account, or it
+                is being given back now. Nothing was sent.
+            GatewayRefused, GatewayUnavailable: As `cancel`.
+            ConfigurationError: The store is no `Ledger`.
+        """
+        return run(self._giving_back(imp_uid, refund_to), self._perform)
 
     def prepare(self, merchant_uid: str) -> None:
         """Register with the gateway what the store expects for an order, before its window opens:
@@ -479,8 +516,8 @@ class Verifier(_Base):
             case Hold(expected, imp_uid, until, begin_by):
                 with holding(until, begin_by):
                     return self._store.hold(expected, imp_uid)
-            case Consult(method, arguments):
-                return getattr(self._store, method)(*arguments)
+            case Consult(method, arguments, named):
+                return getattr(self._store, method)(*arguments, **named)
             case Wait(seconds):
                 time.sleep(seconds)
                 return None
@@ -535,6 +572,7 @@ class AsyncVerifier(_Base):
         confirm_lookup: bool = Settings.confirm_lookup,
         confirm_timeout: float = Settings.confirm_timeout,
         cancel_timeout: float = Settings.cancel_timeout,
+        give_back: Iterable[str] = (),
         webhook_sources: Iterable[str] | None = None,
         trusted_proxies: Iterable[str] | None = None,
     ) -> None:
@@ -557,6 +595,7 @@ class AsyncVerifier(_Base):
             confirm_lookup=confirm_lookup,
             confirm_timeout=confirm_timeout,
             cancel_timeout=cancel_timeout,
+            give_back=give_back,
             webhook_sources=webhook_sources,
             trusted_proxies=trusted_proxies,
         )
@@ -612,6 +651,10 @@ class AsyncVerifier(_Base):
             enable_webhook=enable_webhook,
         )
         return await run_async(self._cancelling(wanted, account), self._perform)
+
+    async def give_back(self, imp_uid: str, *, refund_to: Refund | None = None) -> Outcome:
+        """See `Verifier.give_back`."""
+        return await run_async(self._giving_back(imp_uid, refund_to), self._perform)
 
     async def prepare(self, merchant_uid: str) -> None:
         """See `Verifier.prepare`."""
@@ -683,8 +726,8 @@ class AsyncVerifier(_Base):
             case Hold(expected, imp_uid, until, begin_by):
                 with holding(until, begin_by):
                     return await self._store.hold(expected, imp_uid)
-            case Consult(method, arguments):
-                return await getattr(self._store, method)(*arguments)
+            case Consult(method, arguments, named):
+                return await getattr(self._store, method)(*arguments, **named)
             case Wait(seconds):
                 await self._loops.pause(seconds)
                 return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def test_both_languages_show_the_same_code() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_calls_do_what_the_page_says(page: str) -> None:
-    before, after, later = blocks(page)
+    before, after, _, later = blocks(page)
     with SandboxServer() as server:
         gateway = server.sandbox.gateway
         verifier = Verifier(
@@ -51,4 +52,21 @@ def test_the_calls_do_what_the_page_says(page: str) -> None:
             assert outcome.payment is not None
             assert outcome.payment.remaining == left
         exec(later, {"verifier": verifier})
+        verifier.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_what_on_paid_gives_back_goes_back(page: str) -> None:
+    code = blocks(page)[2]
+    with SandboxServer() as server:
+        names: dict[str, Any] = {"sold_out": lambda number, db: True, "mark_paid": print}
+        hook, _, made = code.partition("verifier = ")
+        exec(hook, names)
+        store = MemoryStore(expected=lambda number, _: 39000, on_paid=names["ship"])
+        keys = Credentials(ACCOUNT.key, ACCOUNT.secret)
+        given = partial(Verifier, credentials=keys, base_url=server.url, test_mode=True)
+        verifier = eval(made, {"Verifier": given, "store": store})
+        paid = server.sandbox.gateway.make(merchant_uid="ORD1001", amount=39000, status="paid")
+        assert verifier.verify(paid.imp_uid, "ORD1001").reason == "refused"
+        assert server.sandbox.gateway.attempt(paid.imp_uid).cancel_amount == 39000
         verifier.close()

@@ -20,5 +20,6 @@ class VerifierArguments(TypedDict, total=False):
     confirm_lookup: bool
     confirm_timeout: float
     cancel_timeout: float
+    give_back: Iterable[str]
     webhook_sources: Iterable[str] | None
     trusted_proxies: Iterable[str] | None

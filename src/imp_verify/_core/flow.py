@@ -112,6 +112,7 @@ class Consult(Effect[Any]):
 
     method: str
     arguments: tuple[object, ...] = ()
+    named: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

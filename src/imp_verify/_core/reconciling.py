@@ -33,6 +33,7 @@ from .accounts import Accounts, expect
 from .calls import Listed, Unreadable, find_payments, list_payments
 from .flow import Consult, Flow, Recall, Tell, Wait
 from .gateway import Account
+from .giving_back import is_time, try_due
 from .reading import check_merchant_uid
 from .verification import verify
 
@@ -344,6 +345,34 @@ def _look_at_accounts(work: _Work, end: datetime) -> Flow[None]:
         after = waiting[-1].imp_uid
 
 
+def _try_due(work: _Work, due: Due) -> Flow[Finding]:
+    """Give back what the shop has consented to; what comes to nothing is told."""
+    found = Finding(FindingKind.DUE, due.imp_uid, due.merchant_uid, error=due.error)
+    if work.wanted.dry_run or not is_time(work.settings, due):
+        return found
+    look = partial(
+        verify,
+        work.settings,
+        work.accounts,
+        Notice(due.imp_uid),
+        "give_back",
+        asked=work.account,
+    )
+    try:
+        outcome = yield from _patiently(work, look)
+        deadline = work.accounts.deadline(work.settings.cancel_timeout)
+        outcome = yield from try_due(work.settings, work.accounts, due, outcome, deadline=deadline)
+    except GatewayUnavailable as error:
+        if not error.uncertain:
+            raise
+        return replace(found, error=str(error))
+    except GatewayError as error:
+        return replace(found, error=str(error))
+    except Exception as error:  # store or hook; what they say may be a buyer's data
+        return replace(found, error=type(error).__name__)
+    return replace(found, outcome=outcome)
+
+
 def _tell_dues(work: _Work) -> Flow[None]:
     """Tell what is to be given back and is not yet."""
     after: str | None = None
@@ -352,9 +381,7 @@ def _tell_dues(work: _Work) -> Flow[None]:
         for due in dues:
             ours = work.account.name in (None, due.account)
             if ours and (not due.test or work.settings.test_mode):
-                yield from Tell(
-                    Finding(FindingKind.DUE, due.imp_uid, due.merchant_uid, error=due.error)
-                )
+                yield from Tell((yield from _try_due(work, due)))
         if len(dues) < _ACCOUNTS:
             return
         after = dues[-1].imp_uid

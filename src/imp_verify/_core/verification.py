@@ -71,6 +71,8 @@ def verify(
             outcome = outcome_with(outcome, refetched=True)
         before = outcome
         settled = yield from _hand_over(outcome)
+        if settled is Settled.LATE and outcome.verdict is not Verdict.FORGERY:
+            return (yield from _conclude_late(outcome))
         if settled is not Settled.STALE:
             return _conclude(outcome, settled)
     raise StoreError(
@@ -176,13 +178,20 @@ def _conclude(outcome: Outcome, settled: Settled | None) -> Outcome:
         return outcome
     if settled is Settled.DUPLICATE:
         return outcome_with(outcome, verdict=Verdict.DUPLICATE)
-    if settled is Settled.LATE:
-        return outcome_with(outcome, verdict=Verdict.LATE)
     if settled is Settled.REVIEW:
         return outcome_with(
             outcome, verdict=Verdict.PENDING, reason=outcome.reason or Reason.WENT_BACK
         )
     return outcome
+
+
+def _conclude_late(outcome: Outcome) -> Flow[Outcome]:
+    """Say of late money whether the shop itself gave it back: only the receipt knows."""
+    imp_uid = outcome.imp_uid or ""
+    receipt = (yield from Recall((imp_uid,))).get(imp_uid)
+    refused = receipt is not None and receipt.reason is Reason.REFUSED
+    reason = Reason.REFUSED if refused else outcome.reason
+    return outcome_with(outcome, settled=Settled.LATE, verdict=Verdict.LATE, reason=reason)
 
 
 def find_imp_uid(accounts: Accounts, merchant_uid: str, deadline: float) -> Flow[str | None]:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from .._core.accounts import Accounts
 from .._core.flow import Flow
-from .._core.verification import approve, find_imp_uid, verify
+from .._core.giving_back import deliver
+from .._core.verification import approve, find_imp_uid
 from ..errors import GatewayError, GatewayRefused, InvalidRequest
 from ..models import Notice, Outcome, Reason, Verdict
 from ..settings import Settings
@@ -87,7 +88,7 @@ def serve(
         notice = read_notice(request, KEYS[endpoint], confirm=endpoint == "confirm")
         if endpoint == "confirm":
             return (yield from _serve_confirm(settings, accounts, notice, wording, began))
-        outcome = yield from verify(settings, accounts, notice, endpoint)
+        outcome = yield from deliver(settings, accounts, notice, endpoint)
     except Exception as error:
         log_trouble(endpoint, error, request, notice)
         return verdict_answer(endpoint, _row(error), wording)
@@ -129,7 +130,7 @@ def _verify_return(settings: Settings, accounts: Accounts, notice: Notice) -> Fl
         )
         return Outcome(Verdict.PENDING, endpoint="redirect")  # not "failed": it may well be paid
     if notice.imp_uid is not None:
-        return (yield from verify(settings, accounts, notice, "redirect"))
+        return (yield from deliver(settings, accounts, notice, "redirect"))
     if notice.merchant_uid is None:
         return nothing
     deadline = accounts.deadline(settings.timeout)
@@ -137,7 +138,7 @@ def _verify_return(settings: Settings, accounts: Accounts, notice: Notice) -> Fl
     if found is None:
         return nothing
     notice = replace(notice, imp_uid=found)
-    return (yield from verify(settings, accounts, notice, "redirect", deadline))
+    return (yield from deliver(settings, accounts, notice, "redirect", deadline))
 
 
 def _serve_confirm(

@@ -13,7 +13,7 @@ __all__ = ["StoreFacts", "read_facts"]
 Ask = Callable[[str], Sequence[Sequence[Any]]]
 """Runs a query without parameters and without a percent sign; gives its rows."""
 
-_TABLES = ("imp_orders", "imp_receipts", "imp_changes")
+_TABLES = ("imp_orders", "imp_receipts", "imp_changes", "imp_dues", "imp_runs")
 _NUMBERS = ("imp_uid", "merchant_uid")
 """The columns that must be compared byte for byte, or two orders are one."""
 _FOLDS = re.compile(r'"?(imp_uid|merchant_uid)"?\s[^,]*COLLATE\s+"?(?:NOCASE|RTRIM)', re.IGNORECASE)

@@ -11,7 +11,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from ..models import ExpectedPayment, Outcome, Payment, Verdict
+from .._core.flow import run, run_async
+from .._core.verification import verify
+from ..models import ExpectedPayment, Notice, Outcome, Payment, Verdict
 from ..settings import Credentials
 from ..stores import AsyncOrderStore, OrderStore
 from ..stores._bridge import own_thread
@@ -93,8 +95,12 @@ class Trial:
         self.says[imp_uid] = {**payment, **changed, "cancel_history": [*history, entry]}
 
     def deliver(self, imp_uid: str, order: str | None = None) -> Outcome:
-        """Deliver a payment once, as a webhook would."""
-        return cast(Outcome, self._wait(self._verifier.verify(imp_uid, order)))
+        """Deliver a payment once, as a webhook would; nothing is given back behind it."""
+        known, notice = self._verifier, Notice(imp_uid, order)
+        flow = verify(known.settings, known._accounts, notice, "call")
+        if self._loop is None:
+            return run(flow, known._perform)
+        return cast(Outcome, self._wait(run_async(flow, known._perform)))
 
     def together(self, *work: Callable[[], T]) -> list[T | Exception]:
         """Call functions in as many threads at once; return what each returned or raised.

@@ -1,0 +1,239 @@
+"""Giving back the money that pays nothing: when a row of the ledger is tried, and how a try ends.
+Flows, without I/O.
+
+A try looks first, then claims the row, which is committed, and only then sends the cancel with what
+the row says is left. What the gateway accepted but may carry out later, and what nobody can tell to
+have been carried out, is marked `asked` before it goes out: no number guards a second one there,
+and a person must look.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRequest
+from ..models import Due, Notice, Outcome, Payment, Reason, Refund, Verdict
+from ..settings import Settings
+from .accounts import Accounts
+from .calls import cancel_payment
+from .cancelling import Cancel
+from .flow import Consult, Flow
+from .gateway import Account
+from .verification import verify
+
+__all__ = ["deliver", "give_back", "is_time", "try_due"]
+
+_log = logging.getLogger("imp_verify")
+
+_ENOUGH = 3.0
+"""Seconds of a verification that must be left for a try behind it."""
+_LEASE = timedelta(seconds=60)
+"""How much longer than the cancel itself may take nobody else tries it."""
+_REFUSED = "refused"
+_KINDS = {
+    "forgery": Verdict.FORGERY,
+    "duplicate": Verdict.DUPLICATE,
+    "late": Verdict.LATE,
+    _REFUSED: Verdict.LATE,
+}
+_REASONS = {
+    "forgery": ("주문과 다른 결제 환불", "not what the order asks"),
+    "duplicate": ("중복 결제 환불", "the order is paid already"),
+    "late": ("마감된 주문의 결제 환불", "the order was closed"),
+    _REFUSED: ("주문 처리 불가로 환불", "the order cannot be fulfilled"),
+}
+_LATER = frozenset(("paypal", "paypal_v2", "paymentwall"))
+"""PGs that accept a cancel first and carry it out later; so do WeChat and accounts at Smartro."""
+_WECHAT = "wechat"
+_ACCOUNT = "vbank"
+_ASKED = "asked"
+_NEEDS_ACCOUNT = "needs_account"
+_UNKNOWN = "unknown_payment"
+
+
+def deliver(
+    settings: Settings,
+    accounts: Accounts,
+    notice: Notice,
+    endpoint: str,
+    deadline: float | None = None,
+) -> Flow[Outcome]:
+    """Verify what a delivery names, and give back what the shop has consented to. Raises like
+    `verify`; a try that fails is logged and changes nothing."""
+    if deadline is None:
+        deadline = accounts.deadline(settings.timeout)
+    outcome = yield from verify(settings, accounts, notice, endpoint, deadline)
+    if _may_be_due(settings, outcome) and deadline - accounts.clock() >= _ENOUGH:
+        try:
+            due = yield from Consult("due", (outcome.imp_uid,))
+            if due is not None and is_time(settings, due):
+                yield from try_due(settings, accounts, due, outcome, deadline=deadline)
+        except Exception as error:  # the hooks' own, too
+            _log.warning("giving back %s: %s", outcome.imp_uid, _said(error))
+    return outcome
+
+
+def _may_be_due(settings: Settings, outcome: Outcome) -> bool:
+    """Whether to ask the ledger at all. News about a request (ORDER) gives nothing back: who knows
+    an imp_uid must not have it cancelled."""
+    if not outcome.money or outcome.reason is Reason.ORDER:
+        return False
+    refused = outcome.reason is Reason.REFUSED
+    return refused or any(outcome.verdict is _KINDS[kind] for kind in settings.give_back)
+
+
+def is_time(settings: Settings, due: Due) -> bool:
+    """Whether a row is one that the verifier tries by itself, now."""
+    consented = due.kind == _REFUSED or due.kind in settings.give_back
+    now = datetime.now(UTC)
+    ready = due.done is None and due.next_try is not None and due.next_try <= now
+    return consented and ready and (settings.test_mode or not due.test)
+
+
+def give_back(
+    settings: Settings, accounts: Accounts, imp_uid: str, refund_to: Refund | None
+) -> Flow[Outcome]:
+    """Give a payment back because a person says so, whatever the policy names.
+
+    Raises:
+        InvalidRequest: Nothing is due of it; it was given back; or it needs a bank account.
+        GatewayRefused, GatewayUnavailable: As `cancel`.
+    """
+    due: Due | None = yield from Consult("due", (imp_uid,))
+    if due is None:
+        raise InvalidRequest(f"nothing is due back of {imp_uid}")
+    if due.done is not None:
+        raise InvalidRequest(f"{imp_uid} is due no more: it was given back, or it pays its order")
+    if due.test and not settings.test_mode:
+        raise InvalidRequest(f"{imp_uid} is a test payment, and the verifier is not in test mode")
+    outcome = yield from _look(settings, accounts, due)
+    deadline = accounts.deadline(settings.cancel_timeout)
+    return (
+        yield from try_due(
+            settings,
+            accounts,
+            due,
+            outcome,
+            refund_to=refund_to,
+            by_hand=True,
+            deadline=deadline,
+        )
+    )
+
+
+def _account(accounts: Accounts, due: Due) -> Account:
+    return accounts.select(None if accounts.only is not None else due.account)
+
+
+def _look(settings: Settings, accounts: Accounts, due: Due) -> Flow[Outcome]:
+    asked = _account(accounts, due)
+    return verify(settings, accounts, Notice(due.imp_uid), "give_back", asked=asked)
+
+
+def try_due(
+    settings: Settings,
+    accounts: Accounts,
+    due: Due,
+    outcome: Outcome,
+    *,
+    refund_to: Refund | None = None,
+    by_hand: bool = False,
+    deadline: float,
+) -> Flow[Outcome]:
+    """Try to give one payment back that was verified just now; returns what it came to, the same
+    outcome where nothing was tried.
+
+    Raises:
+        InvalidRequest: By hand: it needs a bank account, or somebody else tries it now.
+        GatewayError: The cancel was refused, or no answer came; the row says so.
+    """
+    imp_uid, payment = due.imp_uid, outcome.payment
+    if payment is None or not _is_still(due, outcome):
+        if outcome.verdict is Verdict.UNKNOWN_PAYMENT:
+            yield from Consult("close_due", (imp_uid, _UNKNOWN))
+        return outcome
+    if payment.pay_method == _ACCOUNT and refund_to is None:
+        yield from Consult("close_due", (imp_uid, _NEEDS_ACCOUNT))
+        if by_hand:
+            raise InvalidRequest(f"refund_to is missing: {imp_uid} was paid to a virtual account")
+        return outcome
+    until = datetime.now(UTC) + timedelta(seconds=settings.cancel_timeout) + _LEASE
+    claimed: Due | None = yield from Consult("claim", (imp_uid, until), {"by_hand": by_hand})
+    if claimed is None:
+        if by_hand:
+            raise InvalidRequest(
+                f"{imp_uid} cannot be given back now: it pays its order, is being "
+                "given back, or its order's own payment was cancelled: look again"
+            )
+        return outcome
+    if is_later(payment):
+        yield from Consult("close_due", (imp_uid, _ASKED))
+    wanted = Cancel(imp_uid, _reason(settings, due), refundable=claimed.amount, refund_to=refund_to)
+    look = partial(_look, settings, accounts, due)
+    yield from _send(_account(accounts, due), wanted, deadline, look)
+    yield from Consult("close_due", (imp_uid, _ASKED))  # until it is seen that the money is gone
+    after = yield from look()
+    _log.info("gave back %s (%s)", imp_uid, due.kind)
+    return after
+
+
+def _send(
+    asked: Account, wanted: Cancel, deadline: float, look: Callable[[], Flow[Outcome]]
+) -> Flow[None]:
+    """Send the cancel; where it comes to nothing the row says why, and the error is raised."""
+    try:
+        yield from cancel_payment(asked, wanted, deadline)
+    except GatewayRefused as error:
+        yield from Consult("close_due", (wanted.imp_uid, error.message or str(error)))
+        raise
+    except GatewayUnavailable as error:
+        if not error.uncertain:
+            yield from Consult("close_due", (wanted.imp_uid, str(error)))
+            raise
+        yield from _look_anyway(look(), error)
+        raise
+
+
+def _look_anyway(look: Flow[Outcome], told: GatewayError) -> Flow[None]:
+    """See what became of a cancel whose answer was lost. Its claim stands until its time is over;
+    then the next try looks first, too."""
+    try:
+        yield from look
+    except Exception as error:  # the hooks' own, too
+        told.add_note(f"the payment could not be looked up and recorded ({type(error).__name__})")
+
+
+def _is_still(due: Due, outcome: Outcome) -> bool:
+    """Whether the payment is still what its row says: of one that was claimed, whether it pays
+    nothing yet."""
+    if not outcome.money or outcome.reason is Reason.ORDER:
+        return False
+    if due.begun is not None:
+        return outcome.verdict in _KINDS.values()
+    refused = outcome.reason is Reason.REFUSED
+    return outcome.verdict is _KINDS[due.kind] and refused is (due.kind == _REFUSED)
+
+
+def is_later(payment: Payment) -> bool:
+    """Whether a cancel of this payment may be accepted and carried out later, so that the gateway
+    goes on calling it paid. Source: the PGs' own pages."""
+    providers = (payment.pg_provider, payment.emb_pg_provider, payment.pay_method)
+    if any(each in _LATER or (each or "").startswith(_WECHAT) for each in providers):
+        return True
+    return payment.pay_method == _ACCOUNT
+
+
+def _reason(settings: Settings, due: Due) -> str:
+    korean, english = _REASONS[due.kind]
+    return english if settings.language == "en" else korean
+
+
+def _said(error: Exception) -> str:
+    """Return what an error says that may stand in a log: ours, and the gateway's own words."""
+    message = getattr(error, "message", None)
+    if not isinstance(error, GatewayError | InvalidRequest):
+        return type(error).__name__
+    return f"{error}" + (f" [gateway: {message!r:.200}]" if message else "")
