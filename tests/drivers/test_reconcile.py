@@ -196,6 +196,30 @@ def test_each_kind_of_difference(shop: Shop) -> None:
     assert forged.imp_uid != failed.imp_uid
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_forgery_of_an_order_that_is_paid_or_closed_is_told_once(
+    shop: Shop, closed: bool
+) -> None:
+    asked = ExpectedPayment("ORD1", PRICE, open=not closed)
+    if not closed:
+        assert shop.verify(shop.paid(shop.order("ORD1"))).paid
+    shop.order("ORD1", asked)
+    shop.paid("ORD1", amount=100)
+    assert kinds(shop.reconcile()) == [("due", "ORD1"), ("missing", "ORD1")]
+    assert kinds(shop.reconcile()) == [("due", "ORD1")]
+    assert [verdict for _, verdict in shop.told].count(Verdict.FORGERY) == 1
+
+
+def test_a_forgery_that_was_given_back_in_the_console_is_not_due_any_more(shop: Shop) -> None:
+    forged = shop.paid(shop.order("ORD1"), amount=100)
+    assert shop.verify(forged).verdict is Verdict.FORGERY
+    shop.gateway.sandbox.cancel(forged.imp_uid)
+    assert kinds(shop.reconcile(dry_run=True)) == [("due", "ORD1"), ("refund_missing", "ORD1")]
+    assert kinds(shop.reconcile()) == [("refund_missing", "ORD1")]
+    assert shop.reconcile() == []
+    assert [verdict for _, verdict in shop.told] == [Verdict.FORGERY]
+
+
 def test_money_from_before_the_store_began_is_too_old_unless_it_is_asked_for(shop: Shop) -> None:
     long_ago = datetime.now(UTC) - timedelta(days=10)
     old = shop.paid(shop.order("ORD1"), paid_at=int(long_ago.timestamp()))
@@ -216,6 +240,7 @@ def test_in_live_mode_test_payments_are_not_judged(shop: Shop) -> None:
     with pytest.warns(RuntimeWarning, match="test mode"):
         live = shop.make(shop.store, test_mode=False)
     assert kinds(shop.reconcile(live)) == [("missing", "ORD2")]
+    shop.driver.call(live, "close")
 
 
 def sold(shop: Shop, count: int, at: Sequence[int]) -> None:

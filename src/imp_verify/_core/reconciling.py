@@ -140,7 +140,8 @@ def _reconcile(
         kept = yield from Consult("run", (account.name or "",))
     start, end, page = _where_to_begin(wanted, kept)
     began = wanted.since if kept is None else kept.began
-    work = _Work(settings, accounts, account, wanted, wanted.orders_before or began or start)
+    oldest = wanted.orders_before or began or start
+    work = _Work(settings, accounts, account, wanted, oldest, ledger=ledger)
     if kept is not None and wanted.since is wanted.until is None and not wanted.dry_run:
         work.place = replace(kept, until=end)
     for window in _windows(start, end):
@@ -161,6 +162,7 @@ class _Work:
 
     Attributes:
         oldest: Payments from before it are too old to be recorded.
+        ledger: Whether the store knows what is due.
         place: Where the run is, to be kept; None where it is no run of its own.
         failed: Whether store or hooks failed over a payment: from then on the place stays.
     """
@@ -170,6 +172,7 @@ class _Work:
     account: Account
     wanted: Range
     oldest: datetime
+    ledger: bool
     place: Run | None = None
     failed: bool = False
 
@@ -242,6 +245,8 @@ def _judge_page(work: _Work, listed: Listed) -> Flow[None]:
             continue
         receipt = receipts.get(row.imp_uid)
         kind = difference(row, receipt)
+        if kind is None and (yield from _is_due_still(work, row, receipt)):
+            kind = FindingKind.REFUND_MISSING
         if kind is not None:
             yield from _repair(work, kind, row, receipt)
 
@@ -261,6 +266,27 @@ def difference(payment: Payment, receipt: Receipt | None) -> FindingKind | None:
         return FindingKind.REFUND_MISSING
     held = receipt.state is not ReceiptState.CANCELLED
     return FindingKind.DIFFERS if held is not payment.holds_money else None
+
+
+def _is_due_still(work: _Work, payment: Payment, receipt: Receipt | None) -> Flow[bool]:
+    """Whether what was all given back is still noted as due: money that never paid its order, a
+    forgery's, has no receipt that would say so."""
+    given_back = payment.cancel_amount == payment.amount > 0
+    recorded = receipt is not None and receipt.state is not ReceiptState.FAILED
+    if recorded or not given_back:
+        return False
+    return _is_open((yield from _due(work, payment.imp_uid)))
+
+
+def _due(work: _Work, imp_uid: str) -> Flow[Due | None]:
+    if not work.ledger:
+        return None
+    due: Due | None = yield from Consult("due", (imp_uid,))
+    return due
+
+
+def _is_open(due: Due | None) -> bool:
+    return due is not None and due.done is None
 
 
 def _repair(
@@ -289,6 +315,7 @@ def _verify(work: _Work, found: Finding) -> Flow[None]:
         "reconcile",
         asked=work.account,
     )
+    due = (yield from _due(work, imp_uid)) if found.kind in _MENDED else None
     try:
         outcome: Outcome = yield from _patiently(work, look)
     except GatewayUnavailable:
@@ -306,9 +333,22 @@ def _verify(work: _Work, found: Finding) -> Flow[None]:
         kind = FindingKind.UNKNOWN_ORDER
     elif outcome.verdict is Verdict.UNKNOWN_PAYMENT:
         kind = FindingKind.NOT_THERE
-    elif outcome.settled is Settled.REPEATED and kind in _MENDED:
-        return  # a notice came meanwhile, or it was handed on before
+    elif kind in _MENDED and _is_known(kind, outcome, due):
+        return
     yield from Tell(replace(found, kind=kind, outcome=outcome))
+
+
+def _is_known(kind: FindingKind, outcome: Outcome, due: Due | None) -> bool:
+    """Whether a notice came meanwhile, or it was handed on before. No receipt holds a forgery's
+    money, so it comes in every run, and of an order that is closed or paid the store says that
+    instead of REPEATED.
+
+    Args:
+        due: Its row as it was before: what was given back has ended it.
+    """
+    if outcome.verdict is Verdict.FORGERY and _is_open(due):
+        return kind is not FindingKind.REFUND_MISSING
+    return outcome.settled is Settled.REPEATED
 
 
 def _patiently(work: _Work, ask: Callable[[], Flow[T]]) -> Flow[T]:
