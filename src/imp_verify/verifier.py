@@ -191,7 +191,7 @@ class _Base(ABC):
         return find_payments(asked, _segment(merchant_uid), deadline)
 
 
-_LEDGER = ("paid", "dues", "claim", "close_due", "waiting", "run", "save_run")
+_LEDGER = ("paid", "due", "dues", "claim", "close_due", "waiting", "run", "save_run")
 
 
 def _is_ledger(store: object) -> bool:

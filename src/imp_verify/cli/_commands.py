@@ -10,6 +10,7 @@ import rich  # noqa: F401  # that it is missing is better said at once than by h
 
 from ._demo import demo
 from ._doctor import doctor
+from ._give_back import give_back
 from ._printing import TROUBLE
 from ._shop import Source
 from ._snippet import snippet
@@ -29,7 +30,7 @@ def commands() -> None:
     """Hold the commands."""
 
 
-for each in (demo, doctor, snippet, trigger, verify):
+for each in (demo, doctor, give_back, snippet, trigger, verify):
     commands.add_command(each)
 
 

@@ -169,6 +169,21 @@ KO: dict[str, str] = {
     "failed_note": "아임포트는 결제창에서 실패한 결제의 웹훅을 보내지 않습니다. "
     "예약 결제가 실패했을 때의 웹훅을 이 명령이 대신 보냅니다.",
     "no_answer": "답이 없습니다: {error}",
+    "no_ledger": "이 스토어는 되돌려줄 돈을 기억하지 않습니다. 기본 제공 스토어가 필요합니다.",
+    "one_refund": "환불 계좌는 결제 하나에만 줄 수 있습니다.",
+    "half_refund": "--holder, --bank, --account-number를 모두 적어 주세요.",
+    "nothing_due": "되돌려줄 돈이 없습니다.",
+    "imp_uid": "결제번호",
+    "tries": "시도",
+    "left_to": "다음 시도 또는 이유",
+    "due_forgery": "주문과 다름",
+    "due_duplicate": "중복 결제",
+    "due_late": "마감 후 결제",
+    "due_refused": "주문 처리 불가",
+    "given_back": "되돌려주었습니다.",
+    "pays_now": "주문의 결제로 기록했습니다. 되돌려주지 않습니다.",
+    "still_there": "아직 결제가 남아 있습니다. 나중에 취소되는 PG일 수 있으니, "
+    "다시 취소하기 전에 먼저 확인하세요.",
 }
 
 EN: dict[str, str] = {
@@ -332,6 +347,20 @@ EN: dict[str, str] = {
     "failed_note": "The gateway sends no webhook for a payment that failed in its window. This "
     "command sends the one of a scheduled charge that failed.",
     "no_answer": "no answer: {error}",
+    "no_ledger": "this store does not remember what is due; it needs a ready-made one",
+    "one_refund": "a bank account is for one payment alone",
+    "half_refund": "give all of --holder, --bank and --account-number",
+    "nothing_due": "Nothing is due back.",
+    "imp_uid": "payment",
+    "tries": "tries",
+    "left_to": "next try, or why not",
+    "due_forgery": "not what the order asks",
+    "due_duplicate": "second payment",
+    "due_late": "came late",
+    "due_refused": "order cannot be fulfilled",
+    "given_back": "given back",
+    "pays_now": "pays its order now, and is not given back",
+    "still_there": "not seen to be gone: a PG may cancel later. Look before you repeat it.",
 }
 
 

@@ -1,0 +1,87 @@
+"""`imp-verify give-back`, against a sandbox and a shop on SQLite."""
+
+from __future__ import annotations
+
+import pytest
+
+from imp_verify.sandbox import Fault, SandboxServer
+
+from .conftest import Command
+
+pytestmark = pytest.mark.usefixtures("shop")
+
+
+def second(command: Command, sandbox: SandboxServer, app: str, number: str = "ORD-1") -> str:
+    """Pay an order twice; gives the payment that is one too many."""
+    made = [
+        sandbox.sandbox.gateway.make(merchant_uid=number, amount=39000, status="paid").imp_uid
+        for _ in range(2)
+    ]
+    for imp_uid in made:
+        command("verify", imp_uid, number, app=app)
+    return made[1]
+
+
+def back(sandbox: SandboxServer, imp_uid: str) -> int:
+    return int(sandbox.sandbox.gateway.attempt(imp_uid).cancel_amount)
+
+
+@pytest.mark.parametrize("app", ["plain", "asynchronous"])
+def test_what_is_due_is_listed_and_given_back_when_it_is_named(
+    app: str, command: Command, sandbox: SandboxServer
+) -> None:
+    empty = command("give-back", app=app)
+    assert (empty.status, "Nothing is due" in empty.out) == (0, True)
+    imp_uid = second(command, sandbox, app)
+    listed = command("give-back", app=app)
+    assert listed.status == 1
+    for said in (imp_uid, "ORD-1", "second payment", "39,000 KRW"):
+        assert said in listed.out
+    row = command("give-back", "--json", app=app).json
+    assert (row["imp_uid"], row["kind"], row["amount"]) == (imp_uid, "duplicate", "39000")
+    assert back(sandbox, imp_uid) == 0
+    ran = command("give-back", imp_uid, app=app)
+    assert (ran.status, back(sandbox, imp_uid)) == (0, 39000)
+    assert command("give-back", app=app).status == 0
+    again = command("give-back", imp_uid, app=app)
+    assert (again.status, "due no more" in again.err) == (2, True)
+
+
+def test_the_policy_names_nothing_by_default(command: Command, sandbox: SandboxServer) -> None:
+    imp_uid = second(command, sandbox, "plain")
+    assert command("give-back", "--policy").status == 0
+    assert back(sandbox, imp_uid) == 0
+
+
+def test_a_refusal_is_trouble_in_the_gateways_words(
+    command: Command, sandbox: SandboxServer
+) -> None:
+    imp_uid = second(command, sandbox, "plain")
+    refusal = '{"code": 1, "message": "PG is closed for the night", "response": null}'
+    sandbox.sandbox.faults.add(Fault("cancel", status=200, body=refusal))
+    ran = command("give-back", imp_uid)
+    assert (ran.status, "PG is closed for the night" in ran.out) == (3, True)
+    assert back(sandbox, imp_uid) == 0
+
+
+def test_a_virtual_account_wants_the_buyers_own(command: Command, sandbox: SandboxServer) -> None:
+    gateway = sandbox.sandbox.gateway
+    first = gateway.make(merchant_uid="ORD-1", amount=39000, status="paid").imp_uid
+    deposit = gateway.make(
+        merchant_uid="ORD-1", amount=39000, status="paid", pay_method="vbank"
+    ).imp_uid
+    for imp_uid in (first, deposit):
+        command("verify", imp_uid, "ORD-1")
+    assert "refund_to" in command("give-back", deposit).err
+    half = command("give-back", deposit, "--holder", "Hong")
+    assert (half.status, "--account-number" in half.err) == (2, True)
+    bank = ("--holder", "Hong", "--bank", "88", "--account-number", "110123", "--tel", "010")
+    both = command("give-back", deposit, first, *bank)
+    assert (both.status, "one payment" in both.err) == (2, True)
+    ran = command("give-back", deposit, *bank)
+    assert (ran.status, back(sandbox, deposit)) == (0, 39000)
+    assert "110123" not in ran.out + ran.err
+
+
+def test_what_is_no_imp_uid_is_wrong_use(command: Command) -> None:
+    assert command("give-back", "../1").status == 2
