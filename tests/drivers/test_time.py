@@ -187,6 +187,18 @@ def test_an_unlimited_account_is_looked_at_by_a_person_once_for_each_deposit(sho
     assert (shop.state(imp_uid), shop.dues()) == (None, [])
 
 
+def test_an_account_whose_date_was_moved_has_not_run_out_before_the_new_one(shop: Shop) -> None:
+    imp_uid = shop.issued(pg="settle")
+    shop.notice(imp_uid)
+    later = shop.sandbox.clock() + 20 * DAY
+    shop.sandbox.gateway.edit_account(imp_uid, None, later)  # of which no notice tells
+    shop.passes(10 * DAY)
+    assert shop.reconciles() == []
+    shop.passes(11 * DAY)
+    assert shop.reconciles() == [("waiting_over", Verdict.VIRTUAL_ACCOUNT)]
+    assert shop.told == ["virtual_account"]
+
+
 @pytest.mark.parametrize("notices", [True, False])
 def test_an_account_is_edited_together_with_its_order(shop: Shop, notices: bool) -> None:
     imp_uid = shop.issued(pg="settle")

@@ -141,14 +141,14 @@ def _reconcile(
     start, end, page = _where_to_begin(wanted, kept)
     began = wanted.since if kept is None else kept.began
     oldest = wanted.orders_before or began or start
-    work = _Work(settings, accounts, account, wanted, oldest, ledger=ledger)
+    work = _Work(settings, accounts, account, wanted, end, oldest, ledger=ledger)
     if kept is not None and wanted.since is wanted.until is None and not wanted.dry_run:
         work.place = replace(kept, until=end)
     for window in _windows(start, end):
         yield from _read_window(work, window, page)
         page = None
     if ledger:
-        yield from _look_at_accounts(work, end)
+        yield from _look_at_accounts(work)
         yield from _tell_dues(work)
     if work.place is not None:
         # Where the shop's own code failed, the next run begins where this one did.
@@ -161,6 +161,7 @@ class _Work:
     """What a run has with it from the first page to the last.
 
     Attributes:
+        end: Of the window.
         oldest: Payments from before it are too old to be recorded.
         ledger: Whether the store knows what is due.
         place: Where the run is, to be kept; None where it is no run of its own.
@@ -171,6 +172,7 @@ class _Work:
     accounts: Accounts
     account: Account
     wanted: Range
+    end: datetime
     oldest: datetime
     ledger: bool
     place: Run | None = None
@@ -333,22 +335,26 @@ def _verify(work: _Work, found: Finding) -> Flow[None]:
         kind = FindingKind.UNKNOWN_ORDER
     elif outcome.verdict is Verdict.UNKNOWN_PAYMENT:
         kind = FindingKind.NOT_THERE
-    elif kind in _MENDED and _is_known(kind, outcome, due):
+    elif _is_right_by_now(kind, outcome, due, work.end):
         return
     yield from Tell(replace(found, kind=kind, outcome=outcome))
 
 
-def _is_known(kind: FindingKind, outcome: Outcome, due: Due | None) -> bool:
-    """Whether a notice came meanwhile, or it was handed on before. No receipt holds a forgery's
-    money, so it comes in every run, and of an order that is closed or paid the store says that
-    instead of REPEATED.
+def _is_right_by_now(kind: FindingKind, outcome: Outcome, due: Due | None, end: datetime) -> bool:
+    """Whether a notice came meanwhile, or it was handed on before; or an account's date was moved,
+    of which no notice tells. No receipt holds a forgery's money, so it comes in every run, and of
+    an order that is closed or paid the store says that instead of REPEATED.
 
     Args:
         due: Its row as it was before: what was given back has ended it.
     """
+    payment = outcome.payment
+    if kind is FindingKind.WAITING_OVER and payment is not None:
+        date = payment.vbank_date
+        return payment.status == "ready" and date is not None and date > end
     if outcome.verdict is Verdict.FORGERY and _is_open(due):
         return kind is not FindingKind.REFUND_MISSING
-    return outcome.settled is Settled.REPEATED
+    return outcome.settled is Settled.REPEATED and kind in _MENDED
 
 
 def _patiently(work: _Work, ask: Callable[[], Flow[T]]) -> Flow[T]:
@@ -364,12 +370,12 @@ def _patiently(work: _Work, ask: Callable[[], Flow[T]]) -> Flow[T]:
     return (yield from ask())
 
 
-def _look_at_accounts(work: _Work, end: datetime) -> Flow[None]:
+def _look_at_accounts(work: _Work) -> Flow[None]:
     """Look up accounts whose date passed of late: nothing tells a shop that they ran out."""
     after: str | None = None
     while True:
         waiting: Sequence[Receipt] = yield from Consult(
-            "waiting", (end - _OVER_FOR, end, after, _ACCOUNTS)
+            "waiting", (work.end - _OVER_FOR, work.end, after, _ACCOUNTS)
         )
         for receipt in waiting:
             if work.account.name in (None, receipt.account):
