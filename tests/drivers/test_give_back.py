@@ -239,7 +239,9 @@ def test_a_pg_that_cancels_later_is_asked_once_until_a_person_says_so(
     for _ in range(3):
         assert shop.deliver(second).verdict is Verdict.DUPLICATE
     row = shop.due(second)
-    assert (row.error, row.tries, row.next_try, row.done) == ("asked", 1, None, None)
+    assert (row.error, row.tries, row.done) == ("asked", 1, None)
+    with pytest.raises(InvalidRequest, match="being given back"):
+        shop.call("give_back", second.imp_uid)
     assert shop.back(second) == 0
     gateway.sandbox.clock.advance(7200)
     assert shop.deliver(second).verdict is Verdict.CANCELLED

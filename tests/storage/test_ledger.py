@@ -455,7 +455,7 @@ def test_what_failed_is_tried_again_ever_later_and_ten_times_at_most(trial: Tria
     assert claim(trial, by_hand=True) is not None
 
 
-@pytest.mark.parametrize("word", ["asked", "needs_account", "unknown_payment", "order_refunded"])
+@pytest.mark.parametrize("word", ["needs_account", "unknown_payment", "order_refunded"])
 def test_what_is_left_to_a_person_is_claimed_by_a_person_only(trial: Trial, word: str) -> None:
     pay_late(trial)
     assert claim(trial) is not None
@@ -466,6 +466,29 @@ def test_what_is_left_to_a_person_is_claimed_by_a_person_only(trial: Trial, word
     claimed = claim(trial, by_hand=True)
     assert claimed is not None
     assert (claimed.tries, claimed.error) == (2, None)
+
+
+def test_what_the_gateway_is_being_asked_for_nobody_tries(trial: Trial) -> None:
+    pay_late(trial)
+    assert claim(trial) is not None
+    ask(trial, "close_due", FIRST, "asked")
+    assert row(trial).error == "asked"
+    for by_hand in (False, True):
+        assert claim(trial, by_hand=by_hand) is None
+
+
+def test_what_the_gateway_was_asked_for_is_never_forgotten(trial: Trial) -> None:
+    """Not by who tries next: what was asked for may still be carried out."""
+    pay_late(trial)
+    assert claim(trial, until=now() - MINUTE) is not None
+    ask(trial, "close_due", FIRST, "asked")
+    assert claim(trial) is None
+    claimed = claim(trial, by_hand=True)
+    assert claimed is not None
+    assert (claimed.tries, claimed.error) == (2, "asked")
+    ask(trial, "close_due", FIRST, "the PG said no")
+    assert (row(trial).error, row(trial).next_try) == ("asked", None)
+    assert claim(trial) is None
 
 
 def test_an_error_before_any_claim_leaves_the_payment_free_to_pay(trial: Trial) -> None:

@@ -137,13 +137,15 @@ def list_payments(
     """
     query = f"page={page}&limit={limit}&from={since}&to={until}&sorting=-started"
     response = yield from account.get(f"/payments/status/all?{query}", deadline, _LARGEST_PAGE)
-    return account.read(_read_listed, response)
+    return account.read(partial(_read_listed, first=page == 1), response)
 
 
-def _read_listed(envelope: Envelope) -> Listed:
+def _read_listed(envelope: Envelope, first: bool) -> Listed:
     envelope.check()
     http_status, code, _, content = envelope
     if http_status in (400, 404) and code != 0:
+        if first:  # there always is one, be it empty: what is refused is the whole list
+            envelope.fail(f"a list is refused with HTTP {http_status}", GatewayRefused)
         return Listed(-1, ())
     if http_status != 200 or code != 0 or not isinstance(content, dict):
         envelope.fail(f"a list is answered HTTP {http_status}, code {code}")

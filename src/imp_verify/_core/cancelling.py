@@ -3,6 +3,7 @@ up afterwards. A flow, without I/O."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -79,6 +80,8 @@ class Cancel:
             raise InvalidRequest("refund_to must be a Refund")
         if not isinstance(extra, Mapping | None):
             raise InvalidRequest('extra must be a mapping, {"requester": "admin"} for example')
+        if extra is not None and not _is_json(extra):
+            raise InvalidRequest("extra must hold what JSON can hold")
         if not isinstance(enable_webhook, bool):
             raise InvalidRequest("enable_webhook must be True or False")
         return cls(
@@ -89,7 +92,7 @@ class Cancel:
             refund_to,
             free,
             vat,
-            extra,
+            None if extra is None else dict(extra),
             enable_webhook,
         )
 
@@ -108,6 +111,14 @@ class Cancel:
                 **({} if self.refund_to is None else self.refund_to.fields()),
             }
         )
+
+
+def _is_json(given: Mapping[str, object]) -> bool:
+    try:
+        json.dumps(dict(given), allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
 
 
 def _reason(given: object) -> str:

@@ -17,14 +17,14 @@ from functools import partial
 from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRequest
 from ..models import Due, Notice, Outcome, Payment, Reason, Refund, Verdict
 from ..settings import Settings
-from .accounts import Accounts
+from .accounts import Accounts, expect
 from .calls import cancel_payment
 from .cancelling import Cancel
 from .flow import Consult, Flow
 from .gateway import Account
 from .verification import verify
 
-__all__ = ["deliver", "give_back", "is_time", "try_due"]
+__all__ = ["account_of", "deliver", "give_back", "is_time", "try_due"]
 
 _log = logging.getLogger("imp_verify")
 
@@ -52,6 +52,7 @@ _ACCOUNT = "vbank"
 _ASKED = "asked"
 _NEEDS_ACCOUNT = "needs_account"
 _UNKNOWN = "unknown_payment"
+_LEFT_TO_A_PERSON = (_ASKED, _NEEDS_ACCOUNT, _UNKNOWN, "order_refunded")
 
 
 def deliver(
@@ -89,7 +90,8 @@ def is_time(settings: Settings, due: Due) -> bool:
     """Whether a row is one that the verifier tries by itself, now."""
     consented = due.kind == _REFUSED or due.kind in settings.give_back
     now = datetime.now(UTC)
-    ready = due.done is None and due.next_try is not None and due.next_try <= now
+    waits = due.done is None and due.error not in _LEFT_TO_A_PERSON
+    ready = waits and due.next_try is not None and due.next_try <= now
     return consented and ready and (settings.test_mode or not due.test)
 
 
@@ -109,7 +111,8 @@ def give_back(
         raise InvalidRequest(f"{imp_uid} is due no more: it was given back, or it pays its order")
     if due.test and not settings.test_mode:
         raise InvalidRequest(f"{imp_uid} is a test payment, and the verifier is not in test mode")
-    outcome = yield from _look(settings, accounts, due)
+    asked = yield from account_of(accounts, due.account, due.merchant_uid)
+    outcome = yield from _look(settings, accounts, due, asked)
     deadline = accounts.deadline(settings.cancel_timeout)
     return (
         yield from try_due(
@@ -124,13 +127,27 @@ def give_back(
     )
 
 
-def _account(accounts: Accounts, due: Due) -> Account:
-    return accounts.select(None if accounts.only is not None else due.account)
+def account_of(accounts: Accounts, name: str | None, merchant_uid: str) -> Flow[Account]:
+    """Return the account that a payment was recorded with; its order's, where that was before there
+    were several.
+
+    Raises:
+        StoreError, InvalidRequest: There is none.
+    """
+    if accounts.only is not None or name is not None:
+        return accounts.select(None if accounts.only is not None else name)
+    expected = yield from expect(merchant_uid)
+    return accounts.select(None) if expected is None else accounts.of(expected)
 
 
-def _look(settings: Settings, accounts: Accounts, due: Due) -> Flow[Outcome]:
-    asked = _account(accounts, due)
-    return verify(settings, accounts, Notice(due.imp_uid), "give_back", asked=asked)
+def _look(
+    settings: Settings,
+    accounts: Accounts,
+    due: Due,
+    asked: Account,
+    deadline: float | None = None,
+) -> Flow[Outcome]:
+    return verify(settings, accounts, Notice(due.imp_uid), "give_back", deadline, asked=asked)
 
 
 def try_due(
@@ -152,11 +169,12 @@ def try_due(
     """
     imp_uid, payment = due.imp_uid, outcome.payment
     if payment is None or not _is_still(due, outcome):
-        if outcome.verdict is Verdict.UNKNOWN_PAYMENT:
+        if outcome.verdict is Verdict.UNKNOWN_PAYMENT and due.begun is None:
             yield from Consult("close_due", (imp_uid, _UNKNOWN))
         return outcome
     if payment.pay_method == _ACCOUNT and refund_to is None:
-        yield from Consult("close_due", (imp_uid, _NEEDS_ACCOUNT))
+        if due.begun is None:  # else a cancel may be out, which no other word may hide
+            yield from Consult("close_due", (imp_uid, _NEEDS_ACCOUNT))
         if by_hand:
             raise InvalidRequest(f"refund_to is missing: {imp_uid} was paid to a virtual account")
         return outcome
@@ -169,14 +187,22 @@ def try_due(
                 "given back, or its order's own payment was cancelled: look again"
             )
         return outcome
+    asked = yield from account_of(accounts, due.account, due.merchant_uid)
     if is_later(payment):
         yield from Consult("close_due", (imp_uid, _ASKED))
     wanted = Cancel(imp_uid, _reason(settings, due), refundable=claimed.amount, refund_to=refund_to)
-    look = partial(_look, settings, accounts, due)
-    yield from _send(_account(accounts, due), wanted, deadline, look)
-    yield from Consult("close_due", (imp_uid, _ASKED))  # until it is seen that the money is gone
+    # Behind a delivery it has no more time than that; by hand it has its own.
+    look = partial(_look, settings, accounts, due, asked, None if by_hand else deadline)
+    return (yield from _cancel(asked, wanted, deadline, look))
+
+
+def _cancel(
+    asked: Account, wanted: Cancel, deadline: float, look: Callable[[], Flow[Outcome]]
+) -> Flow[Outcome]:
+    yield from _send(asked, wanted, deadline, look)
+    yield from Consult("close_due", (wanted.imp_uid, _ASKED))  # until the money is seen to be gone
     after = yield from look()
-    _log.info("gave back %s (%s)", imp_uid, due.kind)
+    _log.info("gave back %s", wanted.imp_uid)
     return after
 
 
@@ -187,7 +213,8 @@ def _send(
     try:
         yield from cancel_payment(asked, wanted, deadline)
     except GatewayRefused as error:
-        yield from Consult("close_due", (wanted.imp_uid, error.message or str(error)))
+        said = _without(error.message or str(error), wanted.refund_to)
+        yield from Consult("close_due", (wanted.imp_uid, said))
         raise
     except GatewayUnavailable as error:
         if not error.uncertain:
@@ -195,6 +222,15 @@ def _send(
             raise
         yield from _look_anyway(look(), error)
         raise
+
+
+def _without(text: str, refund_to: Refund | None) -> str:
+    """Take the buyer's bank account out of what the gateway says, should it repeat it."""
+    hidden = () if refund_to is None else refund_to.fields().values()
+    for each in hidden:
+        if isinstance(each, str) and len(each) > 2:
+            text = text.replace(each, "...")
+    return text
 
 
 def _look_anyway(look: Flow[Outcome], told: GatewayError) -> Flow[None]:

@@ -309,20 +309,16 @@ def _repair(
 
 def _verify(work: _Work, found: Finding) -> Flow[None]:
     imp_uid = found.imp_uid or ""
-    look = partial(
-        verify,
-        work.settings,
-        work.accounts,
-        Notice(imp_uid),
-        "reconcile",
-        asked=work.account,
-    )
+    again = partial(verify, work.settings, work.accounts, Notice(imp_uid), "reconcile")
+    look = partial(again, asked=work.account)
     due = (yield from _due(work, imp_uid)) if found.kind in _MENDED else None
     try:
         outcome: Outcome = yield from _patiently(work, look)
     except GatewayUnavailable:
         raise
     except GatewayError as error:
+        if (error.http_status, error.code) != (200, 0):
+            raise  # what answers there is not about this payment
         yield from Tell(replace(found, kind=FindingKind.UNREADABLE, error=str(error)))
         return
     except Exception as error:  # store or hook; what they say may be a buyer's data
@@ -370,6 +366,15 @@ def _patiently(work: _Work, ask: Callable[[], Flow[T]]) -> Flow[T]:
     return (yield from ask())
 
 
+def _is_ours(work: _Work, account: str | None, merchant_uid: str) -> Flow[bool]:
+    """Whether what was recorded with an account is this run's; without one, from before there were
+    several, its order says."""
+    if work.account.name is None or account is not None:
+        return work.account.name in (None, account)
+    expected = yield from expect(merchant_uid)
+    return expected is not None and expected.account == work.account.name
+
+
 def _look_at_accounts(work: _Work) -> Flow[None]:
     """Look up accounts whose date passed of late: nothing tells a shop that they ran out."""
     after: str | None = None
@@ -378,7 +383,7 @@ def _look_at_accounts(work: _Work) -> Flow[None]:
             "waiting", (work.end - _OVER_FOR, work.end, after, _ACCOUNTS)
         )
         for receipt in waiting:
-            if work.account.name in (None, receipt.account):
+            if (yield from _is_ours(work, receipt.account, receipt.merchant_uid)):
                 found = Finding(
                     FindingKind.WAITING_OVER, receipt.imp_uid, receipt.merchant_uid, None, receipt
                 )
@@ -425,7 +430,7 @@ def _tell_dues(work: _Work) -> Flow[None]:
     while True:
         dues: Sequence[Due] = yield from Consult("dues", (after, _ACCOUNTS))
         for due in dues:
-            ours = work.account.name in (None, due.account)
+            ours = yield from _is_ours(work, due.account, due.merchant_uid)
             if ours and (not due.test or work.settings.test_mode):
                 yield from Tell((yield from _try_due(work, due)))
         if len(dues) < _ACCOUNTS:
@@ -439,18 +444,24 @@ def sweep(settings: Settings, accounts: Accounts, merchant_uids: Iterable[str]) 
 
     Raises:
         InvalidRequest: A number is malformed.
-        GatewayError, StoreError: As `verify`.
+        GatewayError, StoreError: As `verify`: the first, once all others were looked at.
     """
-    for merchant_uid in merchant_uids:
-        number = check_merchant_uid(merchant_uid)
-        expected = yield from expect(number)
-        if expected is None or number in (".", ".."):
-            continue
-        asked = accounts.of(expected)
-        deadline = accounts.deadline(settings.timeout)
-        payments = yield from find_payments(asked, number, deadline)
-        for payment in [each for each in payments if each.holds_money] or payments[:1]:
-            notice = Notice(payment.imp_uid, number)
-            yield from Tell(
-                (yield from verify(settings, accounts, notice, "reconcile", asked=asked))
-            )
+    first: Exception | None = None
+    for number in [check_merchant_uid(each) for each in merchant_uids]:
+        try:
+            yield from _sweep(settings, accounts, number)
+        except Exception as error:  # store or hook over one order: the others are looked at
+            first = first or error
+    if first is not None:
+        raise first
+
+
+def _sweep(settings: Settings, accounts: Accounts, number: str) -> Flow[None]:
+    expected = yield from expect(number)
+    if expected is None or number in (".", ".."):
+        return
+    asked = accounts.of(expected)
+    payments = yield from find_payments(asked, number, accounts.deadline(settings.timeout))
+    for payment in [each for each in payments if each.holds_money] or payments[:1]:
+        notice = Notice(payment.imp_uid, number)
+        yield from Tell((yield from verify(settings, accounts, notice, "reconcile", asked=asked)))

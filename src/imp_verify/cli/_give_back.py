@@ -15,6 +15,7 @@ from .._core.giving_back import is_time
 from .._core.reading import check_imp_uid
 from ..models import Due
 from ..stores._bridge import as_given
+from ..stores._dues import LEFT_TO_A_PERSON
 from ._printing import FOUND, GOOD, TROUBLE, WrongUse, make_console, said
 from ._shop import Shop, explain, needs_shop
 from ._words import Words
@@ -126,7 +127,8 @@ def _show(dues: Sequence[Due], words: Words) -> None:
     for name in ("imp_uid", "order", "reason", "amount", "tries", "left_to"):
         table.add_column(words(name), justify="right" if name == "amount" else "left", no_wrap=True)
     for due in dues:
-        left = said(due.error or "") if due.next_try is None else f"{due.next_try:%m-%d %H:%M} UTC"
+        waits = due.next_try is not None and due.error not in LEFT_TO_A_PERSON
+        left = f"{due.next_try:%m-%d %H:%M} UTC" if waits else said(due.error or words("person"))
         cells: tuple[Any, ...] = (
             *(due.imp_uid, due.merchant_uid, words(f"due_{due.kind}")),
             *(f"{due.amount:,f} {due.currency}", str(due.tries), left),

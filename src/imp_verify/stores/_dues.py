@@ -21,6 +21,7 @@ from ._advance import Change
 from ._ledger import Due
 
 __all__ = [
+    "LEFT_TO_A_PERSON",
     "LONGEST_ERROR",
     "Claim",
     "claim_due",
@@ -33,14 +34,16 @@ __all__ = [
     "whole_second",
 ]
 
+_ASKED = "asked"
 _ORDER_REFUNDED = "order_refunded"
-_LEFT_TO_A_PERSON = ("asked", "needs_account", "unknown_payment", _ORDER_REFUNDED)
+LEFT_TO_A_PERSON = (_ASKED, "needs_account", "unknown_payment", _ORDER_REFUNDED)
 _FORGED = (Reason.AMOUNT, Reason.CURRENCY, Reason.METHOD)
 _NO_MONEY_YET = (None, ReceiptState.FAILED, ReceiptState.WAITING)
 _ONE_TOO_MANY = (ReceiptState.DUPLICATE, ReceiptState.LATE)
 _FIRST_PAUSE = timedelta(minutes=1)
 _LONGEST_PAUSE = timedelta(days=1)
 _TRIES = 10
+_RECENT = timedelta(days=1)
 LONGEST_ERROR = 200
 
 
@@ -157,11 +160,19 @@ def _new(
         test=payment.sandbox,
         begun=None,
         tries=0,
-        next_try=now,
+        next_try=None if _is_of_the_past(kind, outcome, payment, now) else now,
         error=None,
         created=now,
         done=None,
     )
+
+
+def _is_of_the_past(kind: str, outcome: Outcome, payment: Payment, now: datetime) -> bool:
+    """Whether late money may be that of an order which something else has served, before this
+    store was asked: a closed order's old payment that comes up by `reconcile` or by an old link. A
+    person decides."""
+    old = payment.paid_at is None or payment.paid_at < now - _RECENT
+    return kind == "late" and (old or outcome.endpoint == "reconcile")
 
 
 def _is_gone(outcome: Outcome, payment: Payment) -> bool:
@@ -205,17 +216,21 @@ def claim_due(
     if refunded and due.error != _ORDER_REFUNDED:
         left = replace(due, next_try=None, error=_ORDER_REFUNDED)
         return Claim(write=left, told=_review(due))
-    claimed = replace(due, begun=due.begun or now, tries=due.tries + 1, next_try=until, error=None)
+    # That the gateway may be about to carry one out is forgotten by no further try.
+    error = due.error if due.error == _ASKED else None
+    claimed = replace(due, begun=due.begun or now, tries=due.tries + 1, next_try=until, error=error)
     return Claim(claimed, claimed)
 
 
 def _is_time(due: Due, now: datetime) -> bool:
-    return due.next_try is not None and due.next_try <= now
+    left = due.error in LEFT_TO_A_PERSON
+    return not left and due.next_try is not None and due.next_try <= now
 
 
 def _may_a_person_try(due: Due, now: datetime) -> bool:
-    """Whether nobody else tries it at this moment: while one does there is no error yet."""
-    claimed = due.begun is not None and due.error is None
+    """Whether nobody else tries it at this moment: while one does there is no error yet, or it was
+    noted before the cancel went out that it may be carried out later."""
+    claimed = due.begun is not None and due.error in (None, _ASKED)
     return not (claimed and due.next_try is not None and due.next_try > now)
 
 
@@ -235,7 +250,11 @@ def closed_due(due: Due | None, error: str | None) -> Due | None:
     """Return the row to write when a try has ended; see `Ledger.close_due`."""
     if due is None or due.done is not None or error is None:
         return None
-    if error in _LEFT_TO_A_PERSON:
+    if error == _ASKED:
+        return replace(due, error=error)  # for as long as it is claimed no person tries it, either
+    if due.error == _ASKED and due.tries > 1:
+        return replace(due, next_try=None)  # what an earlier try asked for may still be done
+    if error in LEFT_TO_A_PERSON:
         return replace(due, next_try=None, error=error)
     pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** max(0, due.tries - 1))
     next_try = now_in_ms() + pause if due.tries < _TRIES else None
