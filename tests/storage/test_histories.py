@@ -124,12 +124,12 @@ Factory: TypeAlias = Callable[[], AbstractContextManager[HistoryShop]]
 class History(RuleBasedStateMachine):
     """A gateway, a shop with two orders, its verifier, and a clerk who gives money back."""
 
-    make: ClassVar[Factory]
+    factory: ClassVar[list[Factory]]
 
     def __init__(self) -> None:
         super().__init__()
         self._open = ExitStack()
-        self.shop = self._open.enter_context(type(self).make())
+        self.shop = self._open.enter_context(self.factory[0]())
         self.restless = self.shop.restless
         self.store = cast(Any, self.shop.store)
         self.sandbox = Sandbox(accounts=[ACCOUNT])
@@ -152,9 +152,8 @@ class History(RuleBasedStateMachine):
         self.uids = {name: self._opens(each) for name, each in OPENED.items()}
 
     def _opens(self, opened: Opened) -> str:
-        names = ("merchant_uid", "amount", "pay_method")
-        params = dict(zip(names, opened, strict=True))
-        return self.sandbox.gateway.open(params).imp_uid
+        fields = {"amount": opened.amount, "pay_method": opened.pay_method}
+        return self.sandbox.gateway.open({"merchant_uid": opened.order, **fields}).imp_uid
 
     def at(self, name: str) -> Attempt:
         """The payment as the gateway has it."""
@@ -396,7 +395,7 @@ class History(RuleBasedStateMachine):
 
 
 def histories_of(make: Factory) -> type[History]:
-    return type("HistoryOfAShop", (History,), {"make": staticmethod(make)})
+    return type("HistoryOfAShop", (History,), {"factory": [make]})
 
 
 @contextmanager
