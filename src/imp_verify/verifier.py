@@ -40,7 +40,8 @@ from ._core.flow import (
 from ._core.giving_back import deliver, give_back
 from ._core.preparing import prepare, prepared
 from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
-from ._core.reconciling import read_range, reconcile, sweep
+from ._core.reconciling import reconcile, sweep
+from ._core.runs import read_range
 from ._core.verification import Refusal, approve, fetch_and_judge
 from ._threads import within
 from ._web.answers import Wording, reason_words
@@ -161,12 +162,22 @@ class _Base(ABC):
         return prepared(self._settings, self._accounts, _segment(merchant_uid))
 
     def _reconciling(
-        self, since: object, until: object, account: str | None, dry_run: object, before: object
+        self,
+        since: object,
+        until: object,
+        account: str | None,
+        dry_run: object,
+        before: object,
+        *,
+        progress: bool = False,
     ) -> Flow[None]:
+        """Make the flow of `reconcile`. With `progress` it tells that too: the command's bar."""
         outside_transactions()
         wanted = read_range(datetime.now(UTC), since, until, before, dry_run)
         chosen, ledger = self._accounts.chosen(account), _is_ledger(self._store)
-        return reconcile(self._settings, self._accounts, chosen, wanted, ledger=ledger)
+        return reconcile(
+            self._settings, self._accounts, chosen, wanted, ledger=ledger, progress=progress
+        )
 
     def _sweeping(self, merchant_uids: Iterable[str]) -> Flow[None]:
         outside_transactions()

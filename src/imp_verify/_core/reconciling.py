@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -35,9 +35,10 @@ from .flow import Consult, Flow, Recall, Tell, Wait
 from .gateway import Account
 from .giving_back import is_time, try_due
 from .reading import check_merchant_uid
+from .runs import Progress, Range
 from .verification import verify
 
-__all__ = ["Range", "read_range", "reconcile", "sweep"]
+__all__ = ["reconcile", "sweep"]
 
 T = TypeVar("T")
 
@@ -59,51 +60,6 @@ _MENDED = (FindingKind.MISSING, FindingKind.REFUND_MISSING, FindingKind.WAITING_
 """What is no finding any more once it is recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """What a caller wants read, checked. Times are aware.
-
-    Attributes:
-        now: When the call was made.
-        orders_before: From when on payments from before the store began are recorded after all.
-    """
-
-    now: datetime
-    since: datetime | None = None
-    until: datetime | None = None
-    orders_before: datetime | None = None
-    dry_run: bool = False
-
-
-def read_range(
-    now: datetime, since: object, until: object, orders_before: object, dry_run: object
-) -> Range:
-    """Check what a caller gave.
-
-    Raises:
-        InvalidRequest: A time is none, is naive or lies in the future, or `since` is not before
-            `until`; the text names it.
-    """
-    given = {"since": since, "until": until, "orders_before": orders_before}
-    times = {name: _time(name, value, now) for name, value in given.items()}
-    start, end = times["since"], times["until"] or now
-    if start is not None and start >= end:
-        raise InvalidRequest("since must be before until")
-    if not isinstance(dry_run, bool):
-        raise InvalidRequest("dry_run must be True or False")
-    return Range(now, **times, dry_run=dry_run)
-
-
-def _time(name: str, value: object, now: datetime) -> datetime | None:
-    if value is None:
-        return None
-    if not isinstance(value, datetime) or value.tzinfo is None:
-        raise InvalidRequest(f"{name} must be a datetime with a time zone")
-    if value > now:
-        raise InvalidRequest(f"{name} lies in the future: what is read must be over")
-    return value.astimezone(UTC)
-
-
 def reconcile(
     settings: Settings,
     accounts: Accounts,
@@ -111,6 +67,7 @@ def reconcile(
     wanted: Range,
     *,
     ledger: bool,
+    progress: bool = False,
 ) -> Flow[None]:
     """Compare what the gateway lists with what is recorded, one account after the other, and tell
     each finding, repaired.
@@ -119,6 +76,7 @@ def reconcile(
         chosen: The accounts to read.
         ledger: Whether the store is a `Ledger`: it keeps the place, and knows what waits and what
             is due.
+        progress: Whether to tell each `Progress` too, in between.
 
     Raises:
         InvalidRequest: There is no ledger and no `since`.
@@ -129,30 +87,29 @@ def reconcile(
     if not ledger and wanted.since is None:
         raise InvalidRequest("since is missing: this store does not know when it began")
     for account in chosen:
-        yield from _reconcile(settings, accounts, account, wanted, ledger=ledger)
+        kept: Run | None = None
+        if ledger:
+            kept = yield from Consult("run", (account.name or "",))
+        start, end, page = _where_to_begin(wanted, kept)
+        began = wanted.since if kept is None else kept.began
+        oldest = wanted.orders_before or began or start
+        at = Progress(account.name, start, end)
+        work = _Work(settings, accounts, account, wanted, end, oldest, ledger, at, progress)
+        if kept is not None and wanted.since is wanted.until is None and not wanted.dry_run:
+            work.place, work.at = replace(kept, until=end), replace(at, kept=True)
+        yield from _reconcile(work, start, page)
 
 
-def _reconcile(
-    settings: Settings, accounts: Accounts, account: Account, wanted: Range, *, ledger: bool
-) -> Flow[None]:
-    kept: Run | None = None
-    if ledger:
-        kept = yield from Consult("run", (account.name or "",))
-    start, end, page = _where_to_begin(wanted, kept)
-    began = wanted.since if kept is None else kept.began
-    oldest = wanted.orders_before or began or start
-    work = _Work(settings, accounts, account, wanted, end, oldest, ledger=ledger)
-    if kept is not None and wanted.since is wanted.until is None and not wanted.dry_run:
-        work.place = replace(kept, until=end)
-    for window in _windows(start, end):
+def _reconcile(work: _Work, start: datetime, page: int | None) -> Flow[None]:
+    for window in _windows(start, work.end):
         yield from _read_window(work, window, page)
         page = None
-    if ledger:
+    if work.ledger:
         yield from _look_at_accounts(work)
         yield from _tell_dues(work)
     if work.place is not None:
         # Where the shop's own code failed, the next run begins where this one did.
-        finished = work.place.finished if work.failed else end
+        finished = work.place.finished if work.failed else work.end
         yield from Consult("save_run", (replace(work.place, page=None, finished=finished),))
 
 
@@ -164,7 +121,9 @@ class _Work:
         end: Of the window.
         oldest: Payments from before it are too old to be recorded.
         ledger: Whether the store knows what is due.
+        at: How far it is; `progress` says whether somebody wants to know.
         place: Where the run is, to be kept; None where it is no run of its own.
+        payments, passed: See `Progress`.
         failed: Whether store or hooks failed over a payment: from then on the place stays.
     """
 
@@ -175,11 +134,20 @@ class _Work:
     end: datetime
     oldest: datetime
     ledger: bool
+    at: Progress
+    progress: bool
     place: Run | None = None
+    payments: int = 0
+    passed: int = 0
     failed: bool = False
 
     def deadline(self) -> float:
         return self.accounts.deadline(_PAGE_SECONDS)
+
+    def tell(self, imp_uid: str | None = None, due: Due | None = None) -> Flow[None]:
+        if self.progress:
+            at = replace(self.at, payments=self.payments, passed=self.passed)
+            yield from Tell(replace(at, imp_uid=imp_uid, due=due))
 
 
 def _where_to_begin(wanted: Range, kept: Run | None) -> tuple[datetime, datetime, int | None]:
@@ -206,11 +174,19 @@ def _windows(start: datetime, end: datetime) -> list[tuple[datetime, datetime]]:
 def _read_window(work: _Work, window: tuple[datetime, datetime], page: int | None) -> Flow[None]:
     """Read all pages of a window; again where the list changed meanwhile, for what came into it
     may have moved a payment past the reader."""
+    before, passed = work.payments, work.passed
+    work.at = replace(work.at, since=window[0], until=window[1], page=None, total=before)
+    yield from work.tell()
     for _ in range(_READINGS):
         first = yield from _patiently(work, partial(_page, work, window, 1))
         pages = max(1, -(-first.total // _PAGE))
         total = first.total
-        for number in range(min(page or pages, pages), 0, -1):
+        last = min(page or pages, pages)
+        work.payments, work.passed = before, passed
+        listed_in_all = before + max(0, min(first.total, last * _PAGE))
+        for number in range(last, 0, -1):
+            work.at = replace(work.at, page=number, total=listed_in_all)
+            yield from work.tell()
             listed = first
             if pages > 1:
                 listed = yield from _patiently(work, partial(_page, work, window, number))
@@ -220,6 +196,7 @@ def _read_window(work: _Work, window: tuple[datetime, datetime], page: int | Non
                 at = replace(work.place, since=window[0], page=number - 1 or None)
                 yield from Consult("save_run", (at,))
         if total == first.total:
+            yield from work.tell()
             return
         page = None
     raise GatewayUnavailable(
@@ -238,12 +215,14 @@ def _judge_page(work: _Work, listed: Listed) -> Flow[None]:
     if payments:
         receipts = yield from Recall([each.imp_uid for each in payments])
     for row in listed.rows:
+        work.payments += 1
         if isinstance(row, Unreadable):
             yield from Tell(
                 Finding(FindingKind.UNREADABLE, row.imp_uid, row.merchant_uid, error=row.why)
             )
             continue
         if row.sandbox and not work.settings.test_mode:
+            work.passed += 1
             continue
         receipt = receipts.get(row.imp_uid)
         kind = difference(row, receipt)
@@ -308,10 +287,10 @@ def _repair(
 
 
 def _verify(work: _Work, found: Finding) -> Flow[None]:
-    imp_uid = found.imp_uid or ""
-    again = partial(verify, work.settings, work.accounts, Notice(imp_uid), "reconcile")
-    look = partial(again, asked=work.account)
-    due = (yield from _due(work, imp_uid)) if found.kind in _MENDED else None
+    notice, account = Notice(found.imp_uid or ""), work.account
+    yield from work.tell(notice.imp_uid)
+    look = partial(verify, work.settings, work.accounts, notice, "reconcile", asked=account)
+    due = (yield from _due(work, notice.imp_uid or "")) if found.kind in _MENDED else None
     try:
         outcome: Outcome = yield from _patiently(work, look)
     except GatewayUnavailable:
@@ -332,6 +311,7 @@ def _verify(work: _Work, found: Finding) -> Flow[None]:
     elif outcome.verdict is Verdict.UNKNOWN_PAYMENT:
         kind = FindingKind.NOT_THERE
     elif _is_right_by_now(kind, outcome, due, work.end):
+        yield from work.tell()
         return
     yield from Tell(replace(found, kind=kind, outcome=outcome))
 
@@ -432,6 +412,7 @@ def _tell_dues(work: _Work) -> Flow[None]:
         for due in dues:
             ours = yield from _is_ours(work, due.account, due.merchant_uid)
             if ours and (not due.test or work.settings.test_mode):
+                yield from work.tell(due.imp_uid, due)
                 yield from Tell((yield from _try_due(work, due)))
         if len(dues) < _ACCOUNTS:
             return

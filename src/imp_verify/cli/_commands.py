@@ -12,6 +12,7 @@ from ._demo import demo
 from ._doctor import doctor
 from ._give_back import give_back
 from ._printing import TROUBLE
+from ._reconcile import reconcile
 from ._shop import Source
 from ._snippet import snippet
 from ._trigger import trigger
@@ -30,7 +31,7 @@ def commands() -> None:
     """Hold the commands."""
 
 
-for each in (demo, doctor, give_back, snippet, trigger, verify):
+for each in (demo, doctor, give_back, reconcile, snippet, trigger, verify):
     commands.add_command(each)
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ __all__ = [
     "conceal",
     "make_console",
     "origin",
+    "plain",
     "printable",
     "said",
     "wrong_use",
@@ -78,6 +81,23 @@ def conceal(text: str, secrets: Iterable[str | None] = ()) -> str:
     return text
 
 
+def plain(values: Mapping[str, object]) -> dict[str, object]:
+    """Return values as JSON has them: amounts as decimal text, times as ISO 8601 in UTC."""
+    return {name: _as_plain(value) for name, value in values.items()}
+
+
+def _as_plain(value: object) -> object:
+    match value:
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.isoformat()
+        case frozenset():
+            return sorted(value)
+        case _:
+            return value
+
+
 def wrong_use(message: str) -> int:
     """Say what was wrong, and return the exit status for it."""
     text = printable(conceal(message), sys.stderr)
@@ -85,12 +105,12 @@ def wrong_use(message: str) -> int:
     return WRONG_USE
 
 
-def make_console() -> Console:
-    """Make what writes to standard output: in colour on a terminal, elsewhere plain. What the
-    terminal has no character for becomes a question mark."""
+def make_console(*, stderr: bool = False) -> Console:
+    """Make what writes to standard output, or to standard error: in colour on a terminal,
+    elsewhere plain. What the terminal has no character for becomes a question mark."""
     from rich.console import Console
 
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    reconfigure = getattr(sys.stderr if stderr else sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")
-    return Console(highlight=False, markup=False, emoji=False)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False)

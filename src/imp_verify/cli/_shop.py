@@ -4,9 +4,11 @@ this is, for plain calls whichever kind it is. The one place here that reaches i
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from datetime import datetime
 from functools import wraps
+from math import ceil
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -20,7 +22,7 @@ from .. import (
     StoreError,
     Verifier,
 )
-from .._core.flow import Flow, run, run_async
+from .._core.flow import Flow, Send, Step, Wait, each, each_async, run, run_async
 from ._app import AnyVerifier, load
 from ._printing import TROUBLE, WrongUse, conceal, origin, printable, said, wrong_use
 from ._words import Words
@@ -28,10 +30,15 @@ from ._words import Words
 if TYPE_CHECKING:
     from asyncio import Runner
 
-__all__ = ["Shop", "Source", "explain", "needs_shop"]
+__all__ = ["Shop", "Source", "Window", "explain", "needs_shop"]
 
 T = TypeVar("T")
+_PIECE = 0.25
+"""Seconds after which a wait looks up."""
 
+Window = tuple[datetime | None, datetime | None, datetime | None]
+Told = Generator[Any, None, None]
+"""Each `Finding` of a run, and each `Progress`."""
 Around = Callable[[], AbstractAsyncContextManager[object]]
 Source = Callable[[], tuple[AnyVerifier, str | None, Around | None]]
 """Gives the verifier that a framework has, the path of its `webhook` where that is known, and what
@@ -48,9 +55,11 @@ class Shop(AbstractContextManager["Shop"]):
 
     Attributes:
         verbose: Whether to say where an error comes from.
+        calls: How often `reconcile` asked the gateway about payments, not for tokens.
     """
 
     verbose = False
+    calls = 0
 
     def __init__(
         self, verifier: AnyVerifier, webhook: str | None = None, around: Around | None = None
@@ -78,6 +87,65 @@ class Shop(AbstractContextManager["Shop"]):
     def verify(self, imp_uid: str, merchant_uid: str | None, *, record: bool) -> Outcome:
         """See `Verifier.verify`. Without `record` nothing is recorded, and no hook is called."""
         return self._run(self.verifier._verification(imp_uid, merchant_uid, record=record))
+
+    def reconcile(
+        self, window: Window, *, account: str | None, dry_run: bool, check: Callable[[], object]
+    ) -> Told:
+        """See `Verifier.reconcile`; how far it is comes in between.
+
+        Args:
+            window: since, until and orders_before.
+            check: Called again and again while the gateway wants us to wait; what it raises ends
+                the run.
+        """
+        since, until, before = window
+        verifier = self.verifier
+        flow = verifier._reconciling(since, until, account, dry_run, before, progress=True)
+        if isinstance(verifier, Verifier):
+            ask = verifier._perform
+
+            def perform(step: Step) -> object:
+                answer: object = None
+                for part in self._cut(step, check):
+                    answer = ask(part)
+                return answer
+
+            return cast(Told, each(flow, perform))
+        ask_async = verifier._perform
+
+        async def perform_async(step: Step) -> object:
+            answer: object = None
+            for part in self._cut(step, check):
+                answer = await ask_async(part)
+            return answer
+
+        return self._one_by_one(each_async(flow, perform_async))
+
+    def _cut(self, step: Step, check: Callable[[], object]) -> Iterator[Step]:
+        """Count the calls, and cut a wait into pieces: Ctrl-C is to be seen in between."""
+        self.calls += isinstance(step, Send)
+        if not isinstance(step, Wait):
+            yield step
+            return
+        for _ in range(ceil(step.seconds / _PIECE)):
+            check()
+            yield Wait(_PIECE)
+
+    def _one_by_one(self, results: AsyncIterator[Any]) -> Told:
+        async def following() -> Any:
+            return await anext(results)
+
+        async def close() -> None:
+            await cast(AsyncGenerator[Any, None], results).aclose()
+
+        try:
+            while True:
+                yield self._wait(following())
+        except StopAsyncIteration:
+            return
+        except GeneratorExit:  # whatever else ends it has ended the flow too
+            _ = self._wait(close())
+            raise
 
     def gateway_time(self, account: str | None) -> int:
         """Ask for a token and return the gateway's time, Unix seconds. Raises like `verify`."""

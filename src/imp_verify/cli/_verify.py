@@ -15,7 +15,7 @@ import click
 from .. import ExpectedPayment, Outcome, Payment, Reason, Receipt, Verdict
 from .._core.judge import Comparison, compare, what_counts
 from .._core.reading import check_imp_uid
-from ._printing import FOUND, GOOD, WrongUse, make_console, said
+from ._printing import FOUND, GOOD, WrongUse, make_console, plain, said
 from ._shop import Shop, needs_shop
 from ._words import Words
 
@@ -100,10 +100,10 @@ def _as_json(found: _Found) -> dict[str, object]:
         "imp_uid": outcome.imp_uid,
         "merchant_uid": outcome.merchant_uid,
         "account": outcome.asked,
-        "payment": None if payment is None else _plain(_facts(payment)),
-        "order": None if expected is None else _plain(_wishes(expected)),
+        "payment": None if payment is None else plain(_facts(payment)),
+        "order": None if expected is None else plain(_wishes(expected)),
         "compared_with": _name(found.counts),
-        "comparisons": [_plain(row._asdict()) for row in found.rows],
+        "comparisons": [plain(row._asdict()) for row in found.rows],
     }
 
 
@@ -121,23 +121,6 @@ def _facts(payment: Payment) -> dict[str, Any]:
 def _wishes(expected: ExpectedPayment) -> dict[str, Any]:
     names = ("merchant_uid", "amount", "currency", "account", "open", "pay_methods", "pg_providers")
     return {name: getattr(expected, name) for name in names}
-
-
-def _plain(values: Mapping[str, object]) -> dict[str, object]:
-    """Return values as JSON has them: amounts as decimal text, times as ISO 8601 in UTC."""
-    return {name: _as_plain(value) for name, value in values.items()}
-
-
-def _as_plain(value: object) -> object:
-    match value:
-        case Decimal():
-            return f"{value:f}"
-        case datetime():
-            return value.isoformat()
-        case frozenset():
-            return sorted(value)
-        case _:
-            return value
 
 
 def _show(found: _Found, words: Words, *, test_mode: bool) -> None:
