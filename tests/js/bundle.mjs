@@ -19,7 +19,8 @@ const packages = [...older.map((name) => `node_modules/${name}/node_modules`), "
 const APPS = {
   jsx: `import { StrictMode } from "react";
         import { createRoot } from "react-dom/client";
-        import PayButton, { sample } from ${component};
+        import * as pasted from ${component};
+        const { default: PayButton, sample } = pasted;
         const root = createRoot(document.getElementById("app"));
         window.show = (checkouts) => root.render(<StrictMode>
           <h2>Shop</h2>
@@ -27,7 +28,8 @@ const APPS = {
         </StrictMode>);
         window.show(window.checkouts || [sample]);`,
   vue: `import { createApp, h, KeepAlive, shallowRef } from "vue";
-        import PayButton, { sample } from ${component};
+        import * as pasted from ${component};
+        const { default: PayButton, sample } = pasted;
         const first = window.checkouts || [sample];
         const given = shallowRef(first);
         window.show = (checkouts) => (given.value = checkouts);

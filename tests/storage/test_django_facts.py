@@ -13,7 +13,7 @@ from imp_verify.contrib.django.stores import DjangoStore
 from tests.support.django_databases import ALIASES, another, empty_database, need_alias
 
 pytestmark = [pytest.mark.xdist_group("django"), pytest.mark.usefixtures("django_databases")]
-TABLES = ("imp_orders", "imp_receipts", "imp_changes")
+TABLES = ("imp_orders", "imp_receipts", "imp_changes", "imp_dues", "imp_runs")
 
 
 def store(using: str) -> DjangoStore:

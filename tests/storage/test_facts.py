@@ -20,7 +20,7 @@ from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from imp_verify.stores.sqlite import SqliteStore
 from tests.support.databases import own_database
 
-TABLES = ("imp_orders", "imp_receipts", "imp_changes")
+TABLES = ("imp_orders", "imp_receipts", "imp_changes", "imp_dues", "imp_runs")
 PLAIN = {"postgresql": "postgresql+psycopg", "mysql": "mysql+pymysql", "sqlite": "sqlite"}
 ASYNC = {
     "postgresql": "postgresql+asyncpg",

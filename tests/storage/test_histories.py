@@ -296,7 +296,9 @@ class History(RuleBasedStateMachine):
         try:
             self.restless.failures = 0
             first = self._reconcile()
-            assert [each for each in first if each.error is not None] == []
+            # What on_paid gave back of a deposit waits for the buyer's bank account.
+            wrong = [each for each in first if each.kind is not FindingKind.DUE and each.error]
+            assert wrong == []
             self._check_books()
             before = self._books()
             self._check_second_run(self._reconcile())

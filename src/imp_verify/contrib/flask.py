@@ -58,7 +58,7 @@ def _command(app: Any) -> click.Command:
 
     @click.command(
         "imp-verify",
-        short_help="Verify payments: verify, reconcile, doctor, trigger.",
+        short_help="Verify payments: verify, reconcile, give-back, doctor, trigger.",
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
     )

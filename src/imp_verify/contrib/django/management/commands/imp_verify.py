@@ -21,7 +21,7 @@ __all__ = ["Command"]
 class Command(BaseCommand):
     """Run what `imp-verify` runs, with its arguments and exit statuses."""
 
-    help = "Verifies payments: verify, reconcile, doctor, trigger. Say --help after one of them."
+    help = "Verifies payments: verify, reconcile, give-back, doctor, trigger; --help for each."
     requires_system_checks = ()  # the doctor is for when they fail
 
     def add_arguments(self, parser: Any) -> None:
