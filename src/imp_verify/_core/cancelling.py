@@ -115,7 +115,7 @@ class Cancel:
 
 def _is_json(given: Mapping[str, object]) -> bool:
     try:
-        json.dumps(dict(given), allow_nan=False)
+        _ = json.dumps(dict(given), allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         return False
     return True
