@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -163,6 +164,11 @@ def table(ran: Ran) -> list[list[str]]:
     ]
 
 
+def _hear_ctrl_c() -> None:
+    """Whoever is started in the background is deaf to it, and so are all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def typed(app: str, *argv: str, command: list[str] | None = None) -> Ran:
     """Run it as it is typed: a process of its own."""
     done = subprocess.run(
@@ -177,6 +183,7 @@ def typed(app: str, *argv: str, command: list[str] | None = None) -> Ran:
         capture_output=True,
         text=True,
         timeout=60,
+        preexec_fn=_hear_ctrl_c,
     )
     assert SECRET not in done.stdout + done.stderr
     return Ran(done.returncode, done.stdout, done.stderr)
