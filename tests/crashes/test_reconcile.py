@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 SPAWN = multiprocessing.get_context("spawn")
 PROCESSES = 4
 FEWEST = 100
+ALL = os.environ.get("IMP_VERIFY_ALL_STEPS") == "1"
 """Points of a run at least: its effects with their two sides, and the driver's statements."""
 Books = Mapping[str, list[list[str]]]
 """What `reconciling.books` printed."""
@@ -147,7 +148,7 @@ def test_four_runs_at_once_repair_each_payment_once(gateway: SandboxServer, tmp_
     world.check()
 
 
-@pytest.mark.parametrize("point", [50, 300, 1000])
+@pytest.mark.parametrize("point", [50, 300, 1000] if ALL else [300])
 def test_one_of_four_is_killed_in_the_middle_and_the_others_do_its_work(
     gateway: SandboxServer, tmp_path: Path, point: int
 ) -> None:
@@ -184,19 +185,21 @@ def keys(books: Books) -> list[str]:
     return [key for _, key in books["told"]]
 
 
-def test_a_death_at_any_step_leaves_all_or_nothing_and_the_next_run_does_the_rest(
-    gateway: SandboxServer, tmp_path: Path
-) -> None:
-    world = World(gateway, tmp_path / "shop.db", 1)
-    points = die_everywhere(world, tmp_path)
-    assert len(points) > FEWEST
-    *deaths, (_, reached, _, whole) = points
-    assert not reached
-    assert all(died for _, died, _, _ in deaths)
-    for point, _, before, after in points:
-        assert (point, sorted(keys(before))) == (point, [key for key, _ in before["changes"]])
-        assert (point, set(keys(before)) - set(keys(whole))) == (point, set())
-        assert (point, after) == (point, whole)
-    assert len(keys(whole)) == len(set(keys(whole))) == world.wanted.total()
-    left = {len(before["told"]) for _, _, before, _ in deaths}
-    assert left == set(range(min(left), world.wanted.total() + 1)), "some died between any two"
+if ALL:
+
+    def test_a_death_at_any_step_leaves_all_or_nothing_and_the_next_run_does_the_rest(
+        gateway: SandboxServer, tmp_path: Path
+    ) -> None:
+        world = World(gateway, tmp_path / "shop.db", 1)
+        points = die_everywhere(world, tmp_path)
+        assert len(points) > FEWEST
+        *deaths, (_, reached, _, whole) = points
+        assert not reached
+        assert all(died for _, died, _, _ in deaths)
+        for point, _, before, after in points:
+            assert (point, sorted(keys(before))) == (point, [key for key, _ in before["changes"]])
+            assert (point, set(keys(before)) - set(keys(whole))) == (point, set())
+            assert (point, after) == (point, whole)
+        assert len(keys(whole)) == len(set(keys(whole))) == world.wanted.total()
+        left = {len(before["told"]) for _, _, before, _ in deaths}
+        assert left == set(range(min(left), world.wanted.total() + 1)), "some died between any two"
