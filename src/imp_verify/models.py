@@ -16,6 +16,7 @@ from ._core.reading import EXACT, read_price
 from .errors import InvalidRequest, StoreError
 
 __all__ = [
+    "LEFT_TO_A_PERSON",
     "MONEY",
     "Cancellation",
     "Due",
@@ -533,6 +534,10 @@ class Refund:
             "refund_account": self.account,
             "refund_tel": self.tel,
         }
+
+
+LEFT_TO_A_PERSON = ("asked", "needs_account", "unknown_payment", "order_refunded")
+"""What an error of a row of `imp_dues` may say so that nobody tries it again by itself."""
 
 
 @dataclass(frozen=True, slots=True)

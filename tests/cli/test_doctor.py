@@ -1,7 +1,10 @@
 """`imp-verify doctor`: each line good, and each made to fail once."""
 
+# ruff: noqa: N802 - the case's id stands in the name as it is
+
 from __future__ import annotations
 
+import os
 import ssl
 import threading
 from collections.abc import Iterator
@@ -188,6 +191,32 @@ def test_wrong_credentials(command: Command, public: str, monkeypatch: pytest.Mo
     assert "GatewayRefused" in ran.out  # of --verbose
     assert "another-secret-of-the-shop" not in ran.out
     assert "look-up" not in ran.out
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n", "{} ", "{}\n"])
+@pytest.mark.parametrize("name", ["IMP_KEY", "IMP_SECRET"])
+def test_O05_a_blank_at_a_key_is_found_before_anything_is_asked(
+    command: Command, public: str, monkeypatch: pytest.MonkeyPatch, name: str, blank: str
+) -> None:
+    value = blank.format(os.environ[name])
+    monkeypatch.setenv(name, value)
+    ran = command("doctor")
+    assert (ran.status, name in ran.err, ran.out) == (2, True, "")
+    assert SECRET not in ran.err
+
+
+@pytest.mark.parametrize("wrong", ["swapped", "of another account"])
+def test_O05_keys_that_are_not_these_are_told_by_one_plain_line(
+    command: Command, public: str, monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    key, secret = os.environ["IMP_KEY"], os.environ["IMP_SECRET"]
+    monkeypatch.setenv("IMP_KEY", secret if wrong == "swapped" else "another-account-of-it")
+    monkeypatch.setenv("IMP_SECRET", key if wrong == "swapped" else secret)
+    ran = command("doctor")
+    assert ran.status == 1
+    assert ran.out.count("the gateway refuses the credentials: check IMP_KEY and IMP_SECRET") == 1
+    for each in (key, secret, "another-account-of-it"):
+        assert each not in ran.out + ran.err
 
 
 def test_a_gateway_that_is_not_there(

@@ -441,3 +441,18 @@ def test_a_busy_gateway_is_waited_for_as_it_says_and_not_for_ever(status: int, m
     with pytest.raises(GatewayUnavailable) as trouble:
         run(100)
     assert trouble.value.http_status == status
+
+
+def test_a_sweep_goes_past_an_order_that_fails_and_not_past_a_gateway_that_is_away(
+    shop: Shop,
+) -> None:
+    for number in ("ORD1", "ORD2"):
+        shop.paid(shop.order(number))
+    shop.gateway.sandbox.faults.add(Fault("find_all", status=500, times=2))
+    with pytest.raises(GatewayUnavailable):
+        shop.all_of("sweep", None, ["ORD1", "ORD2"])
+    assert shop.gateway.sandbox.faults.take("find_all"), "the second was asked about too"
+    shop.broken = {"ORD1"}
+    with pytest.raises(LookupError):
+        shop.all_of("sweep", None, ["ORD1", "ORD2"])
+    assert shop.told == [("ORD2", Verdict.PAID)]

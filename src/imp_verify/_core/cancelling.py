@@ -20,7 +20,7 @@ from .reading import EXACT, check_imp_uid, read_amount
 from .verification import verify
 from .wire import write_fields
 
-__all__ = ["Cancel", "cancel"]
+__all__ = ["Cancel", "cancel", "look_anyway"]
 
 _LONGEST_REASON = 256
 _HELD = (ReceiptState.PAYING, ReceiptState.DUPLICATE, ReceiptState.LATE)
@@ -169,7 +169,7 @@ def cancel(
         yield from cancel_payment(asked, checked, accounts.deadline(settings.cancel_timeout))
     except (GatewayRefused, GatewayUnavailable) as error:
         if isinstance(error, GatewayRefused) or error.uncertain:
-            yield from _look_anyway(look(), error)
+            yield from look_anyway(look(), error)
         raise
     try:
         return (yield from look())
@@ -178,7 +178,7 @@ def cancel(
         raise
 
 
-def _look_anyway(look: Flow[Outcome], told: GatewayError) -> Flow[None]:
+def look_anyway(look: Flow[Outcome], told: GatewayError) -> Flow[None]:
     """Record what is there now, if it can be done: the caller is told of the cancel."""
     try:
         yield from look

@@ -15,16 +15,16 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRequest
-from ..models import Due, Notice, Outcome, Payment, Reason, Refund, Verdict
+from ..models import LEFT_TO_A_PERSON, Due, Notice, Outcome, Payment, Reason, Refund, Verdict
 from ..settings import Settings
 from .accounts import Accounts, expect
 from .calls import cancel_payment
-from .cancelling import Cancel
+from .cancelling import Cancel, look_anyway
 from .flow import Consult, Flow
 from .gateway import Account
 from .verification import verify
 
-__all__ = ["account_of", "deliver", "give_back", "is_time", "try_due"]
+__all__ = ["account_of", "deliver", "give_back", "is_time", "look_at", "try_due"]
 
 _log = logging.getLogger("imp_verify")
 
@@ -52,7 +52,6 @@ _ACCOUNT = "vbank"
 _ASKED = "asked"
 _NEEDS_ACCOUNT = "needs_account"
 _UNKNOWN = "unknown_payment"
-_LEFT_TO_A_PERSON = (_ASKED, _NEEDS_ACCOUNT, _UNKNOWN, "order_refunded")
 
 
 def deliver(
@@ -90,7 +89,7 @@ def is_time(settings: Settings, due: Due) -> bool:
     """Whether a row is one that the verifier tries by itself, now."""
     consented = due.kind == _REFUSED or due.kind in settings.give_back
     now = datetime.now(UTC)
-    waits = due.done is None and due.error not in _LEFT_TO_A_PERSON
+    waits = due.done is None and due.error not in LEFT_TO_A_PERSON
     ready = waits and due.next_try is not None and due.next_try <= now
     return consented and ready and (settings.test_mode or not due.test)
 
@@ -112,7 +111,7 @@ def give_back(
     if due.test and not settings.test_mode:
         raise InvalidRequest(f"{imp_uid} is a test payment, and the verifier is not in test mode")
     asked = yield from account_of(accounts, due.account, due.merchant_uid)
-    outcome = yield from _look(settings, accounts, due, asked)
+    outcome = yield from look_at(settings, accounts, due, asked)
     deadline = accounts.deadline(settings.cancel_timeout)
     return (
         yield from try_due(
@@ -140,13 +139,14 @@ def account_of(accounts: Accounts, name: str | None, merchant_uid: str) -> Flow[
     return accounts.select(None) if expected is None else accounts.of(expected)
 
 
-def _look(
+def look_at(
     settings: Settings,
     accounts: Accounts,
     due: Due,
     asked: Account,
     deadline: float | None = None,
 ) -> Flow[Outcome]:
+    """Verify what is due, before and after a try."""
     return verify(settings, accounts, Notice(due.imp_uid), "give_back", deadline, asked=asked)
 
 
@@ -192,7 +192,7 @@ def try_due(
         yield from Consult("close_due", (imp_uid, _ASKED))
     wanted = Cancel(imp_uid, _reason(settings, due), refundable=claimed.amount, refund_to=refund_to)
     # Behind a delivery it has no more time than that; by hand it has its own.
-    look = partial(_look, settings, accounts, due, asked, None if by_hand else deadline)
+    look = partial(look_at, settings, accounts, due, asked, None if by_hand else deadline)
     return (yield from _cancel(asked, wanted, deadline, look))
 
 
@@ -220,7 +220,8 @@ def _send(
         if not error.uncertain:
             yield from Consult("close_due", (wanted.imp_uid, str(error)))
             raise
-        yield from _look_anyway(look(), error)
+        # Its claim stands until its time is over; then the next try looks first, too.
+        yield from look_anyway(look(), error)
         raise
 
 
@@ -231,15 +232,6 @@ def _without(text: str, refund_to: Refund | None) -> str:
         if isinstance(each, str) and len(each) > 2:
             text = text.replace(each, "...")
     return text
-
-
-def _look_anyway(look: Flow[Outcome], told: GatewayError) -> Flow[None]:
-    """See what became of a cancel whose answer was lost. Its claim stands until its time is over;
-    then the next try looks first, too."""
-    try:
-        yield from look
-    except Exception as error:  # the hooks' own, too
-        told.add_note(f"the payment could not be looked up and recorded ({type(error).__name__})")
 
 
 def _is_still(due: Due, outcome: Outcome) -> bool:

@@ -33,7 +33,7 @@ from .accounts import Accounts, expect
 from .calls import Listed, Unreadable, find_payments, list_payments
 from .flow import Consult, Flow, Recall, Tell, Wait
 from .gateway import Account
-from .giving_back import is_time, try_due
+from .giving_back import is_time, look_at, try_due
 from .reading import check_merchant_uid
 from .runs import Progress, Range
 from .verification import verify
@@ -381,14 +381,7 @@ def _try_due(work: _Work, due: Due) -> Flow[Finding]:
     found = Finding(FindingKind.DUE, due.imp_uid, due.merchant_uid, error=due.error)
     if work.wanted.dry_run or not is_time(work.settings, due):
         return found
-    look = partial(
-        verify,
-        work.settings,
-        work.accounts,
-        Notice(due.imp_uid),
-        "give_back",
-        asked=work.account,
-    )
+    look = partial(look_at, work.settings, work.accounts, due, work.account)
     try:
         outcome = yield from _patiently(work, look)
         deadline = work.accounts.deadline(work.settings.cancel_timeout)
@@ -425,12 +418,15 @@ def sweep(settings: Settings, accounts: Accounts, merchant_uids: Iterable[str]) 
 
     Raises:
         InvalidRequest: A number is malformed.
+        GatewayUnavailable: At once, for it is about no one order.
         GatewayError, StoreError: As `verify`: the first, once all others were looked at.
     """
     first: Exception | None = None
     for number in [check_merchant_uid(each) for each in merchant_uids]:
         try:
             yield from _sweep(settings, accounts, number)
+        except GatewayUnavailable:
+            raise  # each of the others would wait as long
         except Exception as error:  # store or hook over one order: the others are looked at
             first = first or error
     if first is not None:

@@ -13,9 +13,8 @@ import click
 from .. import GatewayError, Refund, Verdict
 from .._core.giving_back import is_time
 from .._core.reading import check_imp_uid
-from ..models import Due
+from ..models import LEFT_TO_A_PERSON, Due
 from ..stores._bridge import as_given
-from ..stores._dues import LEFT_TO_A_PERSON
 from ._printing import FOUND, GOOD, TROUBLE, WrongUse, make_console, said
 from ._shop import Shop, explain, needs_shop
 from ._words import Words

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from ..models import (
+    LEFT_TO_A_PERSON,
     Outcome,
     Payment,
     Reason,
@@ -21,7 +22,6 @@ from ._advance import Change
 from ._ledger import Due
 
 __all__ = [
-    "LEFT_TO_A_PERSON",
     "LONGEST_ERROR",
     "Claim",
     "claim_due",
@@ -36,7 +36,6 @@ __all__ = [
 
 _ASKED = "asked"
 _ORDER_REFUNDED = "order_refunded"
-LEFT_TO_A_PERSON = (_ASKED, "needs_account", "unknown_payment", _ORDER_REFUNDED)
 _FORGED = (Reason.AMOUNT, Reason.CURRENCY, Reason.METHOD)
 _NO_MONEY_YET = (None, ReceiptState.FAILED, ReceiptState.WAITING)
 _ONE_TOO_MANY = (ReceiptState.DUPLICATE, ReceiptState.LATE)
