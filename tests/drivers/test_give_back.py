@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -332,22 +333,54 @@ def test_what_a_clerk_gave_back_meanwhile_is_not_given_back_again(
     shop.call("close")
 
 
+@pytest.mark.parametrize("told", ["by the verifier", "by no notice"])
 def test_where_a_clerk_cancelled_the_orders_own_payment_a_person_decides(
-    driver: Driver, gateway: SandboxServer
+    driver: Driver, gateway: SandboxServer, told: str
 ) -> None:
     shop = make(driver, gateway, "late")
     first = shop.pay()
     assert shop.deliver(first).paid
     second = shop.pay()
     shop.deliver(second)
-    shop.call("cancel", first.imp_uid, reason="고객 요청")
+    if told == "by no notice":
+        gateway.sandbox.cancel(first.imp_uid)
+    else:
+        shop.call("cancel", first.imp_uid, reason="고객 요청")
     with pytest.raises(InvalidRequest, match="look again"):
         shop.call("give_back", second.imp_uid)
     assert shop.due(second).error == "order_refunded"
-    assert shop.told.count("review") == 1
+    assert (shop.told.count("review"), shop.told.count("cancelled")) == (1, 1)
     assert shop.back(second) == 0
     shop.call("give_back", second.imp_uid)  # a person has looked
     assert shop.back(second) == PRICE
+    shop.call("close")
+
+
+def test_the_policy_gives_no_duplicate_back_once_the_orders_own_payment_went_without_a_notice(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, "duplicate")
+    first = shop.pay()
+    assert shop.deliver(first).paid
+    second = shop.pay()
+    gateway.sandbox.cancel(first.imp_uid)
+    assert shop.deliver(second).verdict is Verdict.DUPLICATE
+    assert shop.back(second) == 0
+    assert shop.due(second).error == "order_refunded"
+    assert shop.told == ["paid", "duplicate", "cancelled", "review"]
+    shop.call("close")
+
+
+def test_a_part_that_was_cancelled_of_the_orders_own_payment_keeps_no_duplicate_from_going_back(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, "duplicate")
+    first = shop.pay()
+    assert shop.deliver(first).paid
+    second = shop.pay()
+    gateway.sandbox.cancel(first.imp_uid, Decimal(1000))
+    shop.deliver(second)
+    assert (shop.back(first), shop.back(second)) == (1000, PRICE)
     shop.call("close")
 
 

@@ -18,7 +18,7 @@ from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRe
 from ..models import LEFT_TO_A_PERSON, Due, Notice, Outcome, Payment, Reason, Refund, Verdict
 from ..settings import Settings
 from .accounts import Accounts, expect
-from .calls import cancel_payment
+from .calls import cancel_payment, find_payments
 from .cancelling import Cancel, look_anyway
 from .flow import Consult, Flow
 from .gateway import Account
@@ -178,6 +178,9 @@ def try_due(
         if by_hand:
             raise InvalidRequest(f"refund_to is missing: {imp_uid} was paid to a virtual account")
         return outcome
+    asked = yield from account_of(accounts, due.account, due.merchant_uid)
+    if due.kind == "duplicate" and due.begun is None:
+        yield from _look_at_the_others(settings, accounts, due, asked, deadline)
     until = datetime.now(UTC) + timedelta(seconds=settings.cancel_timeout) + _LEASE
     claimed: Due | None = yield from Consult("claim", (imp_uid, until), {"by_hand": by_hand})
     if claimed is None:
@@ -187,13 +190,25 @@ def try_due(
                 "given back, or its order's own payment was cancelled: look again"
             )
         return outcome
-    asked = yield from account_of(accounts, due.account, due.merchant_uid)
     if is_later(payment):
         yield from Consult("close_due", (imp_uid, _ASKED))
     wanted = Cancel(imp_uid, _reason(settings, due), refundable=claimed.amount, refund_to=refund_to)
     # Behind a delivery it has no more time than that; by hand it has its own.
     look = partial(look_at, settings, accounts, due, asked, None if by_hand else deadline)
     return (yield from _cancel(asked, wanted, deadline, look))
+
+
+def _look_at_the_others(
+    settings: Settings, accounts: Accounts, due: Due, asked: Account, deadline: float
+) -> Flow[None]:
+    """Record what of the order's other payments was cancelled without a notice: where that is the
+    one that paid, this one may be the order's only one, and the claim leaves it to a person."""
+    if due.merchant_uid in (".", ".."):
+        return
+    for payment in (yield from find_payments(asked, due.merchant_uid, deadline)):
+        if payment.imp_uid != due.imp_uid and payment.cancel_amount:
+            other = Notice(payment.imp_uid, due.merchant_uid)
+            yield from verify(settings, accounts, other, "give_back", deadline, asked=asked)
 
 
 def _cancel(
