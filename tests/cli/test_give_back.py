@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from imp_verify.sandbox import Fault, SandboxServer
@@ -49,7 +51,8 @@ def test_what_is_due_is_listed_and_given_back_when_it_is_named(
 
 def test_the_policy_names_nothing_by_default(command: Command, sandbox: SandboxServer) -> None:
     imp_uid = second(command, sandbox, "plain")
-    assert command("give-back", "--policy").status == 0
+    ran = command("give-back", "--policy")
+    assert (ran.status, ran.out, "still due: 1" in ran.err) == (1, "", True)
     assert back(sandbox, imp_uid) == 0
 
 
@@ -72,7 +75,7 @@ def test_a_virtual_account_wants_the_buyers_own(command: Command, sandbox: Sandb
     ).imp_uid
     for imp_uid in (first, deposit):
         command("verify", imp_uid, "ORD-1")
-    assert "refund_to" in command("give-back", deposit).err
+    assert "--account-number" in command("give-back", deposit).err
     half = command("give-back", deposit, "--holder", "Hong")
     assert (half.status, "--account-number" in half.err) == (2, True)
     bank = ("--holder", "Hong", "--bank", "88", "--account-number", "110123", "--tel", "010")
@@ -85,3 +88,39 @@ def test_a_virtual_account_wants_the_buyers_own(command: Command, sandbox: Sandb
 
 def test_what_is_no_imp_uid_is_wrong_use(command: Command) -> None:
     assert command("give-back", "../1").status == 2
+
+
+def test_one_that_cannot_be_given_back_keeps_no_other_from_it(
+    command: Command, sandbox: SandboxServer
+) -> None:
+    gateway = sandbox.sandbox.gateway
+    order: dict[str, object] = {"merchant_uid": "ORD-1", "status": "paid"}
+    first = gateway.make(amount=39000, **order).imp_uid
+    card = gateway.make(amount=39000, **order).imp_uid
+    deposit = gateway.make(amount=39000, pay_method="vbank", **order).imp_uid
+    forged = gateway.make(amount=100, **order).imp_uid
+    for imp_uid in (first, card, deposit, forged):
+        command("verify", imp_uid, "ORD-1")
+    ran = command("give-back", card, "imp_000000000000", deposit, forged)
+    assert ran.status == 1
+    assert ran.out.splitlines() == [f"{card}: given back", f"{forged}: given back"]
+    assert ran.err.splitlines() == [
+        "imp_000000000000: nothing is due back of it",
+        f"{deposit}: needs the buyer's bank account: --holder, --bank, --account-number",
+    ]
+    assert [back(sandbox, each) for each in (card, deposit, forged)] == [39000, 0, 100]
+    again = command("give-back", "--json", card, deposit)
+    told = [json.loads(line) for line in again.out.splitlines()]
+    assert [(each["imp_uid"], each["became"]) for each in told] == [
+        (card, "refused"),
+        (deposit, "refused"),
+    ]
+    assert again.status == 2  # nothing was done
+    listed = command("give-back")
+    assert (deposit in listed.out, "39,000 KRW" in listed.out) == (True, True)
+    assert "needs the buyer's bank account" in listed.out
+
+
+def test_the_policy_or_payments_by_name(command: Command) -> None:
+    ran = command("give-back", "--policy", "imp_000000000001")
+    assert (ran.status, "not both" in ran.err) == (2, True)

@@ -192,6 +192,8 @@ def test_a_django_project_has_the_verifier_of_its_setting(
 
 
 def test_a_django_project_without_what_is_needed_is_told(manage: Typed) -> None:
+    ran = manage("imp_verify", "reconcile", "--app", "other:verifier")
+    assert (ran.status, "takes no --app" in ran.err) == (2, True)
     ran = manage("imp_verify", "doctor", IMP_SECRET="")
     assert (ran.status, "IMP_SECRET" in ran.err) == (2, True)
     assert manage("imp_verify").status == 2

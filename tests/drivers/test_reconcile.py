@@ -284,6 +284,7 @@ def test_a_hook_that_fails_is_a_finding_and_its_payment_comes_again(shop: Shop) 
 
 def test_a_run_ends_where_the_next_begins(shop: Shop) -> None:
     shop.paid(shop.order("ORD1"))
+    shop.gateway.sandbox.clock.stop_at(int(datetime.now(UTC).timestamp()) + 5)
     assert kinds(shop.run_by_itself()) == [("missing", "ORD1")]
     first = shop.store.run("")
     assert first.finished is not None
@@ -294,8 +295,48 @@ def test_a_run_ends_where_the_next_begins(shop: Shop) -> None:
     assert second.began == first.began
 
 
+def test_nothing_is_missed_by_a_shop_whose_clock_is_hours_ahead(shop: Shop) -> None:
+    clock = shop.gateway.sandbox.clock
+    clock.stop_at(int(datetime.now(UTC).timestamp()) - 9 * 3600)
+    shop.store._runs[""] = Run("", datetime.now(UTC) - timedelta(days=1))
+    shop.paid(shop.order("ORD1"))
+    assert kinds(shop.run_by_itself()) == [("missing", "ORD1")]
+    clock.advance(2 * 3600)
+    shop.paid(shop.order("ORD2"))
+    clock.advance(2 * 3600)
+    assert kinds(shop.run_by_itself()) == [("missing", "ORD2")]
+    assert shop.run_by_itself() == []
+
+
+def test_a_shop_whose_store_began_after_the_gateways_time_reads_from_its_beginning(
+    shop: Shop,
+) -> None:
+    shop.gateway.sandbox.clock.stop_at(1_000_000_000)
+    assert shop.run_by_itself() == []
+    assert shop.store.run("").finished == shop.store.run("").began
+
+
+def test_who_paid_first_is_repaired_first(shop: Shop) -> None:
+    clock, begin = shop.gateway.sandbox.clock, int(datetime.now(UTC).timestamp()) - 3000
+    for second in range(5):
+        clock.stop_at(begin + second)
+        shop.paid(shop.order(f"ORD{second}"))
+    assert kinds(shop.run_by_itself()) == [("missing", f"ORD{each}") for each in range(5)]
+
+
+def test_of_two_payments_for_one_order_the_first_pays_it(shop: Shop) -> None:
+    clock, begin = shop.gateway.sandbox.clock, int(datetime.now(UTC).timestamp()) - 3000
+    clock.stop_at(begin)
+    first = shop.paid(shop.order("ORD1"))
+    clock.stop_at(begin + 60)
+    second = shop.paid("ORD1")
+    found = {each.imp_uid: each.outcome.verdict for each in shop.run_by_itself() if each.outcome}
+    assert found == {first.imp_uid: Verdict.PAID, second.imp_uid: Verdict.DUPLICATE}
+
+
 def test_a_run_that_was_stopped_is_taken_up_where_it_was(shop: Shop) -> None:
     sold(shop, 2300, (0, 1, 500, 1400, 1500, 2000))
+    shop.gateway.sandbox.clock.stop_at(int(datetime.now(UTC).timestamp()) + 5)
     found = shop.take(4)  # two of page 3, one of page 2, the first of page 1
     kept = shop.store.run("")
     assert (kept.page, kept.finished) == (1, None)

@@ -48,6 +48,8 @@ class Token:
 
     headers: Headers = field(repr=False)
     renew_at: float
+    ahead: float
+    """What the gateway's time (Unix seconds) was more than `Account.clock` when it was given."""
 
 
 class Content(Protocol):
@@ -130,6 +132,10 @@ class Account:
                 if self._token is token:
                     self._token = None
         return response
+
+    def time_there(self) -> float | None:
+        """Return the gateway's time (Unix seconds) as its last token tells it; None without one."""
+        return None if self._token is None else self.clock() + self._token.ahead
 
     def time(self, deadline: float) -> Flow[int]:
         """Ask for a token, whether there is one or not, and return the gateway's time (Unix
@@ -302,4 +308,4 @@ def _read_token(envelope: Envelope, asked_at: float, tier: str | None) -> Token:
         headers["Tier"] = tier
     # Both times are the server's, so the difference is right whatever this machine's clock says.
     # Counted from before the call, a slow answer never makes a token live longer here than there.
-    return Token(headers, asked_at + float(end - now) - _RENEW_BEFORE)
+    return Token(headers, asked_at + float(end - now) - _RENEW_BEFORE, now - asked_at)

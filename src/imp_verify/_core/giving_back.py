@@ -24,7 +24,7 @@ from .flow import Consult, Flow
 from .gateway import Account
 from .verification import verify
 
-__all__ = ["account_of", "deliver", "give_back", "is_time", "look_at", "try_due"]
+__all__ = ["account_of", "deliver", "give_back", "is_time", "is_tried", "look_at", "try_due"]
 
 _log = logging.getLogger("imp_verify")
 
@@ -87,11 +87,15 @@ def _may_be_due(settings: Settings, outcome: Outcome) -> bool:
 
 def is_time(settings: Settings, due: Due) -> bool:
     """Whether a row is one that the verifier tries by itself, now."""
+    ready = due.next_try is not None and due.next_try <= datetime.now(UTC)
+    return ready and is_tried(settings, due) and (settings.test_mode or not due.test)
+
+
+def is_tried(settings: Settings, due: Due) -> bool:
+    """Whether the verifier tries it by itself, now or later; else a person decides."""
     consented = due.kind == _REFUSED or due.kind in settings.give_back
-    now = datetime.now(UTC)
-    waits = due.done is None and due.error not in LEFT_TO_A_PERSON
-    ready = waits and due.next_try is not None and due.next_try <= now
-    return consented and ready and (settings.test_mode or not due.test)
+    waits = due.next_try is not None and due.error not in LEFT_TO_A_PERSON
+    return consented and waits and due.done is None
 
 
 def give_back(

@@ -8,10 +8,12 @@ latest change, causes a repeat then, and no gap.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import inf
 from typing import TypeVar
 
 from ..errors import GatewayError, GatewayUnavailable, ImpVerifyError, InvalidRequest
@@ -39,6 +41,8 @@ from .runs import Progress, Range
 from .verification import verify
 
 __all__ = ["reconcile", "sweep"]
+
+_log = logging.getLogger("imp_verify")
 
 T = TypeVar("T")
 
@@ -109,8 +113,18 @@ def _reconcile(work: _Work, start: datetime, page: int | None) -> Flow[None]:
         yield from _tell_dues(work)
     if work.place is not None:
         # Where the shop's own code failed, the next run begins where this one did.
-        finished = work.place.finished if work.failed else work.end
+        finished = work.place.finished if work.failed else _read_until(work)
         yield from Consult("save_run", (replace(work.place, page=None, finished=finished),))
+
+
+def _read_until(work: _Work) -> datetime:
+    """Return until when this run has read. Where this machine's clock is ahead of the gateway's,
+    that is not the end of its window: what is paid until then is still to come."""
+    assert work.place is not None
+    there = inf if work.there is None else work.there - _CLOSED.total_seconds()
+    if there >= work.end.timestamp():
+        return work.end
+    return max(datetime.fromtimestamp(there, UTC), work.place.began)
 
 
 @dataclass(slots=True)
@@ -125,6 +139,7 @@ class _Work:
         place: Where the run is, to be kept; None where it is no run of its own.
         payments, passed: See `Progress`.
         failed: Whether store or hooks failed over a payment: from then on the place stays.
+        there: The gateway's time when a window was last begun, Unix seconds.
     """
 
     settings: Settings
@@ -140,6 +155,7 @@ class _Work:
     payments: int = 0
     passed: int = 0
     failed: bool = False
+    there: float | None = None
 
     def deadline(self) -> float:
         return self.accounts.deadline(_PAGE_SECONDS)
@@ -179,6 +195,7 @@ def _read_window(work: _Work, window: tuple[datetime, datetime], page: int | Non
     yield from work.tell()
     for _ in range(_READINGS):
         first = yield from _patiently(work, partial(_page, work, window, 1))
+        work.there = work.account.time_there()
         pages = max(1, -(-first.total // _PAGE))
         total = first.total
         last = min(page or pages, pages)
@@ -214,7 +231,7 @@ def _judge_page(work: _Work, listed: Listed) -> Flow[None]:
     receipts: Mapping[str, Receipt] = {}
     if payments:
         receipts = yield from Recall([each.imp_uid for each in payments])
-    for row in listed.rows:
+    for row in reversed(listed.rows):  # the newest are listed first; who paid first is served first
         work.payments += 1
         if isinstance(row, Unreadable):
             yield from Tell(
@@ -279,6 +296,8 @@ def _repair(
     if kind is FindingKind.MISSING and (paid_at is None or paid_at < work.oldest):
         yield from Tell(replace(found, kind=FindingKind.TOO_OLD))
     elif work.wanted.dry_run:
+        if kind is FindingKind.MISSING and _is_open((yield from _due(work, payment.imp_uid))):
+            return  # it is told as what is due
         known = yield from expect(payment.merchant_uid)
         unknown = known is None and receipt is None
         yield from Tell(replace(found, kind=FindingKind.UNKNOWN_ORDER) if unknown else found)
@@ -302,6 +321,7 @@ def _verify(work: _Work, found: Finding) -> Flow[None]:
         return
     except Exception as error:  # store or hook; what they say may be a buyer's data
         work.failed = True
+        _log.error("reconcile: %s: the store or a hook failed", notice.imp_uid, exc_info=error)
         said = str(error) if isinstance(error, ImpVerifyError) else ""
         yield from Tell(replace(found, error=f"{type(error).__name__}: {said}".rstrip(": ")))
         return
@@ -393,8 +413,10 @@ def _try_due(work: _Work, due: Due) -> Flow[Finding]:
     except GatewayError as error:
         return replace(found, error=str(error))
     except Exception as error:  # store or hook; what they say may be a buyer's data
+        _log.error("give back: %s: the store or a hook failed", due.imp_uid, exc_info=error)
         return replace(found, error=type(error).__name__)
-    return replace(found, outcome=outcome)
+    left = (yield from _due(work, due.imp_uid)) if outcome.money and not outcome.paid else None
+    return replace(found, outcome=outcome, error=None if left is None else left.error)
 
 
 def _tell_dues(work: _Work) -> Flow[None]:

@@ -40,6 +40,8 @@ def main(
         extra = "demo" if "demo" in given[:1] else "cli"  # which brings the other
         print(_MISSING.format(error, extra), file=sys.stderr)
         return 2
+    except KeyboardInterrupt:  # before there was a command that could say something
+        return 3
     return run(argv, name, source)
 
 

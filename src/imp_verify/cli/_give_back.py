@@ -5,24 +5,24 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import click
 
-from .. import GatewayError, Refund, Verdict
-from .._core.giving_back import is_time
+from .. import GatewayError, InvalidRequest, Refund
+from .._core.giving_back import is_time, is_tried
 from .._core.reading import check_imp_uid
 from ..models import LEFT_TO_A_PERSON, Due
 from ..stores._bridge import as_given
-from ._printing import FOUND, GOOD, TROUBLE, WrongUse, make_console, said
+from ._printing import FOUND, GOOD, TROUBLE, WRONG_USE, WrongUse, make_console, said, widened
 from ._shop import Shop, explain, needs_shop
 from ._words import Words
 
 __all__ = ["give_back"]
 
 _PAGE = 200
-_WIDE = 240
+_KOREA = timezone(timedelta(hours=9))
 
 
 @click.command("give-back", short_help="list money that pays nothing, or give back what was named")
@@ -48,11 +48,14 @@ def give_back(
     """Without an IMP_UID list the payments that hold money and pay nothing. With one or more, or
     with --policy, give them back at the gateway.
 
-    Exit status: 0 nothing is due or all was given back, 1 something is due, 3 trouble.
+    Exit status: 0 nothing is due or all was given back, 1 something is due, 2 nothing was done, 3
+    trouble.
     """
     if not callable(getattr(as_given(shop.verifier.store), "dues", None)):
         raise WrongUse(words("no_ledger"))
     refund_to = _refund(words, holder, bank, account_number, tel)
+    if policy and imp_uids:
+        raise WrongUse(words("policy_or_ids"))
     if refund_to is not None and len(imp_uids) != 1:
         raise WrongUse(words("one_refund"))
     if not imp_uids and not policy:
@@ -60,10 +63,14 @@ def give_back(
     named = [check_imp_uid(each) for each in imp_uids] or [
         due.imp_uid for due in _dues(shop) if is_time(shop.settings, due)
     ]
-    worst = GOOD
-    for imp_uid in named:
-        worst = max(worst, _try(shop, words, imp_uid, refund_to))
-    return worst
+    ended = [_try(shop, words, imp_uid, refund_to, as_json=as_json) for imp_uid in named]
+    if policy and (left := len(list(_dues(shop)))):
+        ended.append(FOUND)
+        sys.stderr.write(f"imp-verify: {words('dues_left', count=f'{left:,}')}\n")
+    refused = ended.count(WRONG_USE)
+    if refused and refused < len(ended):  # something was done
+        ended = [FOUND if each == WRONG_USE else each for each in ended]
+    return max(ended, default=GOOD)
 
 
 def _refund(
@@ -96,7 +103,7 @@ def _list(shop: Shop, words: Words, as_json: bool) -> int:
     elif not dues:
         make_console().print(words("nothing_due"))
     else:
-        _show(dues, words)
+        _show(shop, dues, words)
     return FOUND if dues else GOOD
 
 
@@ -118,40 +125,73 @@ def _plain(due: Due) -> dict[str, object]:
     }
 
 
-def _show(dues: Sequence[Due], words: Words) -> None:
+def _show(shop: Shop, dues: Sequence[Due], words: Words) -> None:
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("imp_uid", "order", "reason", "amount", "tries", "left_to"):
-        table.add_column(words(name), justify="right" if name == "amount" else "left", no_wrap=True)
-    for due in dues:
-        waits = due.next_try is not None and due.error not in LEFT_TO_A_PERSON
-        left = f"{due.next_try:%m-%d %H:%M} UTC" if waits else said(due.error or words("person"))
-        cells: tuple[Any, ...] = (
-            *(due.imp_uid, due.merchant_uid, words(f"due_{due.kind}")),
-            *(f"{due.amount:,f} {due.currency}", str(due.tries), left),
+        table.add_column(
+            words(name), justify="right" if name == "amount" else "left", overflow="fold"
         )
-        table.add_row(*map(Text, cells))
-    console = make_console()
-    if not console.is_terminal:
-        console.width = _WIDE  # a file or a pipe shortens nothing
-    console.print(table)
+    rows = [
+        (
+            *(due.imp_uid, said(due.merchant_uid), words(f"due_{due.kind}")),
+            *(f"{due.amount:,f} {due.currency}", str(due.tries), _left(shop, due, words)),
+        )
+        for due in dues
+    ]
+    for row in rows:
+        table.add_row(*map(Text, row))
+    for place in (0, 3):  # an id and an amount are never cut in two
+        table.columns[place].min_width = max(len(row[place]) for row in rows)
+    widened(make_console()).print(table)
 
 
-def _try(shop: Shop, words: Words, imp_uid: str, refund_to: Refund | None) -> int:
+def _left(shop: Shop, due: Due, words: Words) -> str:
+    """Say when it is tried again, or why a person must look."""
+    error = due.error
+    if error is not None and error in LEFT_TO_A_PERSON:
+        return words(f"left_{error}")
+    said_last = f" ({said(error)})" if error else ""
+    if due.next_try is None or not is_tried(shop.settings, due):
+        return words("person") + said_last
+    time = due.next_try.astimezone(_KOREA).isoformat(timespec="seconds")
+    return words("next_try", time=time) + said_last
+
+
+def _try(shop: Shop, words: Words, imp_uid: str, refund_to: Refund | None, *, as_json: bool) -> int:
     """Give one back and say what came of it; trouble with one does not keep the next from it."""
-    status = GOOD
     try:
         outcome = shop.call(shop.verifier.give_back, imp_uid, refund_to=refund_to)
     except GatewayError as error:
-        status, text = TROUBLE, shop.conceal(explain(error))
+        status, became, text = TROUBLE, "trouble", shop.conceal(explain(error))
+    except InvalidRequest as error:
+        status, became, text = WRONG_USE, "refused", _refused(shop, words, imp_uid, error)
     else:
-        if outcome.verdict is Verdict.CANCELLED:
-            text = words("given_back")
-        elif outcome.paid:
-            text = words("pays_now")
+        payment = outcome.payment
+        if outcome.paid:
+            status, became = GOOD, "pays_now"
+        elif payment is not None and not payment.holds_money:
+            status, became = GOOD, "given_back"
         else:
-            status, text = FOUND, words("still_there")
-    make_console().print(f"{imp_uid}: {text}", soft_wrap=True)
+            status, became = FOUND, "still_there"
+        text = words(became)
+    if as_json:
+        fields = {"imp_uid": imp_uid, "became": became, "text": text}
+        sys.stdout.write(json.dumps(fields, ensure_ascii=True) + "\n")
+    else:
+        make_console(stderr=status == WRONG_USE).print(f"{imp_uid}: {text}", soft_wrap=True)
     return status
+
+
+def _refused(shop: Shop, words: Words, imp_uid: str, error: InvalidRequest) -> str:
+    """Say why nothing was tried, in the language asked for where that can be told."""
+    due: Due | None = shop.call(shop.verifier.store.due, imp_uid)  # type: ignore[union-attr]
+    if due is None:
+        return words("not_due")
+    if due.done is not None:
+        return words("due_done")
+    if due.error == "needs_account":
+        return words("left_needs_account")
+    return shop.conceal(str(error))

@@ -26,10 +26,13 @@ __all__ = [
     "plain",
     "printable",
     "said",
+    "where",
+    "widened",
     "wrong_use",
 ]
 
 GOOD, FOUND, WRONG_USE, TROUBLE = 0, 1, 2, 3
+_WIDE = 240
 _LONGEST = 500
 _SHORTEST_SECRET = 4
 """Characters below which a word may be a secret by chance: "key" would be blotted out of every
@@ -69,6 +72,13 @@ def origin(error: BaseException | None) -> str:
         hidden = error.__suppress_context__
         error = error.__cause__ or (None if hidden else error.__context__)
     return "".join(f"{line}\n" for line in lines)
+
+
+def where(error: BaseException) -> str:
+    """Return an error's class and the place that raised it, without what it says."""
+    places = traceback.extract_tb(error.__traceback__)
+    at = f" ({places[-1].filename}:{places[-1].lineno} in {places[-1].name})" if places else ""
+    return type(error).__name__ + at
 
 
 def conceal(text: str, secrets: Iterable[str | None] = ()) -> str:
@@ -114,3 +124,10 @@ def make_console(*, stderr: bool = False) -> Console:
     if reconfigure is not None:
         reconfigure(errors="replace")
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+
+def widened(console: Console) -> Console:
+    """Let a table be as wide as it is, where no terminal folds it: a file, a pipe, a mail."""
+    if not console.is_terminal:
+        console.width = _WIDE
+    return console

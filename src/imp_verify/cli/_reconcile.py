@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,9 +16,23 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from .. import Finding, FindingKind, InvalidRequest
+from .._core.giving_back import is_tried
 from .._core.runs import Progress
-from ..models import Due
-from ._printing import FOUND, GOOD, TROUBLE, WrongUse, make_console, plain, printable, said
+from ..models import LEFT_TO_A_PERSON, Due
+from ._meanwhile import Failures, Interrupts, kept_failures
+from ._printing import (
+    FOUND,
+    GOOD,
+    TROUBLE,
+    WrongUse,
+    make_console,
+    origin,
+    plain,
+    printable,
+    said,
+    where,
+    widened,
+)
 from ._shop import Shop, needs_shop
 from ._words import Words
 
@@ -83,18 +96,19 @@ def reconcile(
     TIME is an ISO 8601 date or time, 2026-01-31 or 2026-01-31T09:00. A date is its beginning,
     00:00, and a time without an offset is Korean time (Asia/Seoul).
 
-    Exit status: 0 nothing was found, 1 something was, 3 not finished: what is done stays, and where
-    it stopped is printed. Ctrl-C stops after the payment in hand.
+    Exit status: 0 nothing was found, 1 something was, 2 nothing was done, 3 not finished, or the
+    shop's own code failed over a payment: what is done stays, and where it stopped is printed.
+    Ctrl-C stops after the payment in hand.
     """
     window = (
         _time("--since", since, words),
         _time("--until", until, words),
         _time("--orders-before", orders_before, words),
     )
-    interrupts = _Interrupts()
+    interrupts = Interrupts()
     told = shop.reconcile(window, account=account, dry_run=dry_run, check=interrupts.check)
-    with closing(told), _sheet(path, words) as sheet:
-        report = _Report(shop, words, sheet, as_json=as_json)
+    with closing(told), _sheet(path, words) as sheet, kept_failures() as failures:
+        report = _Report(shop, words, sheet, failures, as_json=as_json)
         try:
             _follow(told, report, interrupts)
         except InvalidRequest:
@@ -106,6 +120,8 @@ def reconcile(
             report.end(stopped=True)
             raise
     report.end()
+    if failures.count:
+        return TROUBLE
     return FOUND if report.totals else GOOD
 
 
@@ -120,45 +136,14 @@ def _time(option: str, text: str | None, words: Words) -> datetime | None:
         raise WrongUse(words("bad_time", option=option, text=said(text))) from None
 
 
-class _Interrupts:
-    """Ctrl-C, which waits while a payment is in hand; pressed twice it does not wait."""
-
-    def __init__(self) -> None:
-        self._pressed = False
-
-    def hold(self) -> None:
-        """Begin to wait. Where somebody else handles or ignores the signal, leave that."""
-        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            _ = signal.signal(signal.SIGINT, self._press)
-
-    def release(self) -> None:
-        """Wait no longer.
-
-        Raises:
-            KeyboardInterrupt: It was pressed meanwhile.
-        """
-        if signal.getsignal(signal.SIGINT) == self._press:
-            _ = signal.signal(signal.SIGINT, signal.default_int_handler)
-        self.check()
-
-    def check(self) -> None:
-        """Raise KeyboardInterrupt where it was pressed."""
-        if self._pressed:
-            raise KeyboardInterrupt
-
-    def _press(self, *_: object) -> None:
-        self.check()
-        self._pressed = True
-
-
-def _follow(told: Iterator[Finding | Progress], report: _Report, interrupts: _Interrupts) -> None:
+def _follow(told: Iterator[Finding | Progress], report: _Report, interrupts: Interrupts) -> None:
     with _bar(report) as bar:
         try:
             for each in told:
                 if isinstance(each, Finding):
                     report.add(each)
                 else:
-                    report.at = each
+                    report.move(each)
                     _move(bar, report)
                 interrupts.release()
                 if isinstance(each, Progress) and each.imp_uid is not None:
@@ -196,17 +181,33 @@ class _Report:
 
     Attributes:
         at: How far the run is; None: it did not begin.
+        began: Where its first window begins.
         totals: By kind and currency.
     """
 
-    def __init__(self, shop: Shop, words: Words, sheet: TextIO | None, *, as_json: bool) -> None:
+    def __init__(
+        self,
+        shop: Shop,
+        words: Words,
+        sheet: TextIO | None,
+        failures: Failures,
+        *,
+        as_json: bool,
+    ) -> None:
         self.shop = shop
         self.words = words
+        self.failures = failures
         self.at: Progress | None = None
+        self.began: datetime | None = None
         self.totals: dict[tuple[FindingKind, str | None], _Total] = {}
         self.as_json = as_json
         self._sheet = sheet
         self._rows: list[_Cells] = []
+
+    def move(self, at: Progress) -> None:
+        """Take note of how far the run is."""
+        self.at = at
+        self.began = self.began or at.since
 
     def add(self, finding: Finding) -> None:
         """Count and write a finding."""
@@ -221,7 +222,7 @@ class _Report:
             sys.stdout.write(json.dumps(fields, ensure_ascii=True) + "\n")
             sys.stdout.flush()
         elif len(self._rows) < _MOST_ROWS:
-            became = self.shop.conceal(_became(finding, self.words))
+            became = self.shop.conceal(_became(finding, due, self.shop, self.words))
             names = (self.words(f"kind_{finding.kind}"), finding.imp_uid, finding.merchant_uid)
             self._rows.append((*names, _sum(money, currency), became))
         if self._sheet is not None:
@@ -230,10 +231,19 @@ class _Report:
     def end(self, *, stopped: bool = False) -> None:
         """Show what was found, and where a run that was stopped is."""
         if not self.as_json:
-            _show(self, self._rows)
+            _show(self, self._rows, stopped)
+        for imp_uid, error in self.failures.kept:
+            # What it says may be a buyer's data, and goes into cron's mail.
+            why = origin(error).rstrip() if self.shop.verbose else where(error)
+            self._complain(f"imp-verify: {imp_uid}: {why}")
+        if self.failures.count:
+            count = f"{self.failures.count:,}"
+            self._complain(f"imp-verify: {self.words('reconcile_failed', count=count)}")
         if stopped:
-            text = self.shop.conceal(f"imp-verify: {_position(self.at, self.words)}\n")
-            sys.stderr.write(printable(text, sys.stderr))
+            self._complain(f"imp-verify: {_position(self.at, self.words)}")
+
+    def _complain(self, text: str) -> None:
+        sys.stderr.write(printable(self.shop.conceal(f"{text}\n"), sys.stderr))
 
     def _fields(
         self, finding: Finding, money: Decimal | None, currency: str | None
@@ -288,16 +298,18 @@ def _cells(fields: dict[str, object]) -> Iterator[object]:
 def _position(at: Progress | None, words: Words) -> str:
     if at is None:
         return words("reconcile_not_begun")
-    since, until = (
-        each.astimezone(_KOREA).isoformat(timespec="seconds") for each in (at.since, at.until)
-    )
-    text = words(
-        "reconcile_position",
-        account="" if at.account is None else f" ({said(at.account)})",
-        **{"since": since, "until": until, "page": at.page or "-"},
-        **{"payments": f"{at.payments:,}", "total": f"{at.total:,}"},
-    )
+    account = "" if at.account is None else f" ({said(at.account)})"
+    window = {"account": account, "since": _korean(at.since), "until": _korean(at.until)}
+    if at.page is None and not at.payments:
+        text = words("reconcile_nothing_read", **window)
+    else:
+        counts = {"payments": f"{at.payments:,}", "total": f"{at.total:,}"}
+        text = words("reconcile_position", **window, page=at.page or 1, **counts)
     return f"{text} {words('reconcile_kept' if at.kept else 'reconcile_again')}"
+
+
+def _korean(time: datetime) -> str:
+    return time.astimezone(_KOREA).isoformat(timespec="seconds")
 
 
 # The bar
@@ -340,8 +352,8 @@ def _move(bar: Bar, report: _Report) -> None:
 # The tables
 
 
-def _show(report: _Report, rows: list[_Cells]) -> None:
-    words, at, console = report.words, report.at, make_console()
+def _show(report: _Report, rows: list[_Cells], stopped: bool) -> None:
+    words, at, console = report.words, report.at, widened(make_console())
     if rows:
         console.print(_findings(report, rows))
         console.print()
@@ -350,11 +362,15 @@ def _show(report: _Report, rows: list[_Cells]) -> None:
     found = sum(each.count for each in report.totals.values())
     if found > len(rows):
         console.print(words("reconcile_more", count=f"{found - len(rows):,}"), soft_wrap=True)
-    if at is None:
+    if at is None or report.began is None or (stopped and not at.payments):
         return
-    if not rows:
+    if not rows and not stopped:
         console.print(words("reconcile_nothing"), soft_wrap=True)
-    text = words("reconcile_did", payments=f"{at.payments:,}", calls=f"{report.shop.calls:,}")
+    text = words(
+        "reconcile_did",
+        **{"payments": f"{at.payments:,}", "calls": f"{report.shop.calls:,}"},
+        **{"since": _korean(report.began), "until": _korean(at.until)},
+    )
     console.print(text, soft_wrap=True)
     if at.passed:
         console.print(words("reconcile_passed", count=f"{at.passed:,}"), soft_wrap=True)
@@ -364,6 +380,8 @@ def _findings(report: _Report, rows: list[_Cells]) -> Any:
     table = _table(report.words, "found", "imp_uid", "order", "money", "became")
     for cells in rows:
         _row(table, *cells)
+    for place in (1, 3):  # an id and an amount are never cut in two
+        table.columns[place].min_width = max(len(cells[place] or "") for cells in rows)
     return table
 
 
@@ -401,11 +419,27 @@ def _sum(money: Decimal | None, currency: str | None) -> str | None:
     return None if money is None else f"{money:,f} {currency}"
 
 
-def _became(finding: Finding, words: Words) -> str:
+def _became(finding: Finding, due: Due | None, shop: Shop, words: Words) -> str:
     outcome = finding.outcome
+    if due is not None and (outcome is None or (outcome.money and not outcome.paid)):
+        return _left(finding, due, shop, words)
     if finding.error is not None:
         return finding.error
     if outcome is None:
         return "-"
+    if due is not None and outcome.payment is not None:
+        return words("pays_now" if outcome.paid else "given_back")
     did = words(f"settled_{outcome.settled or 'none'}")
     return f"{outcome.verdict.upper()}: {did}"
+
+
+def _left(finding: Finding, due: Due, shop: Shop, words: Words) -> str:
+    """Say why money that is due is still there."""
+    error = finding.error
+    if error is not None and error in LEFT_TO_A_PERSON:
+        return words(f"left_{error}")
+    if not is_tried(shop.settings, due):
+        return words("person")
+    if error is not None:
+        return error
+    return words("next_try", time=_korean(due.next_try)) if due.next_try else words("person")

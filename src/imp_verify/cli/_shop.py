@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
 from .. import (
     ConfigurationError,
@@ -216,6 +217,9 @@ _LANGUAGE = "of what is printed (default: that of the machine)"
 
 def _open(source: Source | None, app: str | None, words: Words) -> Shop:
     if source is not None:
+        context = click.get_current_context()
+        if context.get_parameter_source("app") is ParameterSource.COMMANDLINE:
+            raise WrongUse(words("app_not_here", command=context.find_root().info_name))
         return Shop(*source())
     if not app:
         raise WrongUse(words("app_missing"))
