@@ -174,6 +174,20 @@ def test_an_order_that_is_gone_adopts_nothing_but_what_pays_it_stays_so(trial: T
     assert adopt(trial).settled is Settled.REPEATED
 
 
+def test_what_was_recorded_stands_for_no_order_that_asks_something_else_by_now(
+    trial: Trial,
+) -> None:
+    ledger.pay_late(trial)
+    trial.shop.put(ExpectedPayment(ORDER, PRICE + 1, open=False))
+    assert trial.deliver(FIRST).verdict is Verdict.LATE  # as for any refund that is to arrive
+    before = told(trial)
+    refused = adopt(trial)
+    assert (refused.verdict, refused.reason) == (Verdict.FORGERY, Reason.AMOUNT)
+    assert state(trial) is ReceiptState.LATE
+    assert row(trial).done is None
+    assert told(trial) == before
+
+
 def test_a_payment_of_another_order_is_left_where_it_is(trial: Trial) -> None:
     pay_long_ago(trial)
     assert adopt(trial).paid

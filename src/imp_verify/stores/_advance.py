@@ -240,8 +240,9 @@ def _adopt(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
         return Change(Settled.STALE, receipt)
     paid = outcome_with(outcome, verdict=Verdict.PAID, settled=Settled.NEW)
     parts = _parts(order, outcome, payment) if outcome.verdict is Verdict.PARTLY_CANCELLED else ()
+    untold = tuple(each for each in (paid, *parts) if each.change not in order.known)
     pays = _moved(order, outcome, payment, ReceiptState.PAYING)
-    return Change(Settled.NEW, pays, untold=(paid, *parts))
+    return Change(Settled.NEW, pays, untold=untold)
 
 
 def _virtual_account(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
