@@ -7,24 +7,26 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from typing import TypeVar
 
 from ._core.flow import Flow, run
-from ._web.http import Response
 from .stores._bridge import own_thread
 
 __all__ = ["within"]
 
+T = TypeVar("T")
+
 
 def within(
-    deadline: float, flow: Flow[Response], perform: Callable[..., object], store: object
-) -> Response | None:
+    deadline: float, flow: Flow[T], perform: Callable[..., object], store: object
+) -> T | None:
     """Run a flow in a daemon thread with a copy of the caller's context; None where it is not done
     in time.
 
     A hold of the shop's that hangs must not keep the answer: the gateway takes silence as no.
     Where the store can be used from the caller's thread only, it runs there.
     """
-    box: list[Response | BaseException] = []
+    box: list[T | BaseException] = []
     around = own_thread(store)
 
     def work() -> None:
@@ -52,7 +54,7 @@ def _started(work: Callable[[], None], deadline: float) -> bool:
         target=contextvars.copy_context().run,
         args=(work,),
         daemon=True,
-        name="imp_verify-confirm",
+        name="imp_verify-within",
     )
     try:
         thread.start()

@@ -16,6 +16,7 @@ from ._core.reading import EXACT, read_price
 from .errors import InvalidRequest, StoreError
 
 __all__ = [
+    "ADOPT",
     "LEFT_TO_A_PERSON",
     "MONEY",
     "Cancellation",
@@ -23,6 +24,8 @@ __all__ = [
     "ExpectedPayment",
     "Finding",
     "FindingKind",
+    "Health",
+    "HealthCheck",
     "Notice",
     "Outcome",
     "Payment",
@@ -391,6 +394,10 @@ class Notice:
     amount: Decimal | None = None
 
 
+ADOPT = "adopt"
+"""The endpoint of an old payment that a shop takes over (`Verifier.adopt`)."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """A verdict and all that led to it: what `verify` returns and what every hook and store method
@@ -635,3 +642,33 @@ class Finding:
     receipt: Receipt | None = None
     outcome: Outcome | None = None
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One thing that verifying needs.
+
+    Attributes:
+        name: store, or gateway.
+        ok: Whether it answered as it should.
+        text: What is wrong; None where nothing is. It holds no secret.
+        account: Of several the one that the gateway was asked with.
+    """
+
+    name: str
+    ok: bool
+    text: str | None = None
+    account: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether payments can be verified now (`Verifier.health`).
+
+    Attributes:
+        ok: Whether all checks are.
+        checks: The store's, then the gateway's, one for each account.
+    """
+
+    ok: bool
+    checks: tuple[HealthCheck, ...]

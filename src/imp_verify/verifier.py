@@ -38,18 +38,19 @@ from ._core.flow import (
     run_async,
 )
 from ._core.giving_back import deliver, give_back
+from ._core.health import Examination, tells_facts
 from ._core.preparing import prepare, prepared
 from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
 from ._core.reconciling import reconcile, sweep
 from ._core.runs import read_range
-from ._core.verification import Refusal, approve, fetch_and_judge
+from ._core.verification import Refusal, approve, fetch_and_judge, verify
 from ._threads import within
 from ._web.answers import Wording, reason_words
 from ._web.endpoints import serve, too_late
 from ._web.http import Request, Response
 from ._web.webhook_sources import Senders
 from .errors import ConfigurationError, GatewayUnavailable, InvalidRequest
-from .models import Finding, Notice, Outcome, Payment, Refund
+from .models import ADOPT, Finding, Health, Notice, Outcome, Payment, Refund
 from .settings import Checkout, Credentials, Landing, Settings
 from .stores import AsyncOrderStore, OrderStore
 from .stores._bridge import as_async, as_given
@@ -152,6 +153,21 @@ class _Base(ABC):
         if not isinstance(refund_to, Refund | None):
             raise InvalidRequest("refund_to must be a Refund")
         return give_back(self._settings, self._accounts, check_imp_uid(imp_uid), refund_to)
+
+    def _adopting(self, imp_uid: str, merchant_uid: str) -> Flow[Outcome]:
+        outside_transactions()
+        if not getattr(as_given(self._store), "adopts", False):
+            raise ConfigurationError(
+                "adopt needs a ready-made store, or one that decides by `advance` and says so with "
+                "`adopts = True`: any other would ship the order again"
+            )
+        notice = Notice(check_imp_uid(imp_uid), check_merchant_uid(merchant_uid))
+        return verify(self._settings, self._accounts, notice, ADOPT)
+
+    def _examination(self) -> Examination:
+        outside_transactions()
+        has_facts = tells_facts(as_given(self._store))
+        return Examination(self._accounts, has_facts, self._settings.timeout)
 
     def _preparing(self, merchant_uid: str) -> Flow[None]:
         outside_transactions()
@@ -419,6 +435,31 @@ class Verifier(_Base):
         """
         return run(self._giving_back(imp_uid, refund_to), self._perform)
 
+    def adopt(self, imp_uid: str, merchant_uid: str) -> Outcome:
+        """Record an old payment of this very order as the one that pays it, for a shop that begins
+        with a past: `outcome.paid` says whether it does. The order may be closed, and no hook is
+        called, now or later, for what had happened by now.
+
+        Where it is not adopted the outcome says why, and nothing is kept: a verdict other than PAID
+        or PARTLY_CANCELLED (a refunded payment, another order's, an amount that is not the
+        order's); DUPLICATE for an order that was ever paid by another; LATE for a payment that is
+        being given back, or that `on_paid` gave back. To repeat it is harmless.
+
+        Raises like `verify`.
+
+        Raises:
+            ConfigurationError: A store by hand that does not say that it adopts.
+        """
+        return run(self._adopting(imp_uid, merchant_uid), self._perform)
+
+    def health(self) -> Health:
+        """Say whether payments can be verified now: the store is read, and the gateway asked about
+        a payment that is not there, one call for each account. Trouble is said and not raised, and
+        all of it takes no longer than `timeout`."""
+        look = self._examination()
+        within(look.deadline, look.flow(), self._perform, self._store)
+        return look.result
+
     def prepare(self, merchant_uid: str) -> None:
         """Register with the gateway what the store expects for an order, before its window opens:
         it then opens for no other amount or currency. Repeatable; another amount takes the place of
@@ -666,6 +707,16 @@ class AsyncVerifier(_Base):
     async def give_back(self, imp_uid: str, *, refund_to: Refund | None = None) -> Outcome:
         """See `Verifier.give_back`."""
         return await run_async(self._giving_back(imp_uid, refund_to), self._perform)
+
+    async def adopt(self, imp_uid: str, merchant_uid: str) -> Outcome:
+        """See `Verifier.adopt`."""
+        return await run_async(self._adopting(imp_uid, merchant_uid), self._perform)
+
+    async def health(self) -> Health:
+        """See `Verifier.health`."""
+        look = self._examination()
+        await self._loops.within(look.deadline, run_async(look.flow(), self._perform))
+        return look.result
 
     async def prepare(self, merchant_uid: str) -> None:
         """See `Verifier.prepare`."""

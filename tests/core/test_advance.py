@@ -20,7 +20,7 @@ from imp_verify import (
     Verdict,
     stores,
 )
-from imp_verify.stores._advance import Change, OrderState, advance, refuse
+from imp_verify.stores._advance import Change, OrderState, advance, amount_of, refuse
 
 from .values import I1, I2, ORDER, PRICE, account, handed_on, order, outcome, part, payment, receipt
 
@@ -230,6 +230,103 @@ def test_a_repeat_of_any_cell_hands_nothing_on_again(state: str, kind: str) -> N
         second = advance(after, told)
         assert second.hooks == ()
         assert second.receipt == first.receipt
+
+
+# --- adopting ------------------------------------------------------------------------------------
+
+ADOPTED = {
+    "paid": replace(KINDS["paid"], endpoint="adopt"),
+    "partly": replace(KINDS["partly"], endpoint="adopt"),
+}
+MONEY_KINDS = "paid, partly"
+UNPAID = "open, others, closed"
+NOT_CANCELLED = "none, failed, waiting, duplicate, late"
+ADOPT_TABLE = [
+    Row(NOT_CANCELLED, MONEY_KINDS, UNPAID, "new", "paying"),
+    Row(NOT_CANCELLED, MONEY_KINDS, "gone", "stale", "same"),
+    Row(NOT_CANCELLED, MONEY_KINDS, PAID_ONCE, "duplicate", "same"),
+    Row("paying", MONEY_KINDS, EVERYWHERE, "repeated", "same"),
+    Row("cancelled", MONEY_KINDS, EVERYWHERE, "stale", "same"),
+    Row("cancelled", f"{MONEY_KINDS} (refetched)", EVERYWHERE, "review", "same"),
+]
+
+
+def adopting_cells() -> dict[tuple[str, str, str, bool], Row]:
+    cells: dict[tuple[str, str, str, bool], Row] = {}
+    for row in ADOPT_TABLE:
+        bare = row.kinds.removesuffix(" (refetched)")
+        both = row.states != "cancelled"
+        again = [False, True] if both else [bare != row.kinds]
+        for cell in product(names(row.states), names(bare), names(row.worlds), again):
+            assert cell not in cells
+            cells[cell] = row
+    return cells
+
+
+def test_every_cell_of_the_table_of_adopting() -> None:
+    cells = adopting_cells()
+    assert len(cells) == len(KNOWN) * len(ADOPTED) * len(WORLDS) * 2
+    for (state, kind, world, again), row in cells.items():
+        before = begin(state, WORLDS[world])
+        change = advance(before, replace(ADOPTED[kind], refetched=again))
+        cell = f"{state} receipt, {kind}, {world}, refetched: {again}"
+        assert str(change.settled) == row.settled, cell
+        assert change.hooks == (), cell
+        if row.after == "same":
+            assert (change.receipt, change.untold) == (before.receipt, ()), cell
+            continue
+        assert change.receipt is not None, cell
+        assert change.receipt.state == row.after, cell
+        wanted = ["paid"] if kind == "paid" else ["paid", "partly_cancelled:c1"]
+        assert [each.change for each in change.untold] == wanted, cell
+        assert {each.endpoint for each in change.untold} == {"adopt"}, cell
+        assert {each.settled for each in change.untold} == {Settled.NEW}, cell
+
+
+@pytest.mark.parametrize("kind", ADOPTED)
+def test_what_was_adopted_is_an_ordinary_paying_payment(kind: str) -> None:
+    for world in names(UNPAID):
+        adopted = advance(WORLDS[world], ADOPTED[kind])
+        known = {each.change: amount_of(each) for each in adopted.untold}
+        after = replace(
+            WORLDS[world], receipt=adopted.receipt, paid_by=I1, was_paid=True, known=known
+        )
+        again = advance(after, KINDS[kind])
+        assert (again.settled, again.hooks) == (Settled.REPEATED, ())
+        refunded = advance(after, KINDS["refunded"])
+        assert [name for name, _ in refunded.hooks] == ["on_cancelled"]
+
+
+@pytest.mark.parametrize("state", ["none", "failed", "waiting", "duplicate", "late"])
+def test_what_is_being_given_back_or_was_refused_is_not_adopted(state: str) -> None:
+    claimed = replace(begin(state, WORLDS["open"]), giving_back=True)
+    change = advance(claimed, ADOPTED["paid"])
+    assert change == Change(Settled.LATE, claimed.receipt)
+    refused = begin("late", WORLDS["open"])
+    refused = replace(refused, receipt=receipt(ReceiptState.LATE, reason=Reason.REFUSED))
+    assert advance(refused, ADOPTED["paid"]) == Change(Settled.LATE, refused.receipt)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        order(39001),
+        order(currency="USD"),
+        order(account="kr"),
+        order(pay_methods=["card"]),
+        order(pg_providers=["kcp"]),
+    ],
+    ids=str,
+)
+def test_an_order_that_asks_something_else_by_now_adopts_nothing(now: ExpectedPayment) -> None:
+    change = advance(OrderState(expected=now), ADOPTED["paid"])
+    assert change == Change(Settled.STALE, None)
+
+
+@pytest.mark.parametrize("kind", [each for each in KINDS if each not in ADOPTED])
+def test_nothing_but_money_that_is_there_is_adopted(kind: str) -> None:
+    with pytest.raises(ValueError, match="is not adopted"):
+        advance(WORLDS["open"], replace(KINDS[kind], endpoint="adopt"))
 
 
 # --- what a receipt holds ------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from decimal import Decimal
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from imp_verify import Credentials, Outcome, Verifier
+from imp_verify import AsyncVerifier, Credentials, Outcome, Verifier
 from imp_verify.sandbox import Account, SandboxServer
 from imp_verify.stores.memory import MemoryStore
 
@@ -30,7 +31,7 @@ def test_both_languages_show_the_same_code() -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_calls_do_what_the_page_says(page: str) -> None:
-    before, after, _, later = blocks(page)
+    before, after, _, later, *_ = blocks(page)
     with SandboxServer() as server:
         gateway = server.sandbox.gateway
         verifier = Verifier(
@@ -70,3 +71,40 @@ def test_what_on_paid_gives_back_goes_back(page: str) -> None:
         assert verifier.verify(paid.imp_uid, "ORD1001").reason == "refused"
         assert server.sandbox.gateway.attempt(paid.imp_uid).cancel_amount == 39000
         verifier.close()
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("kind", [Verifier, AsyncVerifier])
+def test_a_list_of_old_payments_is_adopted(
+    page: str,
+    kind: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain, later = blocks(page)[-2:]
+    monkeypatch.chdir(tmp_path)
+    with SandboxServer() as server:
+        make = server.sandbox.gateway.make
+        paid = make(merchant_uid="ORD1001", amount=39000, status="paid")
+        forged = make(merchant_uid="ORD1002", amount=100, status="paid")
+        rows = "".join(f"{each.imp_uid},{each.merchant_uid}\n" for each in (paid, forged))
+        Path("old.csv").write_text(f"\ufeffimp_uid,merchant_uid\n{rows}", encoding="utf-8")
+        store = MemoryStore(expected=lambda number, _: 39000)
+        keys = Credentials(ACCOUNT.key, ACCOUNT.secret)
+        verifier = kind(store, credentials=keys, base_url=server.url, test_mode=True)
+        names: dict[str, Any] = {"verifier": verifier}
+        if kind is Verifier:
+            exec(plain, names)
+            verifier.close()
+        else:
+            exec(f"import csv\n{later}", names)
+
+            async def adopt() -> None:
+                await names["adopt_all"]("old.csv")
+                await verifier.close()
+
+            asyncio.run(adopt())
+    assert capsys.readouterr().out == f"{forged.imp_uid} ORD1002 forgery amount\n"
+    assert store.paid("ORD1001")
+    assert not store.paid("ORD1002")

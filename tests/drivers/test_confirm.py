@@ -30,7 +30,7 @@ def late() -> Iterator[None]:
     """Wait for what still runs when its answer has long been given."""
     yield
     for thread in threading.enumerate():
-        if thread.name == "imp_verify-confirm":
+        if thread.name == "imp_verify-within":
             thread.join(30)
 
 
@@ -233,8 +233,8 @@ def test_a_store_says_what_is_around_the_thread_made_for_it_or_that_there_may_be
     )
     assert verifier.serve("confirm", REQUEST).status == 200
     here = threading.current_thread().name
-    assert store.threads == [here if tied else "imp_verify-confirm"]
-    assert seen == ([] if tied else ["imp_verify-confirm"])
+    assert store.threads == [here if tied else "imp_verify-within"]
+    assert seen == ([] if tied else ["imp_verify-within"])
 
 
 @pytest.mark.usefixtures("late")

@@ -121,6 +121,9 @@ class DjangoShop(TrialShop):
     def told(self) -> Sequence[tuple[str, str]]:
         return run(self.using, "SELECT hook, change_key FROM told ORDER BY id")
 
+    def read(self, query: str) -> list[Any]:
+        return run(self.using, query)
+
     def kept(self) -> tuple[int, ...]:
         """Count rows: hooks', receipts, paid orders, changes."""
         paid = rows("Order", self.using).filter(was_paid=True)

@@ -10,14 +10,14 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from imp_verify import ExpectedPayment, GiveBack, Receipt, ReceiptState
+from imp_verify import ExpectedPayment, GiveBack, Receipt, ReceiptState, Settled
 from imp_verify.stores import Due
 from imp_verify.testing import TrialShop
 from imp_verify.testing._harness import ORDER, PRICE, Trial
@@ -49,6 +49,7 @@ class Dues(RuleBasedStateMachine):
         self.trial = self._open.enter_context(Trial(self.shop))
         self.claimed: set[str] = set()
         self.paid: set[str] = set()
+        self.adopted: set[str] = set()
         self.shop.put(ASKED["open"])
 
     @rule(uid=uids, delivered=st.booleans())
@@ -71,6 +72,15 @@ class Dues(RuleBasedStateMachine):
     def it_is_delivered(self, uid: str) -> None:
         if uid in self.paid:
             _ = self.trial.deliver(uid)
+
+    @rule(uid=uids)
+    def it_is_adopted(self, uid: str) -> None:
+        if uid in self.paid:
+            told = list(cast(Any, self.shop).told())
+            outcome = cast(Any, self.trial._wait(self.trial._verifier.adopt(uid, ORDER)))
+            assert list(cast(Any, self.shop).told()) == told
+            if outcome.settled is Settled.NEW:
+                self.adopted.add(uid)
 
     @rule(how=st.sampled_from([*ASKED]))
     def the_order_is_edited(self, how: str) -> None:
@@ -105,7 +115,8 @@ class Dues(RuleBasedStateMachine):
             receipt = self._receipt(uid)
             assert receipt is None or receipt.state is not ReceiptState.PAYING
             assert uid not in self.shop.shipped(ORDER)
-        assert len(self.shop.shipped(ORDER)) <= 1
+            assert uid not in self.adopted
+        assert len([*self.shop.shipped(ORDER), *self.adopted]) <= 1
 
     def teardown(self) -> None:
         try:

@@ -14,6 +14,7 @@ from imp_verify.contrib.django.stores import DjangoStore
 from imp_verify.testing import OrderStoreContract, TrialShop
 from imp_verify.testing._harness import PRICE, Trial
 from tests.storage import django_shops
+from tests.storage import test_adopt as adopting
 from tests.storage import test_ledger as ledger
 from tests.storage import test_ready as ready
 from tests.storage.django_shops import DjangoShop
@@ -61,9 +62,7 @@ class TestReady:
             locals()[_name] = staticmethod(_test)
 
 
-class TestLedger:
-    """The tests of every ready-made store's ledger."""
-
+class _EveryDatabase:
     @pytest.fixture(params=EVERY if ALL else USUAL, ids=str)
     def shop(self, request: pytest.FixtureRequest) -> Iterator[TrialShop]:
         using, threaded = request.param
@@ -78,6 +77,18 @@ class TestLedger:
         with Trial(shop) as trial:
             yield trial
 
+
+class TestLedger(_EveryDatabase):
+    """The tests of every ready-made store's ledger."""
+
     for _name, _test in vars(ledger).items():
+        if _name.startswith("test_"):
+            locals()[_name] = staticmethod(_test)
+
+
+class TestAdopt(_EveryDatabase):
+    """The tests of what every ready-made store adopts."""
+
+    for _name, _test in vars(adopting).items():
         if _name.startswith("test_"):
             locals()[_name] = staticmethod(_test)

@@ -9,6 +9,7 @@ from imp_verify import (
     AsyncVerifier,
     Credentials,
     ExpectedPayment,
+    Health,
     OrderStore,
     Outcome,
     Payment,
@@ -28,11 +29,16 @@ def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
     assert_type(verifier.verify("imp_123456789012", "ORD-1001"), Outcome)
     assert_type(verifier.verify("imp_123456789012", None), Outcome)
     assert_type(verifier.confirm("imp_123456789012", "ORD-1001", Decimal(1000)), str | None)
+    assert_type(verifier.adopt("imp_123456789012", "ORD-1001"), Outcome)
+    verifier.adopt("imp_123456789012", None)  # type: ignore[arg-type]  # pyright: ignore
+    assert_type(verifier.health(), Health)
 
 
 async def an_async_verifier_is_awaited_under_the_same_names(verifier: AsyncVerifier) -> None:
     assert_type(await verifier.verify("imp_123456789012", "ORD-1001"), Outcome)
     assert_type(await verifier.confirm("imp_123456789012", "ORD-1001", Decimal(1000)), str | None)
+    assert_type(await verifier.adopt("imp_123456789012", "ORD-1001"), Outcome)
+    assert_type(await verifier.health(), Health)
 
 
 def a_shop_may_have_several_accounts(store: OrderStore, one: Credentials) -> None:

@@ -3,16 +3,19 @@ approval. No I/O."""
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 from .._core.reading import is_imp_uid
 from ..errors import GatewayProtocolError, GatewayUnavailable, StoreError
 from ..models import (
+    ADOPT,
     ExpectedPayment,
     Notice,
     Outcome,
     Payment,
     Reason,
+    ReceiptState,
     Settled,
     Verdict,
     outcome_with,
@@ -32,6 +35,8 @@ from .judge import (
 )
 
 __all__ = ["LOOKUP_ENDS", "Refusal", "approve", "fetch_and_judge", "find_imp_uid", "verify"]
+
+_log = logging.getLogger("imp_verify")
 
 _REFETCHES = 3
 LOOKUP_ENDS = 0.5
@@ -106,7 +111,9 @@ def fetch_and_judge(
     if claim is None or claim.reason is not Reason.ORDER:
         # An order that named the account is not asked a second time: the store compares again.
         expected = choice.expected or (yield from expect(payment.merchant_uid))
-    verdict, reason = claim or (yield from _judge(payment, expected, name))
+    verdict, reason = claim or (
+        yield from _judge(payment, expected, name, adopts=endpoint == ADOPT)
+    )
     return Outcome(
         verdict,
         reason,
@@ -120,15 +127,18 @@ def fetch_and_judge(
 
 
 def _judge(
-    payment: Payment, expected: ExpectedPayment | None, account: str | None
+    payment: Payment, expected: ExpectedPayment | None, account: str | None, *, adopts: bool
 ) -> Flow[Judgement]:
-    """Judge by the order, and where that refuses, by what was recorded of this payment before."""
+    """Judge by the order, and where that refuses, by what was recorded of this payment before: to
+    adopt a payment, only where it pays already."""
     judgement = judge(payment, expected, None, account)
     if not needs_receipt(judgement):
         return judgement
     receipts = yield from Recall((payment.imp_uid,))
     receipt = receipts.get(payment.imp_uid)
-    if not stands_for_order(receipt, payment):
+    if receipt is None or not stands_for_order(receipt, payment):
+        return judgement
+    if adopts and receipt.state is not ReceiptState.PAYING:
         return judgement
     return judge(payment, expected, receipt, account)
 
@@ -136,6 +146,8 @@ def _judge(
 def _hand_over(outcome: Outcome) -> Flow[Settled | None]:
     """Hand the outcome to the store: money to `settle`, all else to `observe`."""
     verdict = outcome.verdict
+    if outcome.endpoint == ADOPT:
+        return (yield from _adopt(outcome))
     if verdict is Verdict.UNKNOWN_PAYMENT or verdict is Verdict.UNKNOWN_ORDER:
         return None
     if verdict is Verdict.PAID or verdict is Verdict.PARTLY_CANCELLED:
@@ -150,6 +162,17 @@ def _hand_over(outcome: Outcome) -> Flow[Settled | None]:
         return None
     observed = yield from Observe(outcome)
     return None if observed is None else _settled(verdict, observed)
+
+
+def _adopt(outcome: Outcome) -> Flow[Settled | None]:
+    """Have the store adopt the payment where it is what the order asks; nothing else is kept of it,
+    and no hook hears of a list of old payments that is wrong."""
+    if outcome.verdict is not Verdict.PAID and outcome.verdict is not Verdict.PARTLY_CANCELLED:
+        return None
+    settled = _settled(outcome.verdict, (yield from Settle(outcome)))
+    if settled is Settled.NEW:
+        _log.info("adopted %s for order %.100r", outcome.imp_uid, outcome.merchant_uid)
+    return settled
 
 
 def _settled(verdict: Verdict, answer: object) -> Settled:

@@ -13,17 +13,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .. import GatewayError, GatewayRefused
+from .._core.health import NO_PAYMENT, tells_facts
 from .._core.verification import LOOKUP_ENDS
 from ..settings import Settings, is_loopback
 from ..stores._bridge import as_given
 from ..stores._facts import StoreFacts
-from ..stores._recording import AsyncReadyStore, ReadyStore
 from ._shop import Shop, explain
 from ._words import Words
 
 __all__ = ["Check", "check_gateway", "check_mode", "check_store", "check_versions"]
 
-_NO_PAYMENT = "imp_000000000000"
 _CLOCK_DIFFERS = 30
 """Seconds."""
 _RESENDING_WAITS = 15
@@ -67,7 +66,7 @@ def check_gateway(shop: Shop, words: Words, account: str | None) -> Iterator[Che
     yield Check("token", "good", text, account=account)
     yield _clock(now + 0.5 - (began + time.time()) / 2, words, account)  # it is in whole seconds
     try:
-        _, seconds = _timed(shop.call, shop.verifier.payment, _NO_PAYMENT, account=account)
+        _, seconds = _timed(shop.call, shop.verifier.payment, NO_PAYMENT, account=account)
     except GatewayError as error:
         yield _failed("lookup", error, words, account, base_url)
         return
@@ -133,12 +132,12 @@ def check_store(shop: Shop, words: Words) -> Iterator[Check]:
     store, given = shop.verifier.store, as_given(shop.verifier.store)
     kind = type(given).__name__
     try:
-        if isinstance(given, ReadyStore | AsyncReadyStore) and hasattr(given, "facts"):
+        if tells_facts(given):
             facts: StoreFacts = shop.call(store.facts)  # type: ignore[union-attr]
             yield from _database(facts, shop.settings, words)
             if facts.missing:
                 return
-        _, seconds = _timed(shop.call, store.receipts, [_NO_PAYMENT])
+        _, seconds = _timed(shop.call, store.receipts, [NO_PAYMENT])
     except Exception as error:  # whatever a store raises
         text = words("store_bad", kind=kind, error=explain(error))
         yield Check("store", "bad", text, words("do_store"), error=error)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from ..models import (
+    ADOPT,
     MONEY,
     ExpectedPayment,
     Outcome,
@@ -111,11 +112,13 @@ class Change:
     Attributes:
         receipt: The receipt afterwards, None where there is none.
         hooks: Name of the hook and what it gets, in order; each is recorded as a change of its own.
+        untold: Recorded as changes like those, so that they never are handed on; no hook is called.
     """
 
     settled: Settled | None
     receipt: Receipt | None
     hooks: tuple[tuple[str, Outcome], ...] = ()
+    untold: tuple[Outcome, ...] = ()
 
 
 def advance(order: OrderState, outcome: Outcome) -> Change:
@@ -128,6 +131,8 @@ def advance(order: OrderState, outcome: Outcome) -> Change:
     if payment is None:
         raise ValueError("an outcome without a payment changes nothing")
     verdict = outcome.verdict
+    if outcome.endpoint == ADOPT:
+        return _adopt(order, outcome, payment)
     if verdict is Verdict.PAID:
         return _paid(order, outcome, payment)
     if verdict is Verdict.FORGERY:
@@ -204,15 +209,40 @@ def _partly_cancelled(order: OrderState, outcome: Outcome, payment: Payment) -> 
         first = _take(order, outcome, payment)
         if first.receipt is None or first.receipt.state is not ReceiptState.PAYING:
             return first
-    parts = tuple(
-        (
-            "on_partly_cancelled",
-            outcome_with(outcome, settled=Settled.NEW, cancellations=(part,), part=part.key),
-        )
-        for part in new_parts(payment, order.known)
-    )
+    parts = tuple(("on_partly_cancelled", told) for told in _parts(order, outcome, payment))
     settled = Settled.NEW if parts else first.settled
     return Change(settled, first.receipt, first.hooks + parts)
+
+
+def _parts(order: OrderState, outcome: Outcome, payment: Payment) -> tuple[Outcome, ...]:
+    """Return one outcome for each refund of a part that was not handed on before."""
+    return tuple(
+        outcome_with(outcome, settled=Settled.NEW, cancellations=(part,), part=part.key)
+        for part in new_parts(payment, order.known)
+    )
+
+
+def _adopt(order: OrderState, outcome: Outcome, payment: Payment) -> Change:
+    """An old payment becomes the one that pays its order, whether or not that is still open, and
+    no hook is called: the work was done before there was this store. All of that, or nothing."""
+    if outcome.verdict not in (Verdict.PAID, Verdict.PARTLY_CANCELLED):
+        raise ValueError(f"a payment that is {outcome.verdict} is not adopted")
+    receipt = order.receipt
+    if order.state is ReceiptState.PAYING:
+        return Change(Settled.REPEATED, receipt)  # what is new of it comes by `verify`, with hooks
+    if order.state is ReceiptState.CANCELLED:
+        return Change(Settled.REVIEW if outcome.refetched else Settled.STALE, receipt)
+    if order.ever_paid:
+        return Change(Settled.DUPLICATE, receipt)
+    if order.giving_back or (receipt is not None and receipt.reason is Reason.REFUSED):
+        return Change(Settled.LATE, receipt)
+    if order.is_stale(outcome, payment):
+        return Change(Settled.STALE, receipt)
+    paid = outcome_with(outcome, verdict=Verdict.PAID, settled=Settled.NEW)
+    parts = _parts(order, outcome, payment) if outcome.verdict is Verdict.PARTLY_CANCELLED else ()
+    untold = tuple(each for each in (paid, *parts) if each.change not in order.known)
+    pays = _moved(order, outcome, payment, ReceiptState.PAYING)
+    return Change(Settled.NEW, pays, untold=untold)
 
 
 def _virtual_account(order: OrderState, outcome: Outcome, payment: Payment) -> Change:

@@ -48,6 +48,7 @@ class ReadyStore(OrderStore, Generic[T]):
     from one of its methods to the next."""
 
     _functions: Functions[Any]
+    adopts = True
 
     def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""
@@ -239,6 +240,7 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     """The same as `ReadyStore` in coroutines."""
 
     _functions: Functions[Any]
+    adopts = True
 
     async def settle(self, outcome: Outcome) -> Settled:
         """See `OrderStore.settle`."""

@@ -129,6 +129,8 @@ def to_write(
     order: OrderRow | None = None
     values: Sequence[object] = ()
     changes = [(told, amount_of(told)) for _, told in change.hooks]
+    if change.untold:
+        changes += [(told, amount_of(told)) for told in change.untold]
     due: Due | None = None
     if before.due is not None or began is not None:
         due = due_after(before.due, before.receipt, change, outcome, began)
