@@ -40,9 +40,11 @@ def show(number):
 @app.get("/orders/<number>/checkout")
 def told(number):
     """What `ImpVerify.mount` takes."""
+    if number not in orders:
+        return {"message": "주문을 찾을 수 없습니다"}, 404
     try:
         sdk = os.environ.get("SHOP_SDK")
-        made = config(verifier, number, name="Oak chair", language="en", sdk=sdk)
-    except InvalidRequest as error:  # no such order, or it is closed: a sentence
+        made = config(verifier, number, name="참나무 의자", sdk=sdk)
+    except InvalidRequest as error:  # it is closed: a sentence for the buyer
         return {"message": str(error)}, 404
     return Response(to_json(made), mimetype="application/json")

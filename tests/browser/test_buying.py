@@ -190,9 +190,18 @@ def test_an_order_that_the_shop_cancelled_while_the_window_was_open_is_late_not_
     assert buyer.told() == ["on_late"]
 
 
-def test_two_windows_of_one_order_pay_it_once(
-    buyer: Buyer, new_visit: Callable[..., Visit]
+@pytest.mark.parametrize(
+    ("order", "words"),
+    [
+        ("browser-first", "이미 결제된 주문입니다"),
+        # Given back before the browser asked: nobody is told to order anew.
+        ("webhook-first", "취소된 결제입니다. 주문을 확인해 주세요"),
+    ],
+)
+def test_two_windows_of_one_order_pay_it_once_and_the_second_payment_is_given_back(
+    buyer: Buyer, new_visit: Callable[..., Visit], order: str, words: str
 ) -> None:
+    buyer.demo.sandbox.sandbox.settings.webhook_order = order
     other = Buyer(buyer.demo, new_visit().page())
     buyer.order().choose("card_page").open_window()
     other.page.goto(buyer.page.url)
@@ -201,9 +210,51 @@ def test_two_windows_of_one_order_pay_it_once(
     buyer.click("approve")
     buyer.sees_order("paid")
     other.click("approve")
-    other.reads("이미 결제된 주문입니다")
+    other.reads(words)
     buyer.deliver()
     assert buyer.told() == ["on_paid", "on_duplicate"]
+    # What the page promises is done: the second payment was given back, and the first was not.
+    assert [attempt.status for attempt in buyer.attempts] == ["paid", "cancelled"]
+    other.page.get_by_role("link", name="주문 보기").click()
+    other.sees_order("paid")
+    expect(other.page.locator("#result")).to_contain_text("자동으로 돌려드립니다")
+    other.page.goto(f"{buyer.demo.sandbox.url}/")
+    states = other.page.locator("tr span.state")
+    expect(states).to_have_text(["전액 취소", "결제 완료"])  # the newest first
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+def test_who_has_an_account_is_told_so_and_may_pay_by_card_all_the_same(
+    open_demo: Callable[..., Demo], new_visit: Callable[..., Visit], language: str
+) -> None:
+    buyer = Buyer(open_demo(language=language), new_visit().page())
+    buyer.buy("vbank", "issue")
+    buyer.sees_order("waiting")
+    bank = buyer.page.locator("#bank")
+    expect(bank).to_have_attribute("lang", "ko")
+    buyer.page.click("#otherwise")
+    (account,) = buyer.attempts
+    assert account.vbank is not None
+    waits = buyer.page.locator("#pay-waits")
+    expect(waits).to_contain_text("가상계좌" if language == "ko" else "virtual account")
+    expect(buyer.page.locator("#pay")).to_have_accessible_description(waits.inner_text())
+    expect(buyer.page.locator("body")).not_to_contain_text(account.vbank.number)
+    buyer.choose("card_page").open_window().click("decline")
+    buyer.reads("한도초과")
+    expect(buyer.page.locator("#pay-status")).to_have_attribute("lang", "ko")
+    buyer.look_again("waiting")
+    expect(bank).to_be_visible()
+    buyer.page.click("#otherwise")
+    buyer.choose("card_page").open_window().click("approve")
+    buyer.sees_order("paid")
+    expect(buyer.page.locator("#account")).to_have_count(0)  # nobody is to pay into it now
+    # A deposit comes all the same: it can only go back to an account that somebody must name.
+    buyer.in_sandbox(account.imp_uid).locator("button[formaction$='/deposit']").click()
+    buyer.deliver()
+    assert buyer.told() == ["on_virtual_account", "on_paid", "on_duplicate"]
+    buyer.look_again("paid")
+    expect(buyer.page.locator("#result")).to_have_attribute("data-result", "duplicatePayment")
+    assert buyer.attempts[0].status == "paid"
 
 
 REAL_ADDRESS = "https://cdn.iamport.kr/v1/iamport.js"

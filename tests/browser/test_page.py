@@ -154,6 +154,24 @@ def test_the_sandboxs_list_shows_payments_and_sends_what_was_kept_back(buyer: Bu
     assert buyer.told() == ["on_paid"]
 
 
+@pytest.mark.parametrize(("language", "marked"), [("ko", []), ("en", ["신한은행", "한도초과"])])
+def test_korean_words_of_the_gateway_are_marked_as_such_on_the_sandboxs_english_pages(
+    open_demo: Callable[..., Demo],
+    new_visit: Callable[..., Visit],
+    language: str,
+    marked: list[str],
+) -> None:
+    buyer = Buyer(open_demo(language=language), new_visit().page())
+    gateway, sandbox = buyer.demo.sandbox.sandbox.gateway, buyer.demo.sandbox.sandbox
+    found = []
+    for method, act in (("vbank", sandbox.issue_account), ("card", sandbox.decline)):
+        opened = gateway.open({"merchant_uid": "ORD1", "amount": 1000, "pay_method": method})
+        act(opened.imp_uid)
+        page = buyer.in_sandbox(f"{opened.imp_uid}?lang={language}")
+        found += page.locator("dd [lang=ko]").all_inner_texts()
+    assert [word.partition(" ")[0] for word in found] == marked
+
+
 def test_a_refused_action_is_explained_in_the_sandbox(buyer: Buyer) -> None:
     buyer.buy("card_page", "approve")
     buyer.sees_order("paid")

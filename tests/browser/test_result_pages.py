@@ -125,6 +125,36 @@ def test_an_accounts_number_is_selected_by_one_key_without_a_script(
     expect(number).to_have_value(NUMBER)
 
 
+@pytest.mark.parametrize(("language", "marked"), [("ko", None), ("en", "ko")])
+def test_the_gateways_korean_words_are_marked_as_such_on_an_english_page(
+    new_page: Callable[..., Page], language: str, marked: str | None
+) -> None:
+    page = new_page()
+    Served(page, Verdict.FAILED, wording=Wording(language), targets=Landing())
+    page.goto(ADDRESS)
+    words = page.locator("main > p")
+    assert [each.get_attribute("lang") for each in words.all()] == [marked, None]
+    page.unroute_all()
+    Served(page, Verdict.VIRTUAL_ACCOUNT, wording=Wording(language), targets=Landing())
+    page.goto(ADDRESS)
+    bank = page.locator("dd").filter(has_text="국민은행")
+    assert bank.get_attribute("lang") == marked
+    assert page.locator("[lang=ko]:not(html)").count() == (1 if marked else 0)
+
+
+@pytest.mark.parametrize("key", [Verdict.VIRTUAL_ACCOUNT, Verdict.PAID])
+def test_an_account_that_waits_does_not_look_like_a_payment(
+    new_page: Callable[..., Page], key: str
+) -> None:
+    page = new_page()
+    Served(page, key, wording=Wording("ko"), targets=Landing())
+    page.goto(ADDRESS)
+    colour = "rgb(18, 112, 63)" if key == Verdict.PAID else "rgb(133, 86, 10)"
+    expect(page.locator("svg")).to_have_css("color", colour)
+    tick = page.locator("svg path[d*='M15 25l6 6l12-13']")
+    expect(tick).to_have_count(1 if key == Verdict.PAID else 0)
+
+
 def test_why_it_failed_is_text(new_page: Callable[..., Page]) -> None:
     page = new_page()
     Served(page, Verdict.FAILED, wording=Wording("ko"), targets=Landing())

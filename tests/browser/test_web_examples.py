@@ -38,7 +38,7 @@ def project(name: str, folder: Path, url: str) -> Path:
     shutil.copytree(WEB / name, made, ignore=shutil.ignore_patterns("node_modules", "dist"))
     (made / "node_modules").symlink_to(NODE_MODULES)
     flavor, file = PRINTED[name]
-    printed, here = snippet(flavor, "en"), snippet(flavor, "en", public_url=url)
+    printed, here = snippet(flavor), snippet(flavor, public_url=url)
     text = (made / file).read_text(encoding="utf-8")
     (made / file).write_text(text.replace(printed, here), encoding="utf-8")
     return made
@@ -48,7 +48,7 @@ def project(name: str, folder: Path, url: str) -> Path:
 def test_what_the_command_prints_stands_in_the_example(name: str) -> None:
     flavor, file = PRINTED[name]
     text = (WEB / name / file).read_text(encoding="utf-8")
-    printed = snippet(flavor, "en")
+    printed = snippet(flavor)
     assert printed in text if name == "plain" else printed == text
 
 
@@ -60,7 +60,7 @@ def test_an_example_names_the_very_packages_that_it_is_tried_with(name: str) -> 
     assert packages.items() <= tried["devDependencies"].items()
 
 
-@pytest.mark.parametrize(("state", "words"), [("new", None), ("paid", "The order is closed")])
+@pytest.mark.parametrize(("state", "words"), [("new", None), ("paid", "마감된 주문입니다")])
 def test_the_server_beside_them_gives_the_data_of_an_open_order_only(
     monkeypatch: pytest.MonkeyPatch, state: str, words: str | None
 ) -> None:
@@ -73,7 +73,7 @@ def test_the_server_beside_them_gives_the_data_of_an_open_order_only(
     answer = client.get(f"/orders/{NUMBER}/checkout")
     assert answer.status_code == (404 if words else 200)
     assert answer.json.get("message") == words
-    assert client.get("/orders/ORD2/checkout").json == {"message": "there is no order 'ORD2'"}
+    assert client.get("/orders/ORD2/checkout").json == {"message": "주문을 찾을 수 없습니다"}
 
 
 def too_old_for_vite() -> bool:

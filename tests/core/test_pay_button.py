@@ -8,6 +8,7 @@ import asyncio
 import json
 import re
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -403,6 +404,45 @@ def test_an_order_that_was_paid_is_not_offered_again_whatever_the_shop_says_of_i
     assert Read(button(waits, found)).elements == said
     with pytest.raises(InvalidRequest, match=f"^{words}$"):
         config(waits, found)
+    assert shown("ORD-1004", plain).elements[0][0] == "button"
+
+
+@pytest.mark.parametrize("days", [1, None, -1])
+@pytest.mark.parametrize(
+    ("language", "words"), [("ko", "가상계좌가 있습니다"), ("en", "is waiting")]
+)
+def test_where_an_account_waits_for_its_deposit_the_button_says_so_and_nothing_of_the_account(
+    language: str, words: str, days: int | None
+) -> None:
+    plain, waits = shop(language=language), async_shop(language=language)
+    due = datetime.now(UTC) + timedelta(days=days or 0)
+    raw = {} if days is None else {"vbank_date": int(due.timestamp())}
+    for store in (plain.store, as_given(waits.store)):
+        assert isinstance(store, MemoryStore)
+        issued = paid_outcome(I1, ExpectedPayment("ORD-1001", 39000))
+        assert issued.payment is not None
+        account = replace(
+            issued.payment, status="ready", pay_method="vbank", vbank_num="9876543", raw=raw
+        )
+        issued = replace(issued, verdict=Verdict.VIRTUAL_ACCOUNT, payment=account)
+        assert store.observe(issued) is Settled.NEW
+    found = asyncio.run(find_order(waits, "ORD-1001"))
+    assert (found.open, found.amount) == (True, Decimal(39000))
+    for page in (
+        button(plain, "ORD-1001", id="pay"),
+        button(plain, {"merchant_uid": "ORD-1001", "amount": 39000}, id="pay"),
+        button(waits, found, id="pay"),
+        asyncio.run(async_button(waits, "ORD-1001", id="pay")),
+    ):
+        first, second = Read(page).elements[:2]
+        assert "9876543" not in page
+        if days == -1:  # too late to pay into it
+            assert (first[0], "aria-describedby" in first[1]) == ("button", False)
+            continue
+        assert first[:2] == ("p", {"class": "imp-verify-waits", "id": "pay-waits"})
+        assert words in first[2]
+        assert (second[0], second[1]["aria-describedby"]) == ("button", "pay-waits")
+    assert config(plain, "ORD-1001")["params"]["amount"] == Decimal(39000)
     assert shown("ORD-1004", plain).elements[0][0] == "button"
 
 

@@ -68,7 +68,7 @@ describe("the code for ES Next", () => {
       assert.equal(mounted[0][1].params.merchant_uid, "ORD1001");
       const without = await run(code, false);
       assert.deepEqual([without.asked, without.mounted], [[SERVED], []]);
-      assert.match(without.said, /reload the page/);
+      assert.match(without.said, /새로 고침해 주세요/);
     });
   }
 

@@ -140,6 +140,24 @@ MAKE = {"forgery": forge, "late": pay_late, "duplicate": pay_twice}
 every_kind = pytest.mark.parametrize("kind", MAKE)
 
 
+def test_an_order_awaits_a_deposit_as_long_as_an_account_can_be_paid_into(trial: Trial) -> None:
+    due = LONG_AGO + 60
+    before, then = (datetime.fromtimestamp(due - each, UTC) for each in (1, 0))
+    fields = {"status": "ready", "pay_method": "vbank", "vbank_num": "1"}
+    assert not trial.ask("awaits_deposit", ORDER, before)
+    trial.pays(FIRST, vbank_date=due, **fields)
+    _ = trial.deliver(FIRST)
+    assert trial.ask("awaits_deposit", ORDER, before)
+    assert not trial.ask("awaits_deposit", ORDER, then)
+    assert not trial.ask("awaits_deposit", ORDER.lower(), before)
+    trial.pays(SECOND, vbank_date=None, **fields)
+    _ = trial.deliver(SECOND)
+    assert trial.ask("awaits_deposit", ORDER, then)
+    trial.pays(SECOND)
+    _ = trial.deliver(SECOND)
+    assert not trial.ask("awaits_deposit", ORDER, then)
+
+
 # --- which payments make a row, and what ends it -------------------------------------------------
 
 

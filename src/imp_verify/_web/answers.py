@@ -334,7 +334,8 @@ def _page(key: str, told: Told, targets: Landing, wording: Wording) -> Response:
     account = [] if told.issued is None else _account(told.issued, wording)
     if account:
         said.append(wording.say(_PAY_IN))
-    page = render(row.lands, heading, said, account, wording.language, targets.theme)
+    kind = "waiting" if word == "vbankIssued" else row.lands
+    page = render(kind, heading, said, account, wording.language, targets.theme)
     return Response(code, headers, page)
 
 

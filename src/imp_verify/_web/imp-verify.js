@@ -91,8 +91,8 @@
     ],
     pending: ["결제가 아직 끝나지 않았습니다.", "The payment is not finished yet:", LOOK],
     cancelled: [
-      "취소된 결제입니다. 새로 주문해 주세요.",
-      "The payment was cancelled. Please order anew.",
+      "취소된 결제입니다. 주문을 확인해 주세요.", // it may be paid by another
+      "The payment was cancelled. Please look at your order.",
     ],
     duplicatePayment: [
       "이미 결제된 주문입니다. 두 번째 결제의 환불은 판매자에게 문의해 주세요.",
@@ -230,6 +230,7 @@
     if (view.message === message + unknown) return;
     view.message = message + unknown;
     said.textContent = message;
+    said.lang = /[가-힣]/.test(message) ? "ko" : "en"; // the gateway's are Korean on any page
     if (!unknown) return;
     const link = document.createElement("a");
     link.href = wayBack(order);

@@ -3,7 +3,8 @@ picture, nothing loaded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 __all__ = ["Row", "policy", "render"]
@@ -43,7 +44,7 @@ background:var(--surface);border-radius:var(--radius);border:1px solid transpare
 svg{width:3.5rem;height:3.5rem;fill:none;stroke:currentColor;stroke-width:3;stroke-linecap:round;
 stroke-linejoin:round}
 .success svg{color:var(--success)}.failure svg{color:var(--failure)}
-.pending svg{color:var(--waiting)}
+.pending svg,.waiting svg{color:var(--waiting)}
 h1{margin:.75rem 0 0;font-size:1.375rem;line-height:1.4}
 p{margin:.75rem 0 0;color:var(--muted)}
 dl{margin:1.5rem 0 0;padding:1rem 1.25rem;border-radius:calc(var(--radius) / 1.5);
@@ -67,6 +68,9 @@ _MARKS = {
     "success": f"{_RING}M15 25l6 6l12-13",
     "failure": f"{_RING}M17 17l14 14M31 17l-14 14",
     "pending": f"{_RING}M24 13v12l8 5",
+    # A bank, and the time that is left: nothing is paid yet.
+    "waiting": "M4 18L21 6l17 12zM9 24v10M21 24v4M5 40h16M36 26a9 9 0 1 1 0 18a9 9 0 1 1 0-18"
+    "M36 30v5l3 2",
 }
 _HOME = {"ko": "쇼핑몰로 돌아가기", "en": "Back to the shop"}
 _AGAIN = {"ko": "다시 확인하기", "en": "Check again"}
@@ -96,11 +100,12 @@ def render(
     """Make the page.
 
     Args:
-        kind: success, failure or pending. A pending one can be asked for again; it does not by
-            itself, which would take the page away from under a screen reader.
+        kind: success, failure, waiting (for a deposit) or pending. A pending one can be asked for
+            again; it does not by itself, which would take the page away from under a screen reader.
         message: The heading, and the title.
         said: Paragraphs below it; one without anything to read is left out. Words of the gateway
-            have one to themselves: some PGs allow nothing beside theirs.
+            have one to themselves: some PGs allow nothing beside theirs. On an English page Korean
+            ones are said to be Korean, so that they are read aloud as such.
         rows: The account to pay into, where there is one; those without a value are left out.
         language: ko or en.
         theme: See `Landing`.
@@ -111,8 +116,9 @@ def render(
     # An empty address is the page's own, whatever it was asked with.
     links = [("", _AGAIN[language])] * waits + [("/", _HOME[language])]
     anchors = "".join(f'<a href="{target}">{escape(text)}</a>\n' for target, text in links)
-    more = "".join(f"<p>{escape(text)}</p>\n" for text in map(_seen, said) if text)
-    lines = "".join(_line(escape(row.name), escape(_seen(row.value)), row.copied) for row in rows)
+    tell = partial(_lang, language)
+    more = "".join(f"<p{tell(text)}>{escape(text)}</p>\n" for text in map(_seen, said) if text)
+    lines = "".join(_line(escape(row.name), _seen(row.value), row.copied, tell) for row in rows)
     more += (f"<dl>\n{lines}</dl>\n" if lines else "") + f"<nav>\n{anchors}</nav>\n"
     page = _PAGE.format(
         language=language,
@@ -131,11 +137,19 @@ def _seen(text: str) -> str:
     return "".join(each if each.isprintable() else " " for each in text).strip()
 
 
-def _line(name: str, value: str, copied: bool) -> str:
-    if not value:
+def _lang(language: str, text: str) -> str:
+    korean = any("\uac00" <= each <= "\ud7a3" for each in text)
+    return ' lang="ko"' if korean and language != "ko" else ""
+
+
+def _line(name: str, text: str, copied: bool, tell: Callable[[str], str]) -> str:
+    from html import escape
+
+    if not text:
         return ""
+    value = escape(text)
     if not copied:
-        return f"<div><dt>{name}</dt><dd>{value}</dd></div>\n"
+        return f"<div><dt>{name}</dt><dd{tell(text)}>{value}</dd></div>\n"
     field = f'<input readonly value="{value}" aria-label="{name}">'
     return f'<div><dt>{name}</dt><dd class="whole">{field}</dd></div>\n'
 

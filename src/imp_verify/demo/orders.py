@@ -144,9 +144,11 @@ def expected(merchant_uid: str, db: sqlite3.Connection) -> ExpectedPayment | Non
 
 
 def _paid(outcome: Outcome, db: sqlite3.Connection) -> None:
+    # Nobody is to pay into an account once the order is paid otherwise.
     db.execute(
-        "UPDATE orders SET state = 'paid', imp_uid = ? WHERE number = ?",
-        (outcome.imp_uid, outcome.merchant_uid),
+        "UPDATE orders SET state = 'paid', account = CASE WHEN imp_uid = ? THEN account END,"
+        " imp_uid = ? WHERE number = ?",
+        (outcome.imp_uid, outcome.imp_uid, outcome.merchant_uid),
     )
 
 
@@ -168,8 +170,8 @@ def _waiting(outcome: Outcome, db: sqlite3.Connection) -> None:
 
 def _cancelled(outcome: Outcome, db: sqlite3.Connection) -> None:
     db.execute(
-        "UPDATE orders SET state = CASE state WHEN 'paid' THEN 'refunded' ELSE 'new' END"
-        " WHERE number = ?",
+        "UPDATE orders SET state = CASE state WHEN 'paid' THEN 'refunded' ELSE 'new' END,"
+        " account = NULL WHERE number = ?",
         (outcome.merchant_uid,),
     )
     _partly_cancelled(outcome, db)

@@ -22,13 +22,16 @@ from imp_verify.stores.sqlite import SqliteStore
 
 KOREA = timezone(timedelta(hours=9))
 RECENT = 8
+UNPAID = ("new", "waiting")
+"""An order that waits for a deposit may be paid otherwise still."""
 _RESULTS = {
+    "on_duplicate": "duplicatePayment",
     "on_failed": "failed",
     "on_forgery": "forgery",
     "on_late": "latePayment",
     "on_review": "pending",
 }
-"""For a hook that left the order unpaid, the word of the answer that went with it."""
+"""For a hook that a payment did not pay the order by, the word of the answer that went with it."""
 _STATIC = {each.name: each.read_bytes() for each in (files("imp_verify.demo") / "static").iterdir()}
 
 
@@ -83,6 +86,7 @@ def make_verifier(settings: Settings) -> Verifier:
         language=settings.language,
         checkout=Checkout(settings.account.user_code, confirm=True),
         public_url=settings.public_url,
+        give_back=["duplicate"],  # the shop's own pages promise it
         landing=Landing(
             success="/orders/{merchant_uid}",
             failure="/orders/{merchant_uid}?result={status}",
@@ -202,8 +206,10 @@ def _create() -> Response:
 def _order(number: str) -> str:
     order, told = _find(number), _orders().told(number)
     # What was recorded counts, also for who comes without the word that a redirect brings along.
-    recorded = _RESULTS.get(told[-1].hook) if told else None
-    result = recorded or request.args.get("result", "")
+    last = told[-1].hook if told else ""
+    result = _RESULTS.get(last) or request.args.get("result", "")
+    if order.state not in UNPAID and last != "on_duplicate":  # no news for who has paid
+        result = ""
     refused_by = _refused_by(order)
     return _show("order.html", order=order, told=told, result=result, refused_by=refused_by)
 
@@ -212,13 +218,13 @@ def _refused_by(order: Order) -> str | None:
     """Return the forged payment that an unpaid order got last: the gateway takes no other for its
     number."""
     told = _orders().told(order.number)
-    forged = order.state == "new" and bool(told) and told[-1].hook == "on_forgery"
+    forged = order.state in UNPAID and bool(told) and told[-1].hook == "on_forgery"
     return told[-1].imp_uid if forged else None
 
 
 def _pay(number: str) -> str | Response:
     order = _find(number)
-    if order.state != "new" or _refused_by(order):
+    if order.state not in UNPAID or _refused_by(order):
         return redirect(url_for("order", number=number), 303)
     return _show("pay.html", order=order)
 

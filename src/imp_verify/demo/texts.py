@@ -37,6 +37,7 @@ KO = {
     "confirm_hint": "결제를 승인하기 전에 결제창이 상점 서버에 먼저 확인합니다.",
     "pay": "결제하기",
     "pay_amount": "{amount} 결제하기",
+    "pay_otherwise": "다른 방법으로 결제하기",
     "state": "상태",
     "new": "결제 전",
     "waiting": "입금 대기",
@@ -83,8 +84,9 @@ KO = {
     "result_cancelled": "취소된 결제입니다.",
     "result_forgery": "주문과 맞지 않는 결제라서 거절했습니다. 결제된 금액은 샌드박스에서 취소해 "
     "돌려주고, 새로 주문해 보세요. 한 주문번호로는 한 번만 결제할 수 있습니다.",
-    "result_duplicatePayment": "이미 결제된 주문입니다. 두 번째 결제 금액은 돌려드립니다.",
-    "result_latePayment": "마감된 주문입니다. 결제한 금액은 돌려드립니다.",
+    "result_duplicatePayment": "이미 결제된 주문입니다. 카드로 두 번 결제한 금액은 자동으로 "
+    "돌려드립니다. 가상계좌로 입금한 금액은 환불 계좌가 있어야 하니, 샌드박스에서 취소해 보세요.",
+    "result_latePayment": "마감된 주문입니다. 결제된 금액은 샌드박스에서 취소해 돌려주세요.",
     "result_pending": "결제를 확인하고 있습니다. 다시 결제하지 마세요.",
     "result_unavailable": "결제를 확인하고 있습니다. 다시 결제하지 마세요.",
     "result_other": "결제를 확인하지 못했습니다.",
@@ -140,6 +142,7 @@ EN = {
     "confirm_hint": "The window asks the shop's server before any money moves.",
     "pay": "Pay",
     "pay_amount": "Pay {amount}",
+    "pay_otherwise": "Pay in another way",
     "state": "State",
     "new": "Not paid",
     "waiting": "Waiting for deposit",
@@ -186,8 +189,10 @@ EN = {
     "result_cancelled": "This payment was cancelled.",
     "result_forgery": "We refused this payment: it does not fit the order. Cancel it in the "
     "sandbox, which gives the money back, and order again: a number can be paid once.",
-    "result_duplicatePayment": "This order was paid already. The second payment goes back to you.",
-    "result_latePayment": "This order was closed. Your money goes back to you.",
+    "result_duplicatePayment": "This order was paid already. A second payment by card is given "
+    "back by itself. A deposit needs an account to go back to: cancel it in the sandbox.",
+    "result_latePayment": "This order was closed. Cancel the payment in the sandbox, which gives "
+    "the money back.",
     "result_pending": "We are checking your payment. Do not pay again.",
     "result_unavailable": "We are checking your payment. Do not pay again.",
     "result_other": "We could not confirm the payment.",

@@ -34,6 +34,15 @@ def join(parts: Iterable[Html]) -> Html:
     return Html("".join(parts))
 
 
+def spoken(text: str, words: Words) -> Html:
+    """Say of Korean words on another language's page that they are Korean: the gateway's and the
+    shop's own stay as they are, and are to be read aloud as such."""
+    korean = any("\uac00" <= each <= "\ud7a3" for each in text)
+    if not korean or words["lang"] == "ko":
+        return html("{text}", text=text)
+    return html('<span lang="ko">{text}</span>', text=text)
+
+
 def money(amount: Decimal, currency: str, words: Words) -> str:
     """Write an amount for people."""
     if currency == "KRW" and words["lang"] == "ko":
@@ -70,8 +79,8 @@ def window(attempt: Attempt, language: str, message: str = "") -> Html:
 </main>""",
             heading=_heading(words, _here(attempt)),
             sum=_sum(attempt, words),
-            rows=_rows(_who(attempt, words)),
-            message=_message(message),
+            rows=_rows(_who(attempt, words), words),
+            message=_message(message, words),
             working=words["working"],
             buttons=join(
                 _button(attempt, action, words[action], style)
@@ -103,8 +112,8 @@ def payment(attempt: Attempt, language: str, message: str = "", shop: str = "") 
             heading=_heading(words, _here(attempt)),
             sum=_sum(attempt, words),
             says=words.get(state, state),
-            rows=_rows([*_who(attempt, words), *_history(attempt, words)]),
-            message=_message(message),
+            rows=_rows([*_who(attempt, words), *_history(attempt, words)], words),
+            message=_message(message, words),
             deposit_form=_deposit_form(attempt, words),
             cancel_form=_cancel_form(attempt, words),
             **words,
@@ -214,20 +223,22 @@ def _sum(attempt: Attempt, words: Words) -> Html:
     test = html(' <span class="test">{test}</span>', **words) if attempt.sandbox else ""
     return html(
         '<h1>{name}{test}</h1><p class="sum">{sum}</p>',
-        name=attempt.name or attempt.merchant_uid,
+        name=spoken(attempt.name or attempt.merchant_uid, words),
         test=test,
         sum=money(attempt.amount, attempt.currency, words),
     )
 
 
-def _message(message: str) -> Html:
+def _message(message: str, words: Words) -> Html:
     if not message:
         return Html()
-    return html('<p class="message" role="alert">{message}</p>', message=message)
+    said = spoken(message, words)
+    return html('<p class="message" role="alert">{message}</p>', message=said)
 
 
-def _rows(rows: Iterable[tuple[str, str]]) -> Html:
-    items = join(html("<dt>{name}</dt><dd>{value}</dd>", name=k, value=v) for k, v in rows)
+def _rows(rows: Iterable[tuple[str, str]], words: Words) -> Html:
+    row = "<dt>{name}</dt><dd>{value}</dd>"
+    items = join(html(row, name=name, value=spoken(value, words)) for name, value in rows)
     return html("<dl>{items}</dl>", items=items)
 
 

@@ -16,6 +16,7 @@ from ._protocol import AsyncOrderStore, Expected, OrderStore, store_is_async
 
 if TYPE_CHECKING:
     from ._ledger import Due, Ledger, Run
+    from ._recording import ReadyStore
 
 __all__ = ["as_async", "as_given", "in_thread", "own_thread"]
 
@@ -106,6 +107,10 @@ class _InThread(AsyncOrderStore):
 
     async def paid(self, merchant_uid: str) -> bool:
         return await self._call(self._ledger.paid, merchant_uid)
+
+    async def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        asked = cast("ReadyStore[Any]", self._store).awaits_deposit
+        return await self._call(asked, merchant_uid, now)
 
     async def due(self, imp_uid: str) -> Due | None:
         return await self._call(self._ledger.due, imp_uid)

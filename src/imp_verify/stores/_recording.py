@@ -66,6 +66,10 @@ class ReadyStore(OrderStore, Generic[T]):
         """Return whether a payment has paid this order, now or ever: a plain read, for pages."""
 
     @abstractmethod
+    def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        """Return whether an account of this order waits for its deposit still, for pages."""
+
+    @abstractmethod
     def due(self, imp_uid: str) -> Due | None:
         """See `Ledger.due`."""
 
@@ -256,6 +260,10 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
     @abstractmethod
     async def paid(self, merchant_uid: str) -> bool:
         """See `ReadyStore.paid`."""
+
+    @abstractmethod
+    async def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        """See `ReadyStore.awaits_deposit`."""
 
     @abstractmethod
     async def due(self, imp_uid: str) -> Due | None:

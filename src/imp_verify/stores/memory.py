@@ -72,6 +72,11 @@ class MemoryStore(ReadyStore[list[Rows]]):
         """See `ReadyStore.paid`."""
         return merchant_uid in self._was_paid
 
+    def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        """See `ReadyStore.awaits_deposit`."""
+        dates = [self._deadlines[uid] for uid in list(self._waiting.get(merchant_uid, ()))]
+        return any(date is None or date > now for date in dates)
+
     def due(self, imp_uid: str) -> Due | None:
         """See `Ledger.due`."""
         return self._dues.get(imp_uid)

@@ -200,6 +200,13 @@ class SqliteStore(ReadyStore[Connection]):
         with self._connections.borrow() as db:
             return db.execute(query, (merchant_uid,)).fetchone() is not None
 
+    def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        """See `ReadyStore.awaits_deposit`."""
+        query = """SELECT 1 FROM imp_receipts WHERE merchant_uid = ? AND state = 'waiting'
+            AND (vbank_due IS NULL OR vbank_due > ?) LIMIT 1"""
+        with self._connections.borrow() as db:
+            return db.execute(query, (merchant_uid, _moment(now))).fetchone() is not None
+
     def due(self, imp_uid: str) -> Due | None:
         """See `Ledger.due`."""
         with self._connections.borrow() as db:

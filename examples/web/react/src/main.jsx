@@ -12,13 +12,13 @@ function Checkout() {
     fetch("/orders/" + order + "/checkout").then(async (answer) => {
       const told = await answer.json();
       if (answer.ok) setCheckout(told);
-      else setMessage(told.message); // the order is closed, or there is none
+      else setMessage(told.message); // 마감되었거나 없는 주문입니다
     });
   }, []);
 
   return (
     <>
-      <h1>Checkout</h1>
+      <h1>주문서</h1>
       {message ? <p>{message}</p> : <PayButton checkout={checkout} />}
     </>
   );

@@ -23,7 +23,7 @@ from ..._web.script import address
 from ...order_numbers import check_order_number
 from ...settings import warn_if_long
 from ._inert import Markup, to_json
-from ._orders import Named, PaidOrder, PaymentOptions, find_order, look_up, read_order
+from ._orders import AwaitedOrder, Named, PaidOrder, PaymentOptions, find_order, look_up, read_order
 from ._preparing import prepare_for_page
 
 __all__ = ["ButtonOptions", "Place", "async_button", "button", "config"]
@@ -39,6 +39,13 @@ _NO_SCRIPT = (
     "결제하려면 브라우저에서 자바스크립트를 켜 주세요.",
     "Please turn on JavaScript in your browser to pay.",
 )
+_AWAITED = (
+    "이 주문에는 입금을 기다리는 가상계좌가 있습니다. 그 계좌로 입금하셨거나 입금하실 예정이면 "
+    "여기서 다시 결제하지 마세요.",
+    "A virtual account of this order is waiting for your deposit. If you use it, please do not pay "
+    "here as well.",
+)
+"""No more than that: whoever counts up order numbers sees the page of another's order too."""
 _OURS = frozenset(
     (
         *("merchant_uid", "amount", "currency", "channelKey", "pg", "m_redirect_url"),
@@ -127,6 +134,8 @@ def button(
             or a mapping or object that has `merchant_uid` and may have `amount`, `currency`,
             `name`, `account` and `buyer_...`. A closed order gets a sentence in place of a button,
             and so does one that a ready-made store knows to be paid, whatever the shop says of it.
+            Where a virtual account waits for its deposit, a sentence above the button says so, and
+            nothing of the account.
         place: Where the page is, and its nonce.
         options: Texts, and parameters of the window; what is None is left out.
 
@@ -188,9 +197,14 @@ def _render(
     nonce = f' nonce="{escape(place.nonce)}"' if place.nonce else ""
     module = escape(data["complete"].removesuffix("complete") + address())
     sdk = escape(data.get("sdk", _SDK))
+    waits, described = "", ""
+    if isinstance(expected, AwaitedOrder):
+        said = escape(wording.say(_AWAITED))
+        waits = f'<p class="imp-verify-waits" id="{name}-waits">{said}</p>\n'
+        described = f'aria-describedby="{name}-waits" '
     return Markup(
-        f'<button type="button" class="imp-verify-button" id="{name}" '
-        f'aria-label="{escape(spoken)}" disabled>{escape(label)}</button>\n'
+        f'{waits}<button type="button" class="imp-verify-button" id="{name}" '
+        f'aria-label="{escape(spoken)}" {described}disabled>{escape(label)}</button>\n'
         f'<p class="imp-verify-status" id="{name}-status" role="status"></p>\n'
         f"<noscript><p>{wording.say(_NO_SCRIPT)}</p></noscript>\n"
         f'<script type="application/json" data-imp-verify="{name}">{to_json(data)}</script>\n'

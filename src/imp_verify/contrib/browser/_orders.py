@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypedDict
 
@@ -22,7 +23,15 @@ from ...stores._bridge import as_given
 from ...stores._recording import AsyncReadyStore, ReadyStore
 from .._mount import check_verifier
 
-__all__ = ["Named", "PaidOrder", "PaymentOptions", "find_order", "look_up", "read_order"]
+__all__ = [
+    "AwaitedOrder",
+    "Named",
+    "PaidOrder",
+    "PaymentOptions",
+    "find_order",
+    "look_up",
+    "read_order",
+]
 
 _FIELDS = ("name", "buyer_name", "buyer_tel", "buyer_email", "buyer_addr", "buyer_postcode")
 """What is taken from an order that has it, besides its number, amount and currency."""
@@ -74,8 +83,21 @@ class PaidOrder(ExpectedPayment):
     @classmethod
     def of(cls, expected: ExpectedPayment) -> PaidOrder:
         """Close an order."""
-        values = {each.name: getattr(expected, each.name) for each in fields(ExpectedPayment)}
-        return cls(**{**values, "open": False})
+        return cls(**{**_values(expected), "open": False})
+
+
+class AwaitedOrder(ExpectedPayment):
+    """An order with a virtual account that waits for its deposit still. It may be paid otherwise,
+    by who knows that it waits."""
+
+    @classmethod
+    def of(cls, expected: ExpectedPayment) -> AwaitedOrder:
+        """Mark an order."""
+        return cls(**_values(expected))
+
+
+def _values(expected: ExpectedPayment) -> dict[str, Any]:
+    return {each.name: getattr(expected, each.name) for each in fields(ExpectedPayment)}
 
 
 def read_order(order: Any) -> Named:
@@ -111,7 +133,7 @@ def _of(order: object, name: str) -> Any:
 
 def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment:
     """Return what the order asks for, from the store where the page does not say; a `PaidOrder`
-    where the store has recorded that it was paid.
+    where the store has recorded that it was paid, an `AwaitedOrder` where an account waits.
 
     Raises:
         ConfigurationError: The store can only be awaited, or it is no verifier.
@@ -131,14 +153,17 @@ def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment
     # A page that says the amount itself needs no store: its session may hold an order that is not
     # committed yet.
     with suppress(StoreError):
-        if (ledger := _ledger(verifier.store)) and ledger.paid(named.number):
-            return PaidOrder.of(expected)
+        if ledger := _ledger(verifier.store):
+            if ledger.paid(named.number):
+                return PaidOrder.of(expected)
+            if ledger.awaits_deposit(named.number, datetime.now(UTC)):
+                return AwaitedOrder.of(expected)
     return expected
 
 
 async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
     """Ask an async shop's store what an order asks for, for its page to show, and whether it was
-    paid: it is closed then.
+    paid, which closes it, or has an account that waits, which the button then says.
 
     Args:
         order: An order number, or whatever else `button` takes.
@@ -154,8 +179,11 @@ async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
     if expected is None:
         expected = _found(named.number, await verifier.store.expected(named.number))
     with suppress(StoreError):  # see `look_up`
-        if (ledger := _ledger(verifier.store)) and await ledger.paid(named.number):
-            return PaidOrder.of(expected)
+        if ledger := _ledger(verifier.store):
+            if await ledger.paid(named.number):
+                return PaidOrder.of(expected)
+            if await ledger.awaits_deposit(named.number, datetime.now(UTC)):
+                return AwaitedOrder.of(expected)
     return expected
 
 

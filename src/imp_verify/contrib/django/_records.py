@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connections
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.timezone import get_default_timezone, is_naive, make_aware, make_naive
 
 from ... import ConfigurationError, Outcome, Receipt
@@ -21,6 +21,7 @@ from . import models
 from ._transactions import Collision
 
 __all__ = [
+    "awaits_deposit",
     "details",
     "due",
     "dues",
@@ -73,6 +74,13 @@ def receipts(using: str, imp_uids: Sequence[str]) -> Mapping[str, Receipt]:
 def was_paid(using: str, merchant_uid: str) -> bool:
     """Return whether this order was ever paid."""
     return bool(_rows(models.Order, using, merchant_uid=merchant_uid, was_paid=True).exists())
+
+
+def awaits_deposit(using: str, merchant_uid: str, now: datetime) -> bool:
+    """Return whether an account of this order waits for its deposit still."""
+    waiting = _rows(models.Receipt, using, merchant_uid=merchant_uid, state="waiting")
+    open_still = Q(vbank_due=None) | Q(vbank_due__gt=_as_project_time(now))
+    return bool(waiting.filter(open_still).exists())
 
 
 def load(using: str, imp_uid: str, merchant_uid: str | None, *, owned: bool) -> Loaded:

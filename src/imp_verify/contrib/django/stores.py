@@ -113,6 +113,13 @@ class DjangoStore(ReadyStore[_Recording]):
 
         return look(self._place, lambda: _records.was_paid(self.using, merchant_uid))
 
+    def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        """See `ReadyStore.awaits_deposit`."""
+        _check_installed()
+        from . import _records
+
+        return look(self._place, lambda: _records.awaits_deposit(self.using, merchant_uid, now))
+
     def due(self, imp_uid: str) -> Due | None:
         """See `Ledger.due`."""
         _check_installed()

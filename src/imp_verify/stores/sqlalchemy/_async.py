@@ -38,6 +38,7 @@ from ._transaction import (
     Reading,
     Retries,
     Transaction,
+    awaits,
     create_tables,
     due_of,
     dues_after,
@@ -154,6 +155,15 @@ class AsyncSqlAlchemyStore(AsyncReadyStore[_Open]):
 
         def read(handle: Any, _: Retries) -> Awaitable[bool]:
             found: Awaitable[bool] = handle.run_sync(was_paid, merchant_uid)
+            return found
+
+        return await self._repeat(read)
+
+    async def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        """See `ReadyStore.awaits_deposit`."""
+
+        def read(handle: Any, _: Retries) -> Awaitable[bool]:
+            found: Awaitable[bool] = handle.run_sync(awaits, merchant_uid, now)
             return found
 
         return await self._repeat(read)

@@ -28,6 +28,7 @@ from ._transaction import (
     Reading,
     Retries,
     Transaction,
+    awaits,
     create_tables,
     due_of,
     dues_after,
@@ -163,6 +164,10 @@ class SqlAlchemyStore(ReadyStore[Transaction]):
     def paid(self, merchant_uid: str) -> bool:
         """See `ReadyStore.paid`."""
         return self._repeat(lambda handle, _: was_paid(handle, merchant_uid))
+
+    def awaits_deposit(self, merchant_uid: str, now: datetime) -> bool:
+        """See `ReadyStore.awaits_deposit`."""
+        return self._repeat(lambda handle, _: awaits(handle, merchant_uid, now))
 
     def due(self, imp_uid: str) -> Due | None:
         """See `Ledger.due`."""

@@ -34,6 +34,7 @@ __all__ = [
     "begin_run",
     "details",
     "load",
+    "read_awaits",
     "read_due",
     "read_dues",
     "read_receipts",
@@ -65,6 +66,13 @@ _WAITING = (
     .where(receipts.c.imp_uid > bindparam("after"))
     .order_by(receipts.c.imp_uid)
     .limit(bindparam("limit"))
+)
+_AWAITS = (
+    select(literal(1))
+    .where(receipts.c.merchant_uid == _merchant_uid)
+    .where(receipts.c.state == ReceiptState.WAITING.value)
+    .where(or_(receipts.c.vbank_due.is_(None), receipts.c.vbank_due > bindparam("now")))
+    .limit(1)
 )
 _WAS_PAID = select(orders.c.was_paid).where(orders.c.merchant_uid == _merchant_uid)
 _KNOWN = select(changes.c.change, changes.c.amount).where(changes.c.imp_uid == _imp_uid)
@@ -207,6 +215,12 @@ def save_run(connection: Connection, run: Run) -> None:
 def read_was_paid(connection: Connection, merchant_uid: str) -> bool:
     """Read whether this order was ever paid; one without a row was not."""
     return bool(connection.execute(_WAS_PAID, {"number": merchant_uid}).scalar())
+
+
+def read_awaits(connection: Connection, merchant_uid: str, now: datetime) -> bool:
+    """Read whether an account of this order waits for its deposit still."""
+    found = connection.execute(_AWAITS, {"number": merchant_uid, "now": now})
+    return found.first() is not None
 
 
 def _read(row: Sequence[Any]) -> Receipt:

@@ -37,6 +37,7 @@ from ._statements import (
     Collision,
     begin_run,
     load,
+    read_awaits,
     read_due,
     read_dues,
     read_receipts,
@@ -52,6 +53,7 @@ __all__ = [
     "Reading",
     "Retries",
     "Transaction",
+    "awaits",
     "create_tables",
     "due_of",
     "dues_after",
@@ -287,6 +289,11 @@ def receipts_of(handle: Connection | Session, imp_uids: Sequence[str]) -> Mappin
 def was_paid(handle: Connection | Session, merchant_uid: str) -> bool:
     """Read whether this order was ever paid."""
     return read_was_paid(_connect(handle), merchant_uid)
+
+
+def awaits(handle: Connection | Session, merchant_uid: str, now: datetime) -> bool:
+    """Read whether an account of this order waits for its deposit still."""
+    return read_awaits(_connect(handle), merchant_uid, now)
 
 
 def due_of(handle: Connection | Session, imp_uid: str) -> Due | None:
