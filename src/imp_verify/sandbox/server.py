@@ -19,21 +19,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from imp_verify.sandbox import api
+from imp_verify.sandbox._http.control import Control
+from imp_verify.sandbox._http.log import Log
+from imp_verify.sandbox._http.sdk import Sdk
+from imp_verify.sandbox._http.window import Window
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.breaking import HANG_UP
+from imp_verify.sandbox.browser import Visit
 from imp_verify.sandbox.clock import Clock
-from imp_verify.sandbox.control import Control
 from imp_verify.sandbox.guard import Guard
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import Settings
-from imp_verify.sandbox.window import Window
 
 LOOPBACK = "127.0.0.1"
 
 
 def application(sandbox: Sandbox) -> ASGIApp:
     """Make the ASGI application of one sandbox."""
-    routes = [*api.routes(sandbox), *Window(sandbox).routes(), *Control(sandbox).routes()]
+    visits: dict[str, Visit] = {}
+    meets = (Sdk(sandbox, visits), Window(sandbox, visits), Log(sandbox), Control(sandbox))
+    routes = [*api.routes(sandbox), *(route for each in meets for route in each.routes())]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
     app.router.redirect_slashes = False
     return Guard(_OnTime(_Undecoded(app), sandbox.clock), sandbox.settings)
