@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from imp_verify.sandbox.digits import Digits
 from imp_verify.sandbox.errors import KEYS_MISSING, WRONG_KEYS, Refused, unauthorized
 
 LIFETIME = 30 * 60
@@ -37,10 +37,13 @@ class Token:
 class Accounts:
     """All key pairs and the one living token of each. Not thread-safe by itself."""
 
-    def __init__(self, accounts: Iterable[Account], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, accounts: Iterable[Account], clock: Callable[[], int], digits: Digits
+    ) -> None:
         self._accounts = {account.key: account for account in accounts}
         self._tokens: dict[str, Token] = {}
         self._clock = clock
+        self._digits = digits
 
     def issue(self, key: object, secret: object) -> Token:
         """Return the account's token: the living one, moved on in its last minute, or a new one.
@@ -59,10 +62,9 @@ class Accounts:
         self._tokens[account.key] = token
         return token
 
-    @staticmethod
-    def _next_token(token: Token | None, now: int) -> Token:
+    def _next_token(self, token: Token | None, now: int) -> Token:
         if token is None or now >= token.expired_at:
-            return Token(secrets.token_hex(20), now + LIFETIME)
+            return Token(self._digits.token(), now + LIFETIME)
         if token.expired_at - now <= LAST_MINUTE:
             return Token(token.access_token, token.expired_at + EXTENSION)
         return token

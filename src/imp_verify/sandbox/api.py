@@ -36,8 +36,6 @@ from imp_verify.sandbox.sandbox import Sandbox
 MOST_AT_ONCE = 100
 LONGEST_REASON = 256
 _REFUND = ("refund_holder", "refund_bank", "refund_account")
-_WITH_PHONE = frozenset({"smartro", "smartro_v2"})
-"""The PGs that want refund_tel for a virtual account."""
 
 
 class Answer(NamedTuple):
@@ -220,14 +218,14 @@ def _check_way_back(call: Call, attempt: Attempt) -> None:
     Source: V1 REST API, POST /payments/cancel; cancel pages of V1.
     """
     needed: tuple[str, ...] = _REFUND if attempt.pay_method == "vbank" else ()
-    if needed and attempt.pg_provider in _WITH_PHONE:
+    if needed and attempt.pg.refund_tel:
         needed = (*needed, "refund_tel")
     if missing := [name for name in needed if call.text(name) is None]:
         raise Refused(f"환불계좌 정보가 누락되었습니다. ({', '.join(missing)})")
     if attempt.pay_method != "phone":
         return
     now = call.sandbox.gateway.now()
-    to_account = attempt.pg_provider == "kcp" and all(map(call.text, _REFUND))
+    to_account = attempt.pg.phone_to_account and all(map(call.text, _REFUND))
     if _month(attempt.paid_at) != _month(now) and not to_account:
         raise Refused("휴대폰 소액결제는 결제한 달에만 취소할 수 있습니다.")
 
