@@ -11,6 +11,9 @@ from imp_verify.sandbox.errors import KEYS_MISSING, WRONG_KEYS, Refused, unautho
 LIFETIME = 30 * 60
 LAST_MINUTE = 60
 EXTENSION = 5 * 60
+HIDDEN = "***"
+SHORTEST_SECRET = 8
+"""A shorter one is found in any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,15 @@ class Accounts:
             if text and token.access_token == text and self._clock() < token.expired_at:
                 return self._accounts[key]
         raise unauthorized()
+
+    def hide(self, text: str) -> str:
+        """Take every secret and living token out of a text."""
+        for token in self._tokens.values():
+            text = text.replace(token.access_token, HIDDEN)
+        for account in self._accounts.values():
+            if len(account.secret) >= SHORTEST_SECRET:
+                text = text.replace(account.secret, HIDDEN)
+        return text
 
     def of_user_code(self, user_code: str) -> Account | None:
         """Find the account whose pages call `IMP.init` with this code."""

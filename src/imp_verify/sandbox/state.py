@@ -16,6 +16,7 @@ from imp_verify.sandbox._moves.window import InWindow
 from imp_verify.sandbox.accounts import Account, Token
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.digits import Digits
+from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.ledger import Group
 from imp_verify.sandbox.settings import Settings
 
@@ -63,6 +64,18 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
         """Find whose token the header carries, or raise Refused."""
         with self._lock:
             return self._accounts.of_token(authorization)
+
+    def key_of(self, authorization: str) -> str | None:
+        """Name the account whose token the header carries; None where it is nobody's."""
+        try:
+            return self.account_of(authorization).key
+        except Refused:
+            return None
+
+    def hide_secrets(self, text: str) -> str:
+        """Take every secret and living token out of a text that somebody will look at."""
+        with self._lock:
+            return self._accounts.hide(text)
 
     def attempts(self, account: str | None = None, tier: str | None = None) -> list[Attempt]:
         """Return the attempts of one account and tier, or (account None) all, in their order."""

@@ -23,6 +23,7 @@ from imp_verify.sandbox.browser import (
 )
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import dumps, loads
+from imp_verify.sandbox.faults import WINDOW, Target
 from imp_verify.sandbox.guard import (
     NOT_JSON,
     NOT_THIS_ORIGIN,
@@ -118,7 +119,7 @@ class Sdk:
         params = params if isinstance(params, dict) else {}
         number, version = params.get("merchant_uid"), str(wanted.get("version"))
         version = version if version in VERSIONS else V1
-        if fault := self._sandbox.faults.take("window"):
+        if fault := self._sandbox.faults.take(_target(params)):
             code = "F500" if fault.status >= 500 else "F400"
             return {"refused": refused(number, fault.body or NO_WINDOW, version, code)}
         try:
@@ -139,7 +140,7 @@ class Sdk:
         self, params: dict[str, object], wanted: dict[str, object], user_agent: str | None
     ) -> Attempt:
         tier = wanted.get("tier")
-        return self._sandbox.gateway.open(
+        return self._sandbox.open(
             params,
             user_code=str(wanted.get("userCode")),
             tier=str(tier) if tier else None,
@@ -161,6 +162,13 @@ class Sdk:
         attempt = self._sandbox.gateway.attempt(imp_uid)
         tell = popup_closed if wanted.get("popup") else callback
         return {"result": heard(self._sandbox, "close", tell(attempt, visit.version))}
+
+
+def _target(params: dict[str, object]) -> Target:
+    number = params.get("merchant_uid")
+    return Target(
+        WINDOW, "POST", "/window", merchant_uid=number if isinstance(number, str) else None
+    )
 
 
 def heard(sandbox: Sandbox, action: str, result: dict[str, object]) -> dict[str, object] | None:

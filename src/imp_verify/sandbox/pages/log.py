@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.deliveries import Delivery
 from imp_verify.sandbox.events import Event
-from imp_verify.sandbox.outgoing import Delivery
 from imp_verify.sandbox.pages.markup import (
     Html,
     Words,
