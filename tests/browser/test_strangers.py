@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from imp_verify.demo import Demo
 from imp_verify.sandbox import Attempt
-from imp_verify.sandbox.faults import Target
 from tests.browser.conftest import ARGUMENTS, Buyer, Visit
 from tests.support.gateway import Asked, Connection, Reply, start_as
 from tests.support.needs import CHROMIUM
@@ -123,7 +122,7 @@ def test_a_strangers_page_opens_no_window_and_sets_nothing(demo: Demo, stranger:
         assert told == ("refused" if mode == "cors" else "opaque"), (path, kind)
     assert demo.sandbox.sandbox.gateway.attempts() == []
     assert demo.sandbox.sandbox.settings.as_dict() == settings
-    assert demo.sandbox.sandbox.faults.take(Target("payment")) is None
+    assert demo.sandbox.sandbox.faults.take("payment") is None
 
 
 def test_a_strangers_page_reads_nothing(demo: Demo, stranger: Page) -> None:

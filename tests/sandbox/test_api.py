@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from starlette.types import Message
 
-from imp_verify.sandbox import Api, ApiAnswer, ApiRequest, Fault, Sandbox, SandboxServer
+from imp_verify.sandbox import Account, Api, ApiAnswer, ApiRequest, Fault, Sandbox, SandboxServer
+from imp_verify.sandbox._http.rest import Rest as InPlace
 from imp_verify.sandbox.calls import CALLS, NAMES, find
 from imp_verify.sandbox.journal import API, LONGEST
 from imp_verify.sandbox.wire import LONGEST_BODY
@@ -148,6 +151,22 @@ def test_a_body_that_is_too_long_is_413(calls: InProcess, rest: Rest) -> None:
     assert longer.status_code in (401, 413)
 
 
+def test_a_caller_who_leaves_before_the_end_of_the_body_asks_nothing() -> None:
+    sandbox, sent = Sandbox(), []
+
+    async def call() -> None:
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        await InPlace(sandbox)({"type": "http", "method": "POST"}, receive, send)
+
+    asyncio.run(call())
+    assert (sent, list(sandbox.journal)) == ([], [])
+
+
 def test_a_call_that_takes_no_body_does_not_mind_one(calls: InProcess) -> None:
     imp_uid = calls.sandbox.gateway.make(merchant_uid="A", amount=1).imp_uid
     headers = (("Authorization", calls.token), JSON)
@@ -198,6 +217,8 @@ def test_a_call_is_written_down_with_what_it_was_about(calls: InProcess) -> None
 def test_no_secret_and_no_token_is_written_down(calls: InProcess, path: str, body: bytes) -> None:
     calls.api.answer(ApiRequest("POST", path, "", (JSON,), body))
     calls.send("GET", f"/payments/imp_1?_token={calls.token}")
+    calls.send("DELETE", "/vbanks/imp_1?pg_api_key=another-secret&a=b")
+    assert calls.last["query"] == "pg_api_key=%2A%2A%2A&a=b"
     told = str([entry.wire() for entry in calls.sandbox.journal])
     for secret in (SECRET, "another-secret", calls.token):
         assert secret not in told
@@ -205,8 +226,6 @@ def test_no_secret_and_no_token_is_written_down(calls: InProcess, path: str, bod
 
 
 def test_a_short_secret_does_not_take_the_journal_apart() -> None:
-    from imp_verify.sandbox import Account
-
     sandbox = Sandbox(accounts=[Account("k", "a")])
     body = b"imp_key=k&imp_secret=a"
     Api(sandbox).answer(ApiRequest("POST", "/users/getToken", body=body))

@@ -42,8 +42,8 @@ def test_a_payments_life_is_written_down_in_its_order(
         (WINDOW, "approve"),
         (DELIVERY, None),
         (CLOCK, None),
-        (DELIVERY, None),
         (CONTROL, "cancel"),
+        (DELIVERY, None),
         (API, None),
     ]
     assert {each.imp_uid for each in entries if each.kind != CLOCK} == {imp_uid}
@@ -69,6 +69,16 @@ def test_every_end_of_a_window_is_a_step() -> None:
         *(("A", "open"), ("A", "decline"), ("A", "open"), ("A", "close")),
         *(("B", "open"), ("B", "issue"), ("B", "deposit"), ("B", "refused"), (None, "refused")),
     ]
+
+
+def test_a_cancel_that_a_pg_carries_out_later_is_written_down_twice() -> None:
+    sandbox = Sandbox()
+    imp_uid = sandbox.gateway.make(merchant_uid="A", amount=1, pg_provider="paypal_v2").imp_uid
+    sandbox.cancel(imp_uid)
+    sandbox.clock.advance(3600)
+    entries = [each.what for each in sandbox.journal if each.kind == CONTROL]
+    told = [(what["step"], what["status"]) for what in entries]
+    assert told == [("cancel", "paid"), ("due", "cancelled")]
 
 
 def test_what_comes_due_is_written_down_at_its_own_time() -> None:

@@ -13,7 +13,6 @@ import requests
 from starlette.types import Message
 
 from imp_verify.sandbox import Fault, SandboxServer, application
-from imp_verify.sandbox.faults import Target
 from tests.sandbox.conftest import Rest, paid
 
 
@@ -138,7 +137,7 @@ def test_a_loss_that_cannot_be_is_named(
     wanted = {"call": "cancel", **fields}
     answer = requests.post(f"{server.url}/sandbox/faults", json=wanted)
     assert (answer.status_code, name in answer.json()["error"]) == (400, True)
-    assert server.sandbox.faults.take(Target(str(wanted["call"]))) is None
+    assert server.sandbox.faults.take(str(wanted["call"])) is None
 
 
 def test_another_server_cannot_lose_an_answer_and_says_so(server: SandboxServer) -> None:

@@ -65,8 +65,6 @@ def __getattr__(name: str) -> object:
     try:
         server = import_module("imp_verify.sandbox.server")
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
-            raise
         raise ImportError(
             f"imp_verify.sandbox.{name} needs Starlette and uvicorn: "
             'pip install "imp-verify[sandbox]"'

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from imp_verify.sandbox.digits import Digits
-from imp_verify.sandbox.errors import KEYS_MISSING, WRONG_KEYS, Refused, unauthorized
+from imp_verify.sandbox.errors import WRONG_KEYS, unauthorized
 
 LIFETIME = 30 * 60
 LAST_MINUTE = 60
@@ -48,17 +48,15 @@ class Accounts:
         self._clock = clock
         self._digits = digits
 
-    def issue(self, key: object, secret: object) -> Token:
+    def issue(self, key: str, secret: str) -> Token:
         """Return the account's token: the living one, moved on in its last minute, or a new one.
 
         Raises:
-            Refused: The keys are missing or wrong.
+            Refused: The keys are wrong.
 
         Source: V1 REST API, POST /users/getToken.
         """
-        if not key or not secret:
-            raise Refused(KEYS_MISSING, code=-1, status=400)
-        account = self._accounts.get(str(key))
+        account = self._accounts.get(key)
         if account is None or account.secret != secret:
             raise unauthorized(WRONG_KEYS)
         token = self._next_token(self._tokens.get(account.key), self._clock())

@@ -12,11 +12,12 @@ from urllib.parse import parse_qs
 from imp_verify.sandbox import calls, journal
 from imp_verify.sandbox._api.call import Call
 from imp_verify.sandbox._api.declare import ApiCall
-from imp_verify.sandbox._api.shown import shown_answer, shown_body
+from imp_verify.sandbox._api.shown import shown_answer, shown_body, shown_query
 from imp_verify.sandbox.calls import Found
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import read_fields
 from imp_verify.sandbox.faults import Fault, Target
+from imp_verify.sandbox.journal import cut
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.wire import LONGEST_BODY, ApiAnswer, ApiRequest, envelope, refusal
 
@@ -80,8 +81,8 @@ class Api:
             merchant_uid=coming.named("merchant_uid"),
             call=coming.found.call.name if coming.found.call else None,
             method=request.method,
-            path=hide(request.path),
-            query=hide(request.query),
+            path=cut(hide(request.path)),
+            query=shown_query(request.query, hide),
             account=coming.account,
             tier=request.header("tier") or None,
             body=shown_body(request.body, coming.body, hide),

@@ -132,8 +132,9 @@ class Faults:
         with self._lock:
             self._faults.append(fault)
 
-    def take(self, target: Target) -> Fault | None:
-        """Return the fault that this meets, and count it as met."""
+    def take(self, target: Target | str) -> Fault | None:
+        """Return the fault that this meets, and count it as met; of a call its name is enough."""
+        target = Target(target) if isinstance(target, str) else target
         with self._lock:
             for fault in self._faults:
                 if fault.meets(target):

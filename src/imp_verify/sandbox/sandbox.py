@@ -156,8 +156,7 @@ class Sandbox:
         self, imp_uid: str, amount: Decimal | None = None, reason: str | None = None
     ) -> Attempt:
         """Return money back as the console does: with a webhook."""
-        attempt = self.refund(imp_uid, amount=amount, reason=reason, webhook=True)
-        return self._noted(journal.CONTROL, "cancel", attempt)
+        return self.refund(imp_uid, amount=amount, reason=reason, webhook=True, by_console=True)
 
     def refund(
         self,
@@ -167,8 +166,11 @@ class Sandbox:
         checksum: Decimal | None = None,
         reason: str | None = None,
         webhook: bool = False,
+        by_console: bool = False,
     ) -> Attempt:
         """Return money back; with a webhook where asked for, or where the PG cancels later.
+
+        What is done by the console is written down here; a call of the API is written down anyway.
 
         A PG that cancels later accepts it, and the payment stays what it is until
         `Settings.cancel_seconds` have passed. Whether a second cancel is refused meanwhile is not
@@ -179,9 +181,11 @@ class Sandbox:
         attempt = self.gateway.attempt(imp_uid)
         if attempt.cancels_later and (seconds := self.settings.cancel_seconds):
             self._later(seconds, lambda: self.gateway.cancel(imp_uid, amount=part, reason=reason))
-            return attempt
+            return self._noted(journal.CONTROL, "cancel", attempt) if by_console else attempt
         # Compared once more: two that come together must not both pass on what was left before.
         moved = self.gateway.cancel(imp_uid, amount=amount, checksum=checksum, reason=reason)
+        if by_console:
+            self._noted(journal.CONTROL, "cancel", moved.attempt)
         return self._told(moved) if webhook else moved.attempt
 
     def close_down(self) -> None:

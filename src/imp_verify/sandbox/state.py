@@ -55,7 +55,7 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
         """Return the gateway's time."""
         return self._clock()
 
-    def issue_token(self, key: object, secret: object) -> Token:
+    def issue_token(self, key: str, secret: str) -> Token:
         """Return the access token of a key pair, or raise Refused."""
         with self._lock:
             return self._accounts.issue(key, secret)

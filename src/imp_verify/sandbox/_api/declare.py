@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from imp_verify.sandbox._api.call import Answer, Call
-from imp_verify.sandbox.errors import Refused
+from imp_verify.sandbox.errors import MISSING, Refused
 from imp_verify.sandbox.exact import LONGEST, as_amount
 
 PATH = "path"
@@ -154,7 +154,7 @@ class ApiCall:
             raise self._refusal(str(error)) from None
         required = [each.name for each in self.parameters if each.required]
         if any(values[name] is None for name in required):
-            raise self._refusal(f"{', '.join(required)} 파라메터가 누락되었습니다.")
+            raise self._refusal(MISSING.format(names=", ".join(required)))
         return values
 
     def _refusal(self, message: str) -> Refused:

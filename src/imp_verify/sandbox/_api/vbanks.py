@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from imp_verify.sandbox._api.call import Answer, Call
-from imp_verify.sandbox._api.declare import AMOUNT, BODY, PATH, TEXT, ApiCall, Parameter
+from imp_verify.sandbox._api.declare import AMOUNT, BODY, PATH, QUERY, TEXT, ApiCall, Parameter
 from imp_verify.sandbox.clock import LATEST
 
 
@@ -35,5 +35,12 @@ CALLS = (
         ),
         statuses=_STATUSES,
     ),
-    ApiCall("vbank", "DELETE", ("/vbanks/{imp_uid}",), _kill, (_IMP_UID,), statuses=_STATUSES),
+    ApiCall(
+        "vbank",
+        "DELETE",
+        ("/vbanks/{imp_uid}",),
+        _kill,
+        (_IMP_UID, Parameter("pg_api_key", TEXT, QUERY, secret=True)),
+        statuses=_STATUSES,
+    ),
 )
