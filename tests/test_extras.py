@@ -77,12 +77,6 @@ def test_an_older_sqlalchemy_than_promised_is_refused_at_import(
 @pytest.mark.parametrize(
     ("module", "missing", "said"),
     [
-        (
-            "imp_verify.sandbox",
-            "starlette",
-            r"needs Starlette and uvicorn: .*imp-verify\[sandbox\]",
-        ),
-        ("imp_verify.sandbox", "uvicorn", r"needs Starlette and uvicorn: .*imp-verify\[sandbox\]"),
         ("imp_verify.demo", "flask", r"needs Flask and imp_verify.sandbox: .*imp-verify\[demo\]"),
         ("imp_verify.transports.urllib3", "urllib3", r"needs urllib3: .*imp-verify\[urllib3\]"),
         ("imp_verify.transports.aiohttp", "aiohttp", r"needs aiohttp: .*imp-verify\[aiohttp\]"),
@@ -96,3 +90,19 @@ def test_what_else_is_missing_is_named_with_its_extra(
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(ImportError, match=said):
         __import__(module)
+
+
+@pytest.mark.parametrize("missing", ["starlette", "uvicorn"])
+@pytest.mark.parametrize("name", ["SandboxServer", "application"])
+def test_the_sandboxs_server_names_its_extra_and_all_else_of_it_needs_none(
+    missing: str, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from imp_verify import sandbox
+
+    forgotten(monkeypatch, "imp_verify.sandbox.server", "imp_verify.sandbox._http", missing)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=r"needs Starlette and uvicorn: .*imp-verify\[sandbox\]"):
+        getattr(sandbox, name)
+    assert sandbox.Sandbox().gateway.attempts() == []
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = sandbox.nothing

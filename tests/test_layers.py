@@ -31,9 +31,11 @@ LAYERS = (
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
 )
 EDGES = len(LAYERS) - 1
-MAY_IMPORT_EDGES = ("cli", "demo")
+MAY_IMPORT_EDGES = ("cli", "demo", "testing")
 HAVE_COMMANDS = ("contrib/django", "contrib/flask", "contrib/quart")
 """Edges whose frameworks have commands of their own: the same ones, of the edge `cli`."""
+OVER_THE_NET = ("sandbox/server", "sandbox/guard", "sandbox/outgoing", "sandbox/_http/*")
+"""What of the sandbox needs its extra; all else of it runs on the standard library."""
 MODULE_LINES = 500
 # Both verifiers under one view, with what a shop reads of each method; and the values of all.
 LONGER = {"verifier": 900, "models": 700}
@@ -150,6 +152,35 @@ def test_the_sandbox_knows_nothing_of_the_product() -> None:
         for other in ours(module)
         if not other.startswith("sandbox/")
     ] == []
+
+
+def test_the_sandbox_itself_imports_nothing_from_third_parties() -> None:
+    known = sys.stdlib_module_names | {"imp_verify"}
+    assert [
+        f"{module} imports {name}"
+        for module in FILES
+        if module.startswith("sandbox/")
+        if not any(fnmatchcase(module, pattern) for pattern in OVER_THE_NET)
+        for name in imports(module)
+        if name.split(".")[0] not in known
+    ] == []
+
+
+def test_the_sandbox_answers_without_its_server_a_client_or_an_extra() -> None:
+    code = """
+import sys
+sys.modules.update(dict.fromkeys(("starlette", "uvicorn", "requests", "h11", "anyio")))
+from imp_verify.sandbox import Api, ApiRequest, Sandbox
+sandbox = Sandbox()
+keys = b"imp_key=sandbox_key&imp_secret=sandbox_secret"
+print(Api(sandbox).answer(ApiRequest("POST", "/users/getToken", body=keys)).status)
+print(sandbox.approve(sandbox.open({"merchant_uid": "A", "amount": 1}).imp_uid).status)
+"""
+    quiet = {k: v for k, v in os.environ.items() if not k.startswith(("COVERAGE_", "PYTEST_"))}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=quiet, capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["200", "paid"]
 
 
 def test_adapters_use_nothing_of_a_verifier_that_others_may_not() -> None:

@@ -209,7 +209,7 @@ def test_a_balance_is_paycos_alone(server: SandboxServer, rest: Rest) -> None:
 
 
 def test_what_is_no_call_is_answered_in_the_envelope_too(rest: Rest) -> None:
-    assert rest.get("/nothing").status == 404
+    assert rest.get("/nothing").status == 501
     assert rest.send("DELETE", "/payments/prepare").status == 405
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import requests
 
-from imp_verify.sandbox import Attempt, Gateway, SandboxServer
+from imp_verify.sandbox import Attempt, Gateway, Sandbox, SandboxServer
+from imp_verify.sandbox.digits import Digits
 from tests.sandbox.conftest import NOON, Rest, Shop
 
 DAY = 24 * 3600
@@ -238,6 +239,20 @@ def test_many_are_made_over_http_in_one_call(server: SandboxServer, rest: Rest) 
     assert (page["total"], len(page["list"]), page["next"]) == (1500, 500, 0)
     assert page["list"][-1]["merchant_uid"] == "ORD-0"
     assert rest.get(f"/payments/{ids[7]}").response["amount"] == 7
+
+
+def test_from_a_seed_the_same_numbers_follow() -> None:
+    def history(seed: str | None) -> list[object]:
+        sandbox = Sandbox(digits=Digits(seed))
+        sandbox.clock.stop_at(NOON)
+        made = sandbox.gateway.make(merchant_uid="A", amount=1)
+        sandbox.approve(sandbox.open({"merchant_uid": "B", "amount": 1}).imp_uid)
+        sandbox.cancel(made.imp_uid)
+        token = sandbox.gateway.issue_token("sandbox_key", "sandbox_secret").access_token
+        return [token, *(attempt.wire() for attempt in sandbox.gateway.attempts())]
+
+    assert history("a") == history("a") != history("b")
+    assert history(None) != history(None)
 
 
 def test_a_gateway_alone_makes_payments_of_now() -> None:

@@ -7,7 +7,8 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from imp_verify.sandbox import SandboxServer
+from imp_verify.sandbox import Sandbox, SandboxServer, Settings
+from imp_verify.sandbox.deliveries import Outgoing, Reply
 from tests.sandbox.conftest import Shop, issued, opened, paid
 
 
@@ -80,6 +81,24 @@ def test_y04_a_shop_that_cannot_be_reached_can_be_seen(server: SandboxServer) ->
     assert (delivery.ok, delivery.status) == (False, None)
     assert delivery.error is not None
     assert "ConnectionError" in delivery.error
+
+
+def test_what_is_sent_can_be_carried_by_the_test_itself() -> None:
+    carried: list[Outgoing] = []
+
+    def send(sent: Outgoing) -> Reply:
+        carried.append(sent)
+        return Reply(200 if sent.url == "shop:confirm" else 500, "no", milliseconds=7)
+
+    sandbox = Sandbox(send=send, settings=Settings(webhook_url="shop:hook"))
+    wanted = {"merchant_uid": "A", "amount": 1, "confirm_url": "shop:confirm"}
+    assert sandbox.approve(sandbox.open(wanted).imp_uid).status == "paid"
+    assert [(sent.url, sent.content_type) for sent in carried] == [
+        ("shop:confirm", "application/json"),
+        ("shop:hook", "application/json"),
+    ]
+    (delivery,) = sandbox.webhooks.deliveries
+    assert (delivery.status, delivery.ok, delivery.milliseconds) == (500, False, 7)
 
 
 def test_browser_first_keeps_webhooks_back_until_asked(server: SandboxServer, told: Shop) -> None:

@@ -340,7 +340,7 @@ def test_deliveries_can_be_seen_and_set_going(server: SandboxServer, rest: Rest)
     assert view(server, rest, "deliveries") == []
     assert control(server, rest, "deliver")[1] == view(server, rest, "deliveries")
     (delivery,) = view(server, rest, "deliveries")
-    assert (delivery["status"], delivery["ok"]) == (404, False)
+    assert (delivery["status"], delivery["ok"]) == (501, False)
 
 
 def test_webhooks_that_are_kept_back_go_by_the_lists_button(

@@ -1,6 +1,7 @@
 """The offline gateway: the V1 API with state, the browser SDK's stand-in and a payment window.
 
-Needs the extra `sandbox`: `pip install "imp-verify[sandbox]"`.
+`SandboxServer` and `application` need the extra `sandbox`: `pip install "imp-verify[sandbox]"`. All
+else, the API as a function among it, needs none.
 
 The SDK's stand-in is at the paths of the real one, `/v1/iamport.js` and
 `/js/iamport.payment-{version}.js`, and behaves as the build that the path names: 1.1.x, 1.2.x,
@@ -15,33 +16,39 @@ or never comes.
 
 from __future__ import annotations
 
-try:
-    import starlette  # noqa: F401
-    import uvicorn  # noqa: F401
-except ImportError as error:
-    raise ImportError(
-        'imp_verify.sandbox needs Starlette and uvicorn: pip install "imp-verify[sandbox]"'
-    ) from error
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from imp_verify.sandbox.accounts import Account
+from imp_verify.sandbox.api import Api
 from imp_verify.sandbox.attempt import Attempt, Cancellation, Deposit, VirtualAccount
 from imp_verify.sandbox.clock import Clock
+from imp_verify.sandbox.deliveries import Delivery
 from imp_verify.sandbox.errors import Refused
-from imp_verify.sandbox.outgoing import Delivery
+from imp_verify.sandbox.faults import Fault
+from imp_verify.sandbox.journal import Entry, Journal
 from imp_verify.sandbox.sandbox import Sandbox
-from imp_verify.sandbox.server import SandboxServer, application
-from imp_verify.sandbox.settings import Fault, Settings
+from imp_verify.sandbox.settings import Settings
 from imp_verify.sandbox.state import Gateway
+from imp_verify.sandbox.wire import ApiAnswer, ApiRequest
+
+if TYPE_CHECKING:
+    from imp_verify.sandbox.server import SandboxServer, application
 
 __all__ = [
     "Account",
+    "Api",
+    "ApiAnswer",
+    "ApiRequest",
     "Attempt",
     "Cancellation",
     "Clock",
     "Delivery",
     "Deposit",
+    "Entry",
     "Fault",
     "Gateway",
+    "Journal",
     "Refused",
     "Sandbox",
     "SandboxServer",
@@ -49,3 +56,18 @@ __all__ = [
     "VirtualAccount",
     "application",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the server when it is asked for: all else works without its extra."""
+    if name not in ("SandboxServer", "application"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        server = import_module("imp_verify.sandbox.server")
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"imp_verify.sandbox.{name} needs Starlette and uvicorn: "
+            'pip install "imp-verify[sandbox]"'
+        ) from error
+    made: object = getattr(server, name)
+    return made

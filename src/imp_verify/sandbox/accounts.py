@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from imp_verify.sandbox.errors import KEYS_MISSING, WRONG_KEYS, Refused, unauthorized
+from imp_verify.sandbox.digits import Digits
+from imp_verify.sandbox.errors import WRONG_KEYS, unauthorized
 
 LIFETIME = 30 * 60
 LAST_MINUTE = 60
 EXTENSION = 5 * 60
+HIDDEN = "***"
+SHORTEST_SECRET = 8
+"""A shorter one is found in any text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +40,32 @@ class Token:
 class Accounts:
     """All key pairs and the one living token of each. Not thread-safe by itself."""
 
-    def __init__(self, accounts: Iterable[Account], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, accounts: Iterable[Account], clock: Callable[[], int], digits: Digits
+    ) -> None:
         self._accounts = {account.key: account for account in accounts}
         self._tokens: dict[str, Token] = {}
         self._clock = clock
+        self._digits = digits
 
-    def issue(self, key: object, secret: object) -> Token:
+    def issue(self, key: str, secret: str) -> Token:
         """Return the account's token: the living one, moved on in its last minute, or a new one.
 
         Raises:
-            Refused: The keys are missing or wrong.
+            Refused: The keys are wrong.
 
         Source: V1 REST API, POST /users/getToken.
         """
-        if not key or not secret:
-            raise Refused(KEYS_MISSING, code=-1, status=400)
-        account = self._accounts.get(str(key))
+        account = self._accounts.get(key)
         if account is None or account.secret != secret:
             raise unauthorized(WRONG_KEYS)
         token = self._next_token(self._tokens.get(account.key), self._clock())
         self._tokens[account.key] = token
         return token
 
-    @staticmethod
-    def _next_token(token: Token | None, now: int) -> Token:
+    def _next_token(self, token: Token | None, now: int) -> Token:
         if token is None or now >= token.expired_at:
-            return Token(secrets.token_hex(20), now + LIFETIME)
+            return Token(self._digits.token(), now + LIFETIME)
         if token.expired_at - now <= LAST_MINUTE:
             return Token(token.access_token, token.expired_at + EXTENSION)
         return token
@@ -78,6 +81,15 @@ class Accounts:
             if text and token.access_token == text and self._clock() < token.expired_at:
                 return self._accounts[key]
         raise unauthorized()
+
+    def hide(self, text: str) -> str:
+        """Take every secret and living token out of a text."""
+        for token in self._tokens.values():
+            text = text.replace(token.access_token, HIDDEN)
+        for account in self._accounts.values():
+            if len(account.secret) >= SHORTEST_SECRET:
+                text = text.replace(account.secret, HIDDEN)
+        return text
 
     def of_user_code(self, user_code: str) -> Account | None:
         """Find the account whose pages call `IMP.init` with this code."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from imp_verify.sandbox.pgs import Pg, pg
+
 _NEVER_SET: dict[str, object] = {
     "emb_pg_provider": None,
     "escrow": False,
@@ -18,7 +20,6 @@ _NEVER_SET: dict[str, object] = {
     "cancel_receipt_urls": [],
     "cash_receipt_issued": False,
 }
-_CANCEL_LATER = frozenset({"paypal", "paypal_v2", "paymentwall"})
 _BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
 
 
@@ -127,6 +128,11 @@ class Attempt:
     error_code: str | None = None
 
     @property
+    def pg(self) -> Pg:
+        """Its PG's row."""
+        return pg(self.pg_provider)
+
+    @property
     def cancel_amount(self) -> Decimal:
         """What was given back so far."""
         return sum((entry.amount for entry in self.cancellations), Decimal(0))
@@ -149,7 +155,7 @@ class Attempt:
     @property
     def unlimited(self) -> bool:
         """Whether its account takes any deposits for ever. Source: Hecto's page, `settle`."""
-        return self.vbank is not None and self.pg_provider == "settle" and not self.amount
+        return self.vbank is not None and self.pg.unlimited_accounts and not self.amount
 
     @property
     def cancels_later(self) -> bool:
@@ -159,8 +165,8 @@ class Attempt:
         notes on Paymentwall, WeChat, and accounts of the new Smartro.
         """
         if self.pay_method == "vbank":
-            return self.pg_provider == "smartro_v2"
-        return self.pg_provider in _CANCEL_LATER or self.pay_method == "wechat"
+            return self.pg.cancels_accounts_later
+        return self.pg.cancels_later or self.pay_method == "wechat"
 
     def wire(self) -> dict[str, object]:
         """Return the attempt as the gateway writes it: every documented field, with its type.

@@ -3,8 +3,8 @@
 The builds of the SDK differ in it; `version_of` says which one a script's address asks for:
 
 - `1.1`, `1.2`: `/js/iamport.payment-1.1.x.js` and `-1.2.x.js`. Everything, with `success`.
-- `1.3`: `/js/iamport.payment-1.3.x.js`. Everything, with `imp_success`; the ids alone with the PGs
-  of `IDS_ALONE`.
+- `1.3`: `/js/iamport.payment-1.3.x.js`. Everything, with `imp_success`; the ids alone with some
+  PGs: see `Pg.callback`.
 - `v1`: `/v1/iamport.js`. The ids alone, and on failure the error.
 
 The vendor's pages differ on what the newest script says with older PGs (one: `success` is gone; the
@@ -19,16 +19,10 @@ from urllib.parse import urlencode
 
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.errors import ALREADY_PAID, CLOSED, CLOSED_MESSAGE
+from imp_verify.sandbox.pgs import IDS_ALONE
 
 V1 = "v1"
 VERSIONS = ("1.1", "1.2", "1.3", V1)
-IDS_ALONE = frozenset(
-    (
-        *("tosspayments", "smartro_v2", "nice_v2", "paypal_v2", "ksnet", "welcome"),
-        *("inicis_jp", "payletter_global", "toss_brandpay", "galaxia"),
-    )
-)
-"""PGs with which the newer builds tell the ids alone. Source: JavaScript SDK, payment result."""
 _SCRIPT = re.compile(r"(1\.[123])\.[0-9]+", re.ASCII)
 
 
@@ -142,7 +136,7 @@ def _failed(version: str) -> dict[str, object]:
 def _flag(attempt: Attempt, version: str) -> str | None:
     """Name the field that says whether it was a success; None where there is none."""
     if version == "1.3":
-        return None if attempt.pg_provider in IDS_ALONE else "imp_success"
+        return None if attempt.pg.callback == IDS_ALONE else "imp_success"
     return None if version == V1 else "success"
 
 

@@ -25,9 +25,13 @@ class Clock:
     Moving it runs what is due by then, one after the other, each at its own time. A clock that is
     not stopped runs on by itself too: what gets due so is run by the next request to the server, or
     by `run_due`.
+
+    Args:
+        on_move: Called once what was due is run, with the times before and after.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_move: Callable[[int, int], object] | None = None) -> None:
+        self._on_move = on_move
         self._lock = threading.Lock()
         self._stands_at: int | None = None
         self._offset = 0
@@ -42,15 +46,17 @@ class Clock:
 
     def stop_at(self, seconds: int) -> None:
         """Let the time stand at this second from now on."""
-        target = _within(seconds)
+        before, target = self._now(), _within(seconds)
         while (due := self._next_due(target)) is not None:
             self._stands_at = max(due.at, self._now())
             self._run(due)
         self._stands_at = target
+        self._moved(before)
 
     def advance(self, seconds: int) -> None:
         """Move on by so many seconds, and stand or run as before."""
-        target = _within(self._now() + seconds)
+        before = self._now()
+        target = _within(before + seconds)
         if self._stands_at is not None:
             self.stop_at(target)
             return
@@ -59,6 +65,7 @@ class Clock:
             self._offset = max(self._offset, due.at - int(time.time()))
             self._run(due)
         self._offset = offset
+        self._moved(before)
 
     def schedule(self, at: int, action: Callable[[], object]) -> None:
         """Let something happen once the clock shows this time, after all that was due before it.
@@ -85,6 +92,10 @@ class Clock:
         if self._stands_at is not None:
             return self._stands_at
         return int(time.time()) + self._offset
+
+    def _moved(self, before: int) -> None:
+        if self._on_move is not None:
+            self._on_move(before, self._now())
 
     def _next_due(self, target: int) -> _Due | None:
         # Taken out before it is run, and run without the lock: a shop that gets a webhook calls.

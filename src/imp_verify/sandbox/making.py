@@ -10,15 +10,15 @@ from typing import Any
 
 from imp_verify.sandbox.attempt import Cancellation, Card, VirtualAccount
 from imp_verify.sandbox.clock import LATEST
-from imp_verify.sandbox.digits import digits, new_cancellation_id, new_tid
+from imp_verify.sandbox.digits import Digits
 from imp_verify.sandbox.exact import as_amount
 from imp_verify.sandbox.opening import (
     BUYER,
     DEFAULT_DUE,
     DEFAULT_PROVIDER,
     LONGEST_NUMBER,
-    default_currency,
 )
+from imp_verify.sandbox.pgs import pg
 from imp_verify.sandbox.search import STATUSES
 
 PAID = ("paid", "cancelled")
@@ -35,13 +35,16 @@ class _Part:
     reason: str | None = None
 
 
-def read_payment(fields: Mapping[str, object], *, account: str, now: int) -> dict[str, Any]:
+def read_payment(
+    fields: Mapping[str, object], *, account: str, now: int, digits: Digits
+) -> dict[str, Any]:
     """Read the fields of `Gateway.make` into those of an Attempt, but for its ids.
 
     Args:
         fields: By name; what is left out is as usual.
         account: The key of the account where none is named.
         now: Unix seconds, for a payment whose times are left out.
+        digits: Where made-up numbers come from.
 
     Raises:
         ValueError: A name or a value is wrong, or they do not fit together; it names the field.
@@ -62,16 +65,16 @@ def read_payment(fields: Mapping[str, object], *, account: str, now: int) -> dic
         "account": read.get("account", account),
         "merchant_uid": read["merchant_uid"],
         "amount": read["amount"],
-        "currency": read.get("currency", default_currency(provider)),
+        "currency": read.get("currency", pg(provider).currency),
         "status": status,
         "pay_method": read.get("pay_method", "card"),
         "pg_provider": provider,
         "buyer": tuple(read.get(name) for name in BUYER),
         "notice_urls": read.get("notice_url", ()),
         **times,
-        **_instrument(read, status, times["started_at"]),
+        **_instrument(read, status, times["started_at"], digits),
         **_failure(read, status),
-        **_cancelled(read, status, times),
+        **_cancelled(read, status, times, digits),
     }
 
 
@@ -106,8 +109,10 @@ def _times(read: Mapping[str, Any], status: str, now: int) -> dict[str, int]:
     return {**times, "updated_at": read.get("updated_at", max(times.values()))}
 
 
-def _instrument(read: Mapping[str, Any], status: str, started: int) -> dict[str, object]:
-    paid: dict[str, object] = {"pg_tid": new_tid()} if status in PAID else {}
+def _instrument(
+    read: Mapping[str, Any], status: str, started: int, digits: Digits
+) -> dict[str, object]:
+    paid: dict[str, object] = {"pg_tid": digits.tid()} if status in PAID else {}
     method = read.get("pay_method", "card")
     if method == "card" and paid:
         return {**paid, "card": Card(digits(8))}
@@ -121,7 +126,7 @@ def _instrument(read: Mapping[str, Any], status: str, started: int) -> dict[str,
         issued,
         **{field: read[name] for name, field in names.items() if name in read},
     )
-    return {"pg_tid": new_tid(), "vbank": account}
+    return {"pg_tid": digits.tid(), "vbank": account}
 
 
 def _failure(read: Mapping[str, Any], status: str) -> dict[str, object]:
@@ -131,7 +136,9 @@ def _failure(read: Mapping[str, Any], status: str) -> dict[str, object]:
     return {"fail_reason": reason, "error_code": "SANDBOX_DECLINED"}
 
 
-def _cancelled(read: Mapping[str, Any], status: str, times: Mapping[str, int]) -> dict[str, Any]:
+def _cancelled(
+    read: Mapping[str, Any], status: str, times: Mapping[str, int], digits: Digits
+) -> dict[str, Any]:
     """Make the cancellations; all is given back where a cancelled payment names no parts."""
     whole = [_Part(read["amount"])] if status == "cancelled" and read["amount"] else []
     parts: list[_Part] = read.get("cancelled", whole)
@@ -147,7 +154,7 @@ def _cancelled(read: Mapping[str, Any], status: str, times: Mapping[str, int]) -
         when = part.at or max(at, before)
         if when < before:
             raise ValueError("cancelled: a part's cancelled_at is before what was before it")
-        ids = new_cancellation_id(), new_tid()
+        ids = digits.cancellation_id(), digits.tid()
         entries.append(Cancellation(*ids, part.amount, when, part.reason))
         before = when
     return {

@@ -10,12 +10,12 @@ from decimal import Decimal
 from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps
+from imp_verify.sandbox.pgs import pg
 
 KOREA = timezone(timedelta(hours=9))
 LONGEST_NUMBER = 40
 DEFAULT_DUE = 30 * 24 * 3600
 DEFAULT_PROVIDER = "html5_inicis"
-_IN_DOLLARS = frozenset({"paypal", "paypal_v2", "eximbay"})
 BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
 _DUE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(?:[ T]?(\d\d):?(\d\d):?(\d\d))?")
 
@@ -43,7 +43,7 @@ def read_request(
         "pg_provider": provider,
         "sandbox": is_test,
         "pay_method": _text(params, "pay_method") or "card",
-        "currency": _text(params, "currency") or default_currency(provider),
+        "currency": _text(params, "currency") or pg(provider).currency,
         "name": _text(params, "name"),
         "buyer": tuple(_text(params, key) for key in BUYER),
         "custom_data": None if custom is None else dumps(custom),
@@ -52,11 +52,6 @@ def read_request(
         "confirm_url": _text(params, "confirm_url"),
         "vbank_due": read_due(_text(params, "vbank_due")),
     }
-
-
-def default_currency(provider: str) -> str:
-    """Return the currency that a PG takes where the page names none. Source: the PGs' pages."""
-    return "USD" if provider in _IN_DOLLARS else "KRW"
 
 
 def _essentials(params: Mapping[str, object]) -> tuple[str, Decimal]:

@@ -12,36 +12,32 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from imp_verify.sandbox import api
+from imp_verify.sandbox._http.connection import Protocol
+from imp_verify.sandbox._http.control import Control
+from imp_verify.sandbox._http.log import Log
+from imp_verify.sandbox._http.rest import Rest, is_own
+from imp_verify.sandbox._http.sdk import Sdk
+from imp_verify.sandbox._http.window import Window
 from imp_verify.sandbox.accounts import Account
-from imp_verify.sandbox.breaking import HANG_UP
+from imp_verify.sandbox.browser import Visit
 from imp_verify.sandbox.clock import Clock
-from imp_verify.sandbox.control import Control
 from imp_verify.sandbox.guard import Guard
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import Settings
-from imp_verify.sandbox.window import Window
 
 LOOPBACK = "127.0.0.1"
 
 
 def application(sandbox: Sandbox) -> ASGIApp:
     """Make the ASGI application of one sandbox."""
-    routes = [*api.routes(sandbox), *Window(sandbox).routes(), *Control(sandbox).routes()]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
-    app.router.redirect_slashes = False
-    return Guard(_OnTime(_Undecoded(app), sandbox.clock), sandbox.settings)
-
-
-async def _no_such_call(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return api.envelope(None, code=-1, message=error.detail, status=error.status_code)
+    visits: dict[str, Visit] = {}
+    meets = (Sdk(sandbox, visits), Window(sandbox, visits), Log(sandbox), Control(sandbox))
+    pages = Starlette(routes=[route for each in meets for route in each.routes()])
+    pages.router.redirect_slashes = False
+    app = _Sorted(_OnTime(pages, sandbox.clock), Rest(sandbox))
+    return Guard(app, sandbox.settings)
 
 
 class _OnTime:
@@ -57,30 +53,16 @@ class _OnTime:
         await self._app(scope, receive, send)
 
 
-class _Undecoded:
-    """Gives the API's routes the path as it was sent: `a%2Fb` is one segment, not two."""
+class _Sorted:
+    """Gives the API what is not for the sandbox's own pages."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, pages: ASGIApp, rest: ASGIApp) -> None:
+        self._pages = pages
+        self._rest = rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(("/payments", "/vbanks")):
-            scope = {**scope, "path": scope["raw_path"].decode("ascii")}
-        await self._app(scope, receive, send)
-
-
-class _Protocol(H11Protocol):
-    """A connection that an answer can end: see `Broken`."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        app = self.app
-
-        async def with_hang_up(scope: Scope, receive: Receive, send: Send) -> None:
-            extensions = {**scope.get("extensions", {}), HANG_UP: transport.close}
-            await app({**scope, "extensions": extensions}, receive, send)
-
-        self.app = with_hang_up
+        own = scope["type"] != "http" or is_own(scope["path"])
+        await (self._pages if own else self._rest)(scope, receive, send)
 
 
 class _Uvicorn(uvicorn.Server):
@@ -153,7 +135,7 @@ class SandboxServer:
         config = uvicorn.Config(
             application(self.sandbox),
             loop="asyncio",
-            http=_Protocol,
+            http=Protocol,
             ws="none",
             lifespan="off",
             access_log=False,

@@ -14,9 +14,9 @@ from starlette.routing import Route
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps, loads
+from imp_verify.sandbox.faults import Fault
 from imp_verify.sandbox.guard import LARGEST_BODY, LARGEST_LIST, NOT_JSON, is_json, read_body
 from imp_verify.sandbox.sandbox import Sandbox
-from imp_verify.sandbox.settings import Fault
 
 Fields = dict[str, Any]
 
@@ -99,7 +99,7 @@ class Control:
         return [delivery.wire() for delivery in self._sandbox.webhooks.deliver()]
 
     def _open(self, fields: Fields) -> object:
-        return self._sandbox.gateway.open(fields).wire()
+        return self._sandbox.open(fields).wire()
 
     def _make(self, wanted: Fields | list[Fields]) -> object:
         """Make one payment and show it, or a list of them and name their ids."""

@@ -1,4 +1,4 @@
-"""The words of the sandbox's pages, Korean and English."""
+"""The words of the payment window and of a payment's page, Korean and English."""
 
 from __future__ import annotations
 
@@ -39,18 +39,6 @@ KO = {
     "cancel_amount": "취소할 금액",
     "cancel_hint": "비워 두면 남은 금액을 모두 취소합니다.",
     "all": "전액",
-    "list": "모든 결제",
-    "to_shop": "상점으로 돌아가기",
-    "list_title": "샌드박스 결제 내역",
-    "list_empty": "아직 결제가 없습니다. 상점에서 결제를 시작해 보세요.",
-    "time": "시각",
-    "webhooks": "보낸 웹훅",
-    "webhooks_empty": "아직 보낸 웹훅이 없습니다.",
-    "pending": "대기 중인 웹훅",
-    "send": "지금 보내기",
-    "address": "주소",
-    "body": "본문",
-    "answer": "응답",
     "test": "테스트 채널",
     "card": "신용카드",
     "vbank": "가상계좌",
@@ -95,26 +83,9 @@ EN = {
     "cancel_amount": "Amount to cancel",
     "cancel_hint": "Leave it empty to cancel all that is left.",
     "all": "Everything",
-    "list": "All payments",
-    "to_shop": "Back to the shop",
-    "list_title": "Payments in the sandbox",
-    "list_empty": "No payments yet. Start one in the shop.",
-    "time": "Time",
-    "webhooks": "Webhooks sent",
-    "webhooks_empty": "No webhook was sent yet.",
-    "pending": "Webhooks kept back",
-    "send": "Send now",
-    "address": "Address",
-    "body": "Body",
-    "answer": "Answer",
     "test": "Test channel",
     "card": "Card",
     "vbank": "Virtual account",
     "trans": "Bank transfer",
     "phone": "Mobile phone",
 }
-
-
-def texts(language: str | None) -> dict[str, str]:
-    """Return the words of a language; Korean where there are none of that one."""
-    return EN if language == "en" else KO

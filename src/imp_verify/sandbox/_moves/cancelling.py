@@ -1,0 +1,58 @@
+"""Money that goes back, in whole or in part."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from imp_verify.sandbox._moves.base import Base
+from imp_verify.sandbox.attempt import Cancellation
+from imp_verify.sandbox.errors import ALREADY_CANCELLED, NOTHING_TO_CANCEL, Refused
+from imp_verify.sandbox.events import Moved
+
+
+class Cancelling(Base):
+    """Gives money back, and says what can be given back."""
+
+    def cancel(
+        self,
+        imp_uid: str,
+        *,
+        amount: Decimal | None = None,
+        checksum: Decimal | None = None,
+        reason: str | None = None,
+    ) -> Moved:
+        """Return money back: `amount`, or all that is left where it is None or 0.
+
+        The event is made always; who calls decides whether this way of cancelling sends one.
+
+        Source: V1 REST API, POST /payments/cancel.
+        """
+        with self._lock:
+            part = self.cancellable(imp_uid, amount=amount, checksum=checksum)
+            attempt = self.attempt(imp_uid)
+            ident = self._digits.cancellation_id()
+            entry = Cancellation(ident, self._digits.tid(), part, self._clock(), reason)
+            return self._tell(
+                imp_uid,
+                "cancelled",
+                cancellation_id=ident,
+                cancellations=(*attempt.cancellations, entry),
+                cancelled_at=self._clock(),
+            )
+
+    def cancellable(
+        self, imp_uid: str, *, amount: Decimal | None = None, checksum: Decimal | None = None
+    ) -> Decimal:
+        """Return what a cancel would give back; raise Refused where it would be refused."""
+        with self._lock:
+            attempt = self._ledger.get(imp_uid)
+            if attempt is None or not attempt.paid_at:
+                raise Refused(NOTHING_TO_CANCEL)
+            if attempt.remaining == 0:
+                raise Refused(ALREADY_CANCELLED)
+            if checksum is not None and checksum != attempt.remaining:
+                raise Refused("취소 가능금액과 checksum이 일치하지 않습니다.")
+            part = amount or attempt.remaining
+            if not 0 < part <= attempt.remaining:
+                raise Refused("취소 요청금액이 취소 가능금액을 초과합니다.")
+            return part

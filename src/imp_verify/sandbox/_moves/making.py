@@ -1,0 +1,77 @@
+"""Payments that are there at once, in whatever state a test wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from imp_verify.sandbox._moves.base import Base
+from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.making import read_payment
+
+
+class Making(Base):
+    """Makes payments and edits them, without the way that leads there."""
+
+    def make(self, /, **fields: object) -> Attempt:
+        """Make a payment in any documented state. Nothing is sent.
+
+        Args:
+            fields: `merchant_uid` and `amount`; the others may be left out, and what happened at a
+                time that is left out happened at once, as late as now. Names and units are those of
+                `GET /payments/{imp_uid}`.
+
+                `status`: ready, paid (where left out), failed, cancelled or pending. `pay_method`
+                (vbank: an account is issued), `pg_provider`, `channel`, `currency`, `name`,
+                `buyer_name` and so on, `custom_data`, `customer_uid`, `customer_uid_usage`,
+                `notice_url`. `sandbox`: made through a test channel. `account`: the key of whose it
+                is, the first one's where left out, and `tier`.
+
+                `cancelled`: what was given back, a list of amounts, or of objects of `amount`,
+                `cancelled_at` and `reason`; all where a cancelled payment has none; a paid one may
+                have some too. Times: `started_at`, `paid_at`, `failed_at`, `cancelled_at` (of parts
+                without a time), `updated_at`. `fail_reason`. Of an account: `vbank_num`,
+                `vbank_code`, `vbank_name`, `vbank_holder`, `vbank_date`, `vbank_issued_at`.
+
+        Raises:
+            ValueError: A name or a value is wrong, or they do not fit together; it names the field.
+        """
+        return self._add([self._wanted(fields)])[0]
+
+    def make_all(self, payments: Iterable[Mapping[str, object]]) -> list[Attempt]:
+        """Make many payments, all or, where one is wrong, none; each is given as to `make`.
+
+        Raises:
+            ValueError: As `make`, with the place of the first wrong one, from 0.
+        """
+        wanted = []
+        for at, fields in enumerate(payments):
+            try:
+                wanted.append(self._wanted(fields))
+            except ValueError as error:
+                raise ValueError(f"payments[{at}]: {error}") from None
+        return self._add(wanted)
+
+    def _wanted(self, fields: Mapping[str, object]) -> dict[str, Any]:
+        if not isinstance(fields, Mapping):
+            raise ValueError("a payment is an object of fields")
+        first = self._accounts.first().key
+        wanted = read_payment(fields, account=first, now=self._clock(), digits=self._digits)
+        if not self._accounts.knows(wanted["account"]):
+            raise ValueError("account is no key of this gateway")
+        return wanted
+
+    def _add(self, wanted: Iterable[dict[str, Any]]) -> list[Attempt]:
+        made = []
+        with self._lock:
+            for fields in wanted:
+                imp_uid, number = self._new_imp_uid(), len(self._ledger)
+                made.append(Attempt(imp_uid=imp_uid, number=number, **fields))
+                self._ledger.put(made[-1])
+        return made
+
+    def edit(self, imp_uid: str, **changes: Any) -> Attempt:
+        """Set any field of an attempt: for states that no documented way leads to."""
+        with self._lock:
+            self.attempt(imp_uid)
+            return self._move(imp_uid, **changes)

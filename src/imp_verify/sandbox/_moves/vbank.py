@@ -1,0 +1,79 @@
+"""Virtual accounts: issued, paid into, changed, given up."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+from imp_verify.sandbox._moves.base import Base
+from imp_verify.sandbox.attempt import Attempt, Deposit, VirtualAccount
+from imp_verify.sandbox.errors import Refused
+from imp_verify.sandbox.events import Moved
+from imp_verify.sandbox.opening import DEFAULT_DUE
+
+
+class OfAccounts(Base):
+    """Issues virtual accounts, and what becomes of one."""
+
+    def issue_account(self, imp_uid: str) -> Moved:
+        """Issue the virtual account that an open window asked for."""
+        with self._lock:
+            attempt, now = self.attempt(imp_uid), self._clock()
+            if not attempt.in_window or attempt.pay_method != "vbank":
+                raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
+            number = f"{self._digits(3)}-{self._digits(3)}-{self._digits(6)}"
+            account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
+            return self._tell(imp_uid, "ready", vbank=account, pg_tid=self._digits.tid())
+
+    def deposit(
+        self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
+    ) -> Moved:
+        """Receive the money for an issued account. Whether the deadline passed is not looked at.
+
+        Args:
+            imp_uid: Whose account.
+            amount: What comes in. The bank takes nothing but the payment's amount, which is meant
+                where None is given; an unlimited account takes any, and must be told.
+            depositor: Who pays in, for an unlimited account's history.
+        """
+        with self._lock:
+            if self.attempt(imp_uid).unlimited:
+                return self._deposit_more(self.attempt(imp_uid), amount, depositor)
+            if amount not in (None, self._waiting(imp_uid).amount):
+                raise Refused("입금액이 결제금액과 다릅니다.")
+            return self._tell(imp_uid, "paid", **self._paid())
+
+    def _deposit_more(self, attempt: Attempt, amount: Decimal | None, name: str | None) -> Moved:
+        """Add a deposit; a cancelled payment stays cancelled.
+
+        That the first one makes it paid is not documented, nor which time it then has.
+
+        Source: Hecto's page, unlimited accounts.
+        """
+        if not amount or amount < 0:
+            raise Refused("입금액이 올바르지 않습니다.")
+        entry = Deposit(self._digits.tid(), amount, name, self._clock())
+        changes = self._paid() if attempt.status == "ready" else {}
+        status = "paid" if attempt.status == "ready" else attempt.status
+        deposits = (*attempt.deposits, entry)
+        return self._tell(attempt.imp_uid, status, deposits=deposits, **changes)
+
+    def kill_account(self, imp_uid: str) -> Attempt:
+        """End a waiting account: it counts as failed."""
+        with self._lock:
+            self._waiting(imp_uid)
+            return self._fail(imp_uid, "SANDBOX_KILLED", "가상계좌 말소")
+
+    def edit_account(self, imp_uid: str, amount: Decimal | None, due: int | None) -> Attempt:
+        """Change a waiting account's amount, deadline or both."""
+        with self._lock:
+            attempt = self._waiting(imp_uid)
+            assert attempt.vbank is not None
+            vbank = replace(attempt.vbank, due=due or attempt.vbank.due)
+            return self._move(imp_uid, vbank=vbank, amount=amount or attempt.amount)
+
+    def _waiting(self, imp_uid: str) -> Attempt:
+        attempt = self.attempt(imp_uid)
+        if not attempt.waits_for_deposit:
+            raise Refused("입금대기 상태의 가상계좌가 아닙니다.", code=-1, status=400)
+        return attempt

@@ -1,0 +1,94 @@
+"""What a payment window does to a payment: opened, approved, failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from imp_verify.sandbox._moves.base import Base
+from imp_verify.sandbox.accounts import Account
+from imp_verify.sandbox.attempt import Attempt, Card
+from imp_verify.sandbox.errors import ALREADY_PAID, CONFIRM_NO_REASON, CONFIRM_REFUSED, Refused
+from imp_verify.sandbox.events import Moved
+from imp_verify.sandbox.opening import read_request
+
+
+class InWindow(Base):
+    """Opens windows and ends them."""
+
+    def open(
+        self,
+        params: Mapping[str, object],
+        *,
+        user_code: str | None = None,
+        tier: str | None = None,
+        channel: str = "pc",
+        user_agent: str | None = None,
+    ) -> Attempt:
+        """Open the window for what a page asks, or raise Refused and record nothing.
+
+        Args:
+            params: The parameters of `IMP.request_pay`.
+            user_code: What `IMP.init` was called with; None means the first account.
+            tier: The sub-store, where `IMP.agency` was called.
+            channel: pc or mobile.
+            user_agent: The buyer's browser.
+        """
+        fields: dict[str, Any] = read_request(params, self._channels)
+        with self._lock:
+            account = self._account_of_page(user_code)
+            self.registrations.check(account.key, fields)
+            others = self._ledger.of_order((account.key, tier), fields["merchant_uid"])
+            if any(other.paid_at for other in others):
+                raise Refused(ALREADY_PAID)
+            attempt = Attempt(
+                imp_uid=self._new_imp_uid(),
+                account=account.key,
+                tier=tier,
+                channel=channel,
+                user_agent=user_agent,
+                started_at=self._clock(),
+                updated_at=self._clock(),
+                number=len(self._ledger),
+                **fields,
+            )
+            self._ledger.put(attempt)
+            return attempt
+
+    def _account_of_page(self, user_code: str | None) -> Account:
+        if user_code is None:
+            return self._accounts.first()
+        account = self._accounts.of_user_code(user_code)
+        if account is None:
+            raise Refused("등록되지 않은 고객사 식별코드입니다.")
+        return account
+
+    def approve(self, imp_uid: str, *, late: bool = False) -> Moved:
+        """Let the payment through; `late` also one that failed or was pending, as some PGs do."""
+        with self._lock:
+            attempt = self.attempt(imp_uid)
+            put_off = late and attempt.status in ("failed", "pending")
+            if not (attempt.in_window or put_off) or attempt.pay_method == "vbank":
+                raise Refused("승인할 수 없는 상태의 결제입니다.")
+            card = Card(self._digits(8)) if attempt.pay_method == "card" else None
+            usage = "issue" if attempt.customer_uid else None
+            return self._tell(imp_uid, "paid", card=card, customer_uid_usage=usage, **self._paid())
+
+    def put_off(self, imp_uid: str) -> Attempt:
+        """Leave an open window's payment pending: neither approved nor refused."""
+        with self._lock:
+            if not self.attempt(imp_uid).in_window:
+                raise Refused("이미 종료된 결제입니다.")
+            return self._move(imp_uid, status="pending")
+
+    def fail(self, imp_uid: str, *, code: str, reason: str) -> Attempt:
+        """End an open window without money: declined, closed or refused. Nothing is sent."""
+        with self._lock:
+            if not self.attempt(imp_uid).in_window:
+                raise Refused("이미 종료된 결제입니다.")
+            return self._fail(imp_uid, code, reason)
+
+    def refuse_by_shop(self, imp_uid: str, reason: str | None) -> Attempt:
+        """Fail the payment because the shop said no before the approval."""
+        text = CONFIRM_REFUSED.format(reason=reason or CONFIRM_NO_REASON)
+        return self.fail(imp_uid, code="SANDBOX_CONFIRM", reason=text)
