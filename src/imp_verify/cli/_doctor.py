@@ -61,7 +61,7 @@ def _examine(shop: Shop, words: Words, endpoints: str | None, prefix: str) -> It
     else:
         from ._reach import check_address  # here: it loads an HTTP client
 
-        yield check_address(f"{endpoints}/webhook", prefix, words)
+        yield from check_address(f"{endpoints}/webhook", prefix, shop.settings, words)
     yield check_versions()
 
 
