@@ -56,7 +56,7 @@ class Screens:
         self._verifier = Verifier(store, credentials=keys, base_url=server.url)
         _ = store.run("")
         with closing(sqlite3.connect(folder / "shop.db")) as db, db:
-            _ = db.execute("UPDATE imp_runs SET began = '2026-01-01T00:00:00.000+00:00'")
+            _ = db.execute("UPDATE imp_runs SET began = '2020-01-01T00:00:00.000+00:00'")
         self._environment = {
             **os.environ,
             **{"IMP_KEY": account.key, "IMP_SECRET": account.secret, "IMP_API_URL": server.url},

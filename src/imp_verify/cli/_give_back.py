@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from .. import GatewayError, Refund, Verdict
+from .. import GatewayError, Outcome, Refund, Verdict
 from .._core.giving_back import is_time
 from .._core.reading import check_imp_uid
 from ..models import LEFT_TO_A_PERSON, Due
@@ -147,7 +147,7 @@ def _try(shop: Shop, words: Words, imp_uid: str, refund_to: Refund | None) -> in
     except GatewayError as error:
         status, text = TROUBLE, shop.conceal(explain(error))
     else:
-        if outcome.verdict is Verdict.CANCELLED:
+        if _is_back(outcome):
             text = words("given_back")
         elif outcome.paid:
             text = words("pays_now")
@@ -155,3 +155,10 @@ def _try(shop: Shop, words: Words, imp_uid: str, refund_to: Refund | None) -> in
             status, text = FOUND, words("still_there")
     make_console().print(f"{imp_uid}: {text}", soft_wrap=True)
     return status
+
+
+def _is_back(outcome: Outcome) -> bool:
+    """Whether the money is gone. What is no payment of its order stays a forgery then, too."""
+    payment = outcome.payment
+    gone = payment is not None and payment.cancel_amount == payment.amount > 0
+    return gone or outcome.verdict is Verdict.CANCELLED
