@@ -245,12 +245,14 @@ def test_what_was_paid_to_an_account_is_left_and_said_also_before_it_is_known(sh
 def test_what_was_asked_of_a_pg_that_cancels_later_is_never_asked_twice(shop: Shop) -> None:
     due = shop.twice(pg_provider="paypal", currency="KRW")
     client = clerk(*EVERY_RIGHT)
-    gateway = shop.gateway.sandbox.gateway
-    rows("Due", "default").filter(pk=due).update(error="asked", begun=now(), tries=1)
+    assert messages(act(client, due)) == [
+        ("warning", f"Asked: {due} (A, 39,000 KRW). Look in the console whether it is gone.")
+    ]
+    rows("Due", "default").filter(pk=due).update(next_try=now() - timedelta(days=1))
     assert messages(act(client, due)) == [
         ("warning", f"Left: {due} (A, 39,000 KRW). It was asked already: look in the console.")
     ]
-    assert int(gateway.attempt(due).cancel_amount) == 0
+    assert shop.due(due).tries == 1
     assert "Look in the console whether it is gone" in text_of(client.get(LIST))
 
 
@@ -269,6 +271,17 @@ def test_what_is_done_or_pays_by_now_is_left(shop: Shop) -> None:
         ("warning", f"Left: {due} (A, 39,000 KRW). It is due no more.")
     ]
     assert (shop.back(due), shop.back(late)) == (PRICE, 0)
+
+
+def test_what_is_another_thing_by_now_is_left_until_it_is_chosen_again(shop: Shop) -> None:
+    due = shop.twice()
+    rows("Due", "default").filter(pk=due).update(kind="late")
+    client = clerk(*EVERY_RIGHT)
+    assert messages(act(client, due)) == [
+        ("warning", f"Left: {due} (A, 39,000 KRW). It is something else by now: look again.")
+    ]
+    assert (shop.back(due), shop.due(due).kind) == (0, "duplicate")
+    assert messages(act(client, due))[0][0] == "success"
 
 
 def test_what_a_clerk_cancelled_in_the_console_meanwhile_is_not_cancelled_again(

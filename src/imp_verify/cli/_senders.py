@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
@@ -99,10 +100,8 @@ def _addresses_here(url: str) -> list[str]:
     except OSError:
         return found
     for family, kind, protocol, _, address in places:
-        with socket.socket(family, kind, protocol) as line:
-            try:
-                line.connect(address)
-            except OSError:  # no route to this one
-                continue
+        # There may be no route to one of them.
+        with suppress(OSError), socket.socket(family, kind, protocol) as line:
+            line.connect(address)
             found.append(str(line.getsockname()[0]))
     return list(dict.fromkeys(found))

@@ -92,11 +92,8 @@ def _money(name: str, label: Any) -> Any:
     """Make a column. It cannot be sorted by: on SQLite an amount is text."""
 
     @admin.display(description=label)
-    def column(_: object, row: Any) -> str | None:
-        amount = getattr(row, name)
-        if amount is None:
-            return None
-        return amount_of(amount, getattr(row, "currency", None))
+    def column(_: object, row: Any) -> str:
+        return amount_of(getattr(row, name), getattr(row, "currency", None))
 
     return column
 
@@ -216,7 +213,7 @@ class ChangeAdmin(_ReadOnly):
     """What was handed on to the shop, once."""
 
     actions = (check,)
-    paid, back = _money("amount", _("amount")), _money("back", _("given back"))
+    paid = _money("amount", _("amount"))
     list_display = ("at", "imp_uid", "merchant_uid", "verdict", "reason", "paid", "endpoint")
     list_filter: tuple[str, ...] = ("verdict", "reason", "endpoint", "at")
     search_fields = ("imp_uid", "merchant_uid")
