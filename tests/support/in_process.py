@@ -1,55 +1,71 @@
-"""The sandbox as a verifier's transport, in this process: no socket, no server, no thread that
-waits for one. What is lost on the way is set by the test."""
+"""The sandbox as a verifier's transport, in this process: no socket, no server. What goes wrong is
+set by the sandbox's own faults, an answer that is lost included."""
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 from starlette.types import Message, Scope
 
 from imp_verify import GatewayUnavailable
 from imp_verify.sandbox import Sandbox
+from imp_verify.sandbox.api import Answer, Call
+from imp_verify.sandbox.breaking import HANG_UP
 from imp_verify.sandbox.server import application
 from imp_verify.transports import GatewayRequest, GatewayResponse
 
 BASE = "http://127.0.0.1:5111"
 
 
+async def _here(handle: Callable[[Call], Answer], call: Call) -> Answer:
+    return handle(call)
+
+
+def _nobody(request: GatewayRequest) -> None:
+    """Look at no call."""
+
+
 class InProcess:
-    """Asks the sandbox's application itself; for one thread.
+    """Asks the sandbox's application itself, which has nothing to wait for.
 
     Attributes:
-        loses: How many of the next answers are lost: each call is carried out all the same.
+        before: Is told each call before the gateway gets it.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self._app = application(sandbox)
-        self._loop = asyncio.new_event_loop()
-        self.loses = 0
+        self._app = application(sandbox, _here)
+        self.before: Callable[[GatewayRequest], None] = _nobody
 
     def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
-        status, body = self._loop.run_until_complete(self._ask(request))
-        if self.loses:
-            self.loses -= 1
-            raise GatewayUnavailable("the answer was lost on the way")
-        return GatewayResponse(status, body)
+        self.before(request)
+        try:
+            self._ask(request).send(None)
+        except StopIteration as end:
+            status, body = end.value
+            return GatewayResponse(status, body)
+        raise AssertionError("the sandbox waits for something")
+
+    def close(self) -> None:
+        """There is nothing to close."""
 
     async def _ask(self, request: GatewayRequest) -> tuple[int, bytes]:
         sent: list[Message] = []
+        gone: list[bool] = []
 
         async def receive() -> Message:
+            if gone:
+                return {"type": "http.disconnect"}
             return {"type": "http.request", "body": request.body or b"", "more_body": False}
 
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self._app(_scope(request), receive, send)
+        scope = {**_scope(request), "extensions": {HANG_UP: lambda: gone.append(True)}}
+        await self._app(scope, receive, send)
+        if gone:
+            raise GatewayUnavailable("the answer was lost on the way")
         return sent[0]["status"], b"".join(each.get("body", b"") for each in sent[1:])
-
-    def close(self) -> None:
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
 
 
 def _scope(request: GatewayRequest) -> Scope:

@@ -287,10 +287,18 @@ _CALLS: list[tuple[str, str, str, Callable[[Call], Answer]]] = [
 ]
 
 
-def routes(sandbox: Sandbox) -> list[Route]:
-    """Make the routes of all calls."""
+Hop = Callable[[Callable[[Call], Answer], Call], Awaitable[Answer]]
+
+
+async def in_thread(handle: Callable[[Call], Answer], call: Call) -> Answer:
+    """Answer a call in a thread: one that sends a webhook waits for the shop."""
+    return await run_in_threadpool(handle, call)
+
+
+def routes(sandbox: Sandbox, hop: Hop = in_thread) -> list[Route]:
+    """Make the routes of all calls, each answered by way of `hop`."""
     made = [
-        Route(path, _faulty(sandbox, name, _endpoint(sandbox, handle)), methods=[method])
+        Route(path, _faulty(sandbox, name, _endpoint(sandbox, handle, hop)), methods=[method])
         for name, method, path, handle in _CALLS
     ]
     token = _faulty(sandbox, "token", _token_endpoint(sandbox))
@@ -325,11 +333,11 @@ def _faulty(sandbox: Sandbox, name: str, answer: _Endpoint) -> _Endpoint:
     return endpoint
 
 
-def _endpoint(sandbox: Sandbox, handle: Callable[[Call], Answer]) -> _Endpoint:
+def _endpoint(sandbox: Sandbox, handle: Callable[[Call], Answer], hop: Hop) -> _Endpoint:
     async def endpoint(request: Request) -> Response:
         try:
             call = await _read(sandbox, request)
-            answer = await run_in_threadpool(handle, call)
+            answer = await hop(handle, call)
         except Refused as error:
             return refusal(error)
         return envelope(answer.response, status=answer.status)

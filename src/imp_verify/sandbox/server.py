@@ -31,9 +31,9 @@ from imp_verify.sandbox.window import Window
 LOOPBACK = "127.0.0.1"
 
 
-def application(sandbox: Sandbox) -> ASGIApp:
-    """Make the ASGI application of one sandbox."""
-    routes = [*api.routes(sandbox), *Window(sandbox).routes(), *Control(sandbox).routes()]
+def application(sandbox: Sandbox, hop: api.Hop = api.in_thread) -> ASGIApp:
+    """Make the ASGI application of one sandbox, whose API answers by way of `hop`."""
+    routes = [*api.routes(sandbox, hop), *Window(sandbox).routes(), *Control(sandbox).routes()]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_call})
     app.router.redirect_slashes = False
     return Guard(_OnTime(_Undecoded(app), sandbox.clock), sandbox.settings)
