@@ -49,6 +49,17 @@ def test_what_is_due_is_listed_and_given_back_when_it_is_named(
     assert (again.status, "due no more" in again.err) == (2, True)
 
 
+def test_a_forgery_that_was_given_back_is_said_to_be(
+    command: Command, sandbox: SandboxServer
+) -> None:
+    """It is one for ever: the gateway goes on naming another amount than the order's."""
+    forged = sandbox.sandbox.gateway.make(merchant_uid="ORD-1", amount=390, status="paid").imp_uid
+    command("verify", forged, "ORD-1")
+    ran = command("give-back", forged)
+    assert (ran.status, ran.out) == (0, f"{forged}: given back\n")
+    assert back(sandbox, forged) == 390
+
+
 def test_the_policy_names_nothing_by_default(command: Command, sandbox: SandboxServer) -> None:
     imp_uid = second(command, sandbox, "plain")
     ran = command("give-back", "--policy")
