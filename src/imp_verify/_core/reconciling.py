@@ -157,6 +157,13 @@ class _Work:
     failed: bool = False
     there: float | None = None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a run that is stopped here is taken up where it was: not while payments are
+        still to come into its window, which would move others past the reader."""
+        over = self.there is None or self.there >= self.end.timestamp()
+        return self.place is not None and not self.failed and over
+
     def deadline(self) -> float:
         return self.accounts.deadline(_PAGE_SECONDS)
 
@@ -198,18 +205,19 @@ def _read_window(work: _Work, window: tuple[datetime, datetime], page: int | Non
         work.there = work.account.time_there()
         pages = max(1, -(-first.total // _PAGE))
         total = first.total
-        last = min(page or pages, pages)
+        # One page more than was left: what was listed late has moved others on from there.
+        last = min(page + 1 if page else pages, pages)
         work.payments, work.passed = before, passed
         listed_in_all = before + max(0, min(first.total, last * _PAGE))
         for number in range(last, 0, -1):
-            work.at = replace(work.at, page=number, total=listed_in_all)
+            work.at = replace(work.at, page=number, total=listed_in_all, kept=work.keeps)
             yield from work.tell()
             listed = first
             if pages > 1:
                 listed = yield from _patiently(work, partial(_page, work, window, number))
             yield from _judge_page(work, listed)
             total = listed.total if listed.total != first.total else total
-            if work.place is not None and not work.failed:
+            if work.place is not None and work.keeps:
                 at = replace(work.place, since=window[0], page=number - 1 or None)
                 yield from Consult("save_run", (at,))
         if total == first.total:
