@@ -5,6 +5,7 @@ lost in between. The sandbox is the gateway, over sockets."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -381,6 +382,20 @@ def test_a_part_that_was_cancelled_of_the_orders_own_payment_keeps_no_duplicate_
     gateway.sandbox.cancel(first.imp_uid, Decimal(1000))
     shop.deliver(second)
     assert (shop.back(first), shop.back(second)) == (1000, PRICE)
+    shop.call("close")
+
+
+def test_a_payment_of_the_order_that_nobody_can_read_keeps_no_money_from_going_back(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, "duplicate")
+    second = shop.twice()
+    row = {"imp_uid": "imp_1", "merchant_uid": ORDER, "status": "failed", "amount": None}
+    page = {"total": 1, "previous": 0, "next": 0, "list": [row]}
+    body = json.dumps({"code": 0, "message": None, "response": page})
+    gateway.sandbox.faults.add(Fault("find_all", status=200, body=body))
+    shop.deliver(second)
+    assert shop.back(second) == PRICE
     shop.call("close")
 
 

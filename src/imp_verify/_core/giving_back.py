@@ -99,9 +99,18 @@ def is_tried(settings: Settings, due: Due) -> bool:
 
 
 def give_back(
-    settings: Settings, accounts: Accounts, imp_uid: str, refund_to: Refund | None
+    settings: Settings,
+    accounts: Accounts,
+    imp_uid: str,
+    refund_to: Refund | None,
+    *,
+    by_policy: bool = False,
 ) -> Flow[Outcome]:
     """Give a payment back because a person says so, whatever the policy names.
+
+    Args:
+        by_policy: That person named the policy and not this payment, so that what was left to a
+            person meanwhile is not tried.
 
     Raises:
         InvalidRequest: Nothing is due of it; it was given back; or it needs a bank account.
@@ -114,6 +123,8 @@ def give_back(
         raise InvalidRequest(f"{imp_uid} is due no more: it was given back, or it pays its order")
     if due.test and not settings.test_mode:
         raise InvalidRequest(f"{imp_uid} is a test payment, and the verifier is not in test mode")
+    if by_policy and not is_time(settings, due):
+        raise InvalidRequest(f"{imp_uid} is not to be tried now: {due.error or 'somebody does'}")
     asked = yield from account_of(accounts, due.account, due.merchant_uid)
     outcome = yield from look_at(settings, accounts, due, asked)
     deadline = accounts.deadline(settings.cancel_timeout)
@@ -125,6 +136,7 @@ def give_back(
             outcome,
             refund_to=refund_to,
             by_hand=True,
+            by_policy=by_policy,
             deadline=deadline,
         )
     )
@@ -162,10 +174,14 @@ def try_due(
     *,
     refund_to: Refund | None = None,
     by_hand: bool = False,
+    by_policy: bool = False,
     deadline: float,
 ) -> Flow[Outcome]:
     """Try to give one payment back that was verified just now; returns what it came to, the same
     outcome where nothing was tried.
+
+    Args:
+        by_hand, by_policy: See `give_back`.
 
     Raises:
         InvalidRequest: By hand: it needs a bank account, or somebody else tries it now.
@@ -186,7 +202,8 @@ def try_due(
     if due.kind == "duplicate" and due.begun is None:
         yield from _look_at_the_others(settings, accounts, due, asked, deadline)
     until = datetime.now(UTC) + timedelta(seconds=settings.cancel_timeout) + _LEASE
-    claimed: Due | None = yield from Consult("claim", (imp_uid, until), {"by_hand": by_hand})
+    named = {"by_hand": by_hand and not by_policy}
+    claimed: Due | None = yield from Consult("claim", (imp_uid, until), named)
     if claimed is None:
         if by_hand:
             raise InvalidRequest(
@@ -209,7 +226,9 @@ def _look_at_the_others(
     one that paid, this one may be the order's only one, and the claim leaves it to a person."""
     if due.merchant_uid in (".", ".."):
         return
-    for payment in (yield from find_payments(asked, due.merchant_uid, deadline)):
+    number = due.merchant_uid
+    # A row that nobody can read would keep the buyer's money for good.
+    for payment in (yield from find_payments(asked, number, deadline, strict=False)):
         if payment.imp_uid != due.imp_uid and payment.cancel_amount:
             other = Notice(payment.imp_uid, due.merchant_uid)
             yield from verify(settings, accounts, other, "give_back", deadline, asked=asked)
