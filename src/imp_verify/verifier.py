@@ -144,7 +144,8 @@ class _Base(ABC):
 
     def _cancelling(self, wanted: Cancel, account: str | None) -> Flow[Outcome]:
         outside_transactions()
-        return cancel(self._settings, self._accounts, wanted, account)
+        ledger = _is_ledger(self._store)
+        return cancel(self._settings, self._accounts, wanted, account, ledger=ledger)
 
     def _giving_back(
         self, imp_uid: str, refund_to: Refund | None, *, by_policy: bool = False

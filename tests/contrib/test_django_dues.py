@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.utils import quote
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client, override_settings
@@ -191,7 +192,7 @@ def test_what_is_due_is_listed_with_all_that_is_known_of_it_and_given_back(
     assert sorted(listed(client.get(LIST + "?done=all"))) == sorted(
         [duplicate, forged, late, refused]
     )
-    detail = text_of(client.get(f"{LIST}{duplicate}/change/"))
+    detail = text_of(client.get(f"{LIST}{quote(duplicate)}/change/"))
     assert "39,000 KRW" in detail
     assert "Give it back" not in detail
     history = text_of(client.get(f"{LIST}{duplicate}/history/"))

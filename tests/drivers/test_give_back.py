@@ -253,6 +253,28 @@ def test_a_pg_that_cancels_later_is_asked_once_until_a_person_says_so(
     shop.call("close")
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_a_clerk_had_cancelled_at_a_pg_that_cancels_later_is_asked_for_no_second_time(
+    driver: Driver, gateway: SandboxServer, lost: bool
+) -> None:
+    shop = make(driver, gateway)
+    assert shop.deliver(shop.pay()).paid
+    second = shop.pay(pg_provider="paypal_v2", currency="KRW")
+    shop.deliver(second)
+    if lost:
+        gateway.sandbox.faults.add(Fault("cancel", lost=True))
+        with pytest.raises(GatewayUnavailable):
+            shop.call("cancel", second.imp_uid, reason="고객 요청")
+    else:
+        assert shop.call("cancel", second.imp_uid, reason="고객 요청").money
+    assert shop.due(second).error == "asked"
+    gateway.sandbox.clock.advance(24 * 3600)
+    assert shop.back(second) == PRICE
+    assert shop.deliver(second).verdict is Verdict.CANCELLED
+    assert shop.due(second).done is not None
+    shop.call("close")
+
+
 @pytest.mark.parametrize("cut", [0, 1, 200])
 def test_an_answer_that_is_lost_gives_back_once(
     driver: Driver, gateway: SandboxServer, cut: int

@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRequest
-from ..models import LEFT_TO_A_PERSON, Due, Notice, Outcome, Payment, Reason, Refund, Verdict
+from ..models import LEFT_TO_A_PERSON, Due, Notice, Outcome, Reason, Refund, Verdict
 from ..settings import Settings
 from .accounts import Accounts, expect
 from .calls import cancel_payment, find_payments
-from .cancelling import Cancel, look_anyway
+from .cancelling import Cancel, is_later, look_anyway
 from .flow import Consult, Flow
 from .gateway import Account
 from .verification import verify
@@ -45,9 +45,6 @@ _REASONS = {
     "late": ("마감된 주문의 결제 환불", "the order was closed"),
     _REFUSED: ("주문 처리 불가로 환불", "the order cannot be fulfilled"),
 }
-_LATER = frozenset(("paypal", "paypal_v2", "paymentwall"))
-"""PGs that accept a cancel first and carry it out later; so do WeChat and accounts at Smartro."""
-_WECHAT = "wechat"
 _ACCOUNT = "vbank"
 _ASKED = "asked"
 _NEEDS_ACCOUNT = "needs_account"
@@ -281,15 +278,6 @@ def _is_still(due: Due, outcome: Outcome) -> bool:
         return outcome.verdict in _KINDS.values()
     refused = outcome.reason is Reason.REFUSED
     return outcome.verdict is _KINDS[due.kind] and refused is (due.kind == _REFUSED)
-
-
-def is_later(payment: Payment) -> bool:
-    """Whether a cancel of this payment may be accepted and carried out later, so that the gateway
-    goes on calling it paid. Source: the PGs' own pages."""
-    providers = (payment.pg_provider, payment.emb_pg_provider, payment.pay_method)
-    if any(each in _LATER or (each or "").startswith(_WECHAT) for each in providers):
-        return True
-    return payment.pay_method == _ACCOUNT
 
 
 def _reason(settings: Settings, due: Due) -> str:
