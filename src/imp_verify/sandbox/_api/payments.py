@@ -43,8 +43,11 @@ def _of_order(call: Call) -> list[Attempt]:
     known = call.of_order(call.needed("merchant_uid"))
     if not known:
         raise unknown_payment()
-    sorting = call.text("sorting") or search.NEWEST_FIRST
-    return search.sort(search.with_status(known, call.text("payment_status") or ALL), sorting)
+    sorting = call.text("sorting")
+    return search.sort(
+        search.with_status(known, call.text("payment_status") or ALL),
+        sorting if sorting in search.SORTINGS else search.NEWEST_FIRST,
+    )
 
 
 def _find(call: Call) -> Answer:
@@ -91,6 +94,9 @@ _SORTING = Parameter("sorting", TEXT, QUERY, choices=search.SORTINGS)
 _PAGE = Parameter("page", NUMBER, QUERY, least=1)
 _LIMIT = Parameter("limit", NUMBER, QUERY, least=1, most=search.LONGEST_PAGE)
 _BAD = (-1, 400)
+_NOT_FOUND = (-1, 404)
+"""Of `find`: it is documented to answer 200, 401 and 404 alone. A sorting that there is not leaves
+the usual one."""
 
 CALLS = (
     ApiCall(
@@ -114,9 +120,9 @@ CALLS = (
         "GET",
         ("/payments/find/{merchant_uid}", "/payments/find/{merchant_uid}/{payment_status}"),
         _find,
-        (_MERCHANT_UID, _STATUS, _SORTING),
-        statuses=(200, 400, 401, 404),
-        refused=_BAD,
+        (_MERCHANT_UID, _STATUS, Parameter("sorting", TEXT, QUERY)),
+        statuses=(200, 401, 404),
+        refused=_NOT_FOUND,
     ),
     ApiCall(
         "find_all",
