@@ -1,4 +1,4 @@
-"""The calls that read payments: one, many, by order, by status, and what is left of one."""
+"""The calls that read payments: one, many, by order, by status."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _payment(call: Call) -> Answer:
     attempt = call.attempt(call.needed("imp_uid"))
     if attempt.sandbox and not call.flag("include_sandbox"):
         raise unknown_payment()
-    return Answer(attempt.wire())
+    return Answer(attempt.wire(extension=call.flag("extension")))
 
 
 def _payments(call: Call) -> Answer:
@@ -80,11 +80,6 @@ def _status(call: Call) -> Answer:
     return Answer(search.page_of(found, page, limit, total))
 
 
-def _balance(call: Call) -> Answer:
-    attempt = call.attempt(call.needed("imp_uid"))
-    raise Refused(f"{attempt.pg_provider}: PAYCO 결제만 조회할 수 있습니다.", code=-1, status=405)
-
-
 _IMP_UID = Parameter("imp_uid", TEXT, PATH, required=True)
 _MERCHANT_UID = Parameter("merchant_uid", TEXT, PATH, required=True)
 _STATUS = Parameter(
@@ -104,7 +99,11 @@ CALLS = (
         "GET",
         ("/payments/{imp_uid}",),
         _payment,
-        (_IMP_UID, Parameter("include_sandbox", FLAG, QUERY)),
+        (
+            _IMP_UID,
+            Parameter("include_sandbox", FLAG, QUERY),
+            Parameter("extension", FLAG, QUERY),
+        ),
         statuses=(200, 401, 404),
     ),
     ApiCall(
@@ -152,13 +151,5 @@ CALLS = (
         ),
         statuses=(200, 400, 401),
         refused=_BAD,
-    ),
-    ApiCall(
-        "balance",
-        "GET",
-        ("/payments/{imp_uid}/balance",),
-        _balance,
-        (_IMP_UID,),
-        statuses=(200, 401, 404, 405),
     ),
 )
