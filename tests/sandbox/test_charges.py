@@ -23,7 +23,7 @@ def refused(reply: Reply) -> tuple[int, int, str | None]:
     return reply.status, reply.code, reply.message
 
 
-def store(rest: Rest, name: str = "cu1", **more: object) -> Reply:
+def store(rest: Rest, name: str = "cu1", /, **more: object) -> Reply:
     return rest.send("POST", f"/subscribe/customers/{name}", {**CARD, **more})
 
 
@@ -36,7 +36,7 @@ def again(rest: Rest, **more: object) -> Reply:
     return rest.send("POST", "/subscribe/payments/again", fields)
 
 
-def issue(rest: Rest, query: str = "", **more: object) -> Reply:
+def issue(rest: Rest, query: str = "", /, **more: object) -> Reply:
     fields = {**ORDER, "vbank_code": "004", "vbank_due": DUE, "vbank_holder": "가게", **more}
     return rest.send("POST", f"/vbanks{query}", fields)
 

@@ -35,7 +35,7 @@ class Cancellation:
     pg_tid: str
     amount: Decimal
     cancelled_at: int
-    reason: str | None
+    reason: str
     tax_free: Decimal = Decimal(0)
 
     @property
