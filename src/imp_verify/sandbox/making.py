@@ -11,7 +11,6 @@ from typing import Any
 from imp_verify.sandbox.attempt import Cancellation, Card, Promotion, VirtualAccount, wallet_of
 from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.digits import Digits
-from imp_verify.sandbox.errors import UNSAID
 from imp_verify.sandbox.exact import as_amount
 from imp_verify.sandbox.opening import (
     BUYER,
@@ -167,7 +166,7 @@ def _cancelled(
         if when < before:
             raise ValueError("cancelled: a part's cancelled_at is before what was before it")
         ids = digits.cancellation_id(), digits.tid()
-        entries.append(Cancellation(*ids, part.amount, when, part.reason or UNSAID))
+        entries.append(Cancellation(*ids, part.amount, when, part.reason))
         before = when
     return {
         "cancellations": tuple(entries),

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from imp_verify.sandbox._moves.base import Base
 from imp_verify.sandbox.attempt import Cancellation
-from imp_verify.sandbox.errors import ALREADY_CANCELLED, NOTHING_TO_CANCEL, UNSAID, Refused
+from imp_verify.sandbox.errors import ALREADY_CANCELLED, NOTHING_TO_CANCEL, Refused
 from imp_verify.sandbox.events import Moved
 
 
@@ -36,8 +36,7 @@ class Cancelling(Base):
             part = self.cancellable(imp_uid, amount=amount, checksum=checksum)
             attempt = self.attempt(imp_uid)
             ident = self._digits.cancellation_id()
-            said = UNSAID if reason is None else reason
-            entry = Cancellation(ident, self._digits.tid(), part, self._clock(), said, tax_free)
+            entry = Cancellation(ident, self._digits.tid(), part, self._clock(), reason, tax_free)
             left, promotion = attempt.remaining - part, attempt.promotion
             if promotion and 0 < left < promotion.least and not retain_promotion:
                 promotion = None
