@@ -68,10 +68,8 @@ class Base:
         self, imp_uid: str, status: str, *, cancellation_id: str | None = None, **changes: Any
     ) -> Moved:
         attempt = self._move(imp_uid, status=status, **changes)
-        return Moved(
-            attempt,
-            Event(imp_uid, attempt.merchant_uid, status, cancellation_id, attempt.notice_urls),
-        )
+        told = (imp_uid, attempt.merchant_uid, status, cancellation_id, attempt.notice_urls)
+        return Moved(attempt, Event(*told, sandbox=attempt.sandbox))
 
     def _move(self, imp_uid: str, **changes: Any) -> Attempt:
         attempt = replace(self.attempt(imp_uid), updated_at=self._clock(), **changes)
