@@ -168,6 +168,9 @@ async def _drip(
         await listener.wait(size / speed)
         if listener.gone.done():
             return
+        if listener.over.done():
+            connection.write(data[at:])
+            return
         connection.write(data[at : at + size])
 
 
@@ -184,27 +187,28 @@ class _Listener:
 
     Attributes:
         gone: Done once the connection is.
+        over: Done once nothing waits any longer.
     """
 
     def __init__(self, receive: Receive, waits: Waits) -> None:
         self.gone = asyncio.ensure_future(_until_gone(receive))
         loop = asyncio.get_running_loop()
-        self._over = loop.create_future()
+        self.over: asyncio.Future[None] = loop.create_future()
         self._undo = waits.when_over(lambda: loop.call_soon_threadsafe(self._end))
 
     async def wait(self, seconds: float) -> None:
         if seconds:
             ends = asyncio.FIRST_COMPLETED
-            await asyncio.wait((self.gone, self._over), timeout=seconds, return_when=ends)
+            await asyncio.wait((self.gone, self.over), timeout=seconds, return_when=ends)
 
     def close(self) -> None:
         self._undo()
-        self._over.cancel()
+        self.over.cancel()
         self.gone.cancel()
 
     def _end(self) -> None:
-        if not self._over.done():
-            self._over.set_result(None)
+        if not self.over.done():
+            self.over.set_result(None)
 
 
 async def _until_gone(receive: Receive) -> None:
