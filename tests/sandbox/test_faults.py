@@ -340,7 +340,7 @@ def test_what_waits_goes_on_once_its_fault_is_removed(
         fault = server.sandbox.faults.add(Fault("payment", **fields))
         with raw(server, rest) as sock:
             waiting = server.sandbox.journal.after(1, wait=30)
-            assert [each.what["fault"]["call"] for each in waiting] == ["payment"]  # type: ignore[index]
+            assert [each.what["fault"]["call"] for each in waiting] == ["payment"]
             if fields == {"drip": 0.001}:
                 assert sock.recv(12) == b"HTTP/1.1 404"
             begun = time.monotonic()

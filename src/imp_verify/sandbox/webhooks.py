@@ -33,10 +33,16 @@ SAMPLE = Event("imp_1234567890", "order_id_8237352", "paid")
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """An event that waits for its time, and the fault that it met."""
+    """An event that waits for its time.
+
+    Attributes:
+        fault: That it met.
+        turn: What has been cleared since is not sent.
+    """
 
     event: Event
     fault: Fault | None
+    turn: int
 
 
 class Webhooks:
@@ -81,12 +87,13 @@ class Webhooks:
         """Send an event now, keep it back, or send it beside what follows."""
         if event.status == "paid" and not self._addresses(event):
             self._untold.add(event.imp_uid)
-        notice = _Notice(event, self._fault_of(event.imp_uid, event.merchant_uid))
+        fault = self._fault_of(event.imp_uid, event.merchant_uid)
+        notice = _Notice(event, fault, self._turn)
         if notice.fault and notice.fault.withhold:
             with self._lock:
                 self._withheld.append(notice)
         elif notice.fault and notice.fault.late:
-            self._later(notice.fault.late, lambda: self._start(notice))
+            self._later(notice.fault.late, lambda: self._start(notice), notice.turn)
         else:
             self._start(notice)
 
@@ -224,9 +231,12 @@ class Webhooks:
                     fields = patch_fields(fields, fault.patch, fault.remove)
                 headers = fault.headers if fault else {}
                 sent = self._outgoing(url, self._format(test=event.sandbox), fields, headers)
-                self._try(sent, About(event.imp_uid, event.merchant_uid, 1, fault))
+                about = About(event.imp_uid, event.merchant_uid, 1, fault)
+                self._try(sent, about, notice.turn)
 
-    def _try(self, sent: Outgoing, about: About) -> None:
+    def _try(self, sent: Outgoing, about: About, turn: int) -> None:
+        if turn != self._turn:
+            return
         delivery = self._post(sent, about)
         if about.attempt > MOST_RESENDS or not self._is_sent_again(delivery):
             return
@@ -234,9 +244,9 @@ class Webhooks:
 
         def resend() -> None:
             fault = self._fault_of(about.imp_uid, about.merchant_uid, about.attempt + 1)
-            self._try(again, replace(about, attempt=about.attempt + 1, fault=fault))
+            self._try(again, replace(about, attempt=about.attempt + 1, fault=fault), turn)
 
-        self._later(BETWEEN_SECONDS, resend)
+        self._later(BETWEEN_SECONDS, resend, turn)
 
     def _is_sent_again(self, delivery: Delivery) -> bool:
         which = self._settings.webhook_resends
@@ -265,9 +275,7 @@ class Webhooks:
                 self._deliveries.append(delivery)
         return delivery
 
-    def _later(self, seconds: int, act: Callable[[], object]) -> None:
-        turn = self._turn
-
+    def _later(self, seconds: int, act: Callable[[], object], turn: int) -> None:
         def run() -> None:
             if turn == self._turn:
                 act()
