@@ -4,6 +4,7 @@ before an approval, which has its time as a whole. Counts and times are read fro
 from __future__ import annotations
 
 import json
+import socket
 import ssl
 import threading
 import time
@@ -325,6 +326,16 @@ def test_a_webhook_is_sent_twice_although_it_was_taken(sandbox: Sandbox, shop: G
     assert numbers == ["ANOTHER", "ORD-1001", "ORD-1001"]
 
 
+def test_a_resend_meets_no_fault_that_says_when(sandbox: Sandbox, shop: Gateway) -> None:
+    shop.behave = answers(answer(500), answer(200))
+    sandbox.settings.change({"webhook_resends": "5xx"})
+    paid(sandbox)
+    sandbox.faults.add(Fault("webhook", twice=True))
+    sandbox.clock.advance(MINUTE)
+    assert len(shop.asked) == 2
+    assert sandbox.faults
+
+
 def test_a_late_one_is_overtaken_and_sent_at_its_time(sandbox: Sandbox, shop: Gateway) -> None:
     sandbox.faults.add(Fault("webhook", late=100))
     attempt = paid(sandbox)
@@ -468,17 +479,17 @@ def test_a_yes_just_within_its_time_counts_and_one_just_past_it_does_not(
     sandbox: Sandbox, shop: Gateway, kind: Callable[[float], Behaviour]
 ) -> None:
     sandbox.settings.change({"confirm_seconds": 0.8})
-    for number, (seconds, status) in enumerate([(0.4, "paid"), (1.2, "failed")]):
+    for number, seconds, status in (("A", 0.4, "paid"), ("B", 1.2, "failed")):
         shop.behave = kind(seconds)
         begun = time.monotonic()
-        made = paid(sandbox, merchant_uid=f"A-{number}", confirm_url=shop.url + "/confirm")
+        made = paid(sandbox, merchant_uid=number, confirm_url=shop.url + "/confirm")
         assert made.status == status
         assert time.monotonic() - begun < 0.8 + 0.3
     within, past = entries(sandbox, "confirm")
     assert (within["status"], within["error"]) == (200, None)
     assert (past["status"], past["error"]) == (None, "TimeoutError: no whole answer within 0.8 s")
     assert past["milliseconds"] >= 800
-    assert past["imp_uid"] == made.imp_uid
+    assert [each["merchant_uid"] for each in (within, past)] == ["A", "B"]
 
 
 @pytest.mark.parametrize("kind", SHOPS)
@@ -552,6 +563,25 @@ def test_what_is_under_way_ends_at_once(
         assert entries(sandbox)[-1]["error"] == "the sandbox was stopped"
 
 
+def test_what_ended_is_not_sent_on_to_its_other_addresses(sandbox: Sandbox, shop: Gateway) -> None:
+    asked = threading.Event()
+
+    def waits(line: Line) -> None:
+        line.request()
+        asked.set()
+        line.hang()
+
+    shop.behave = waits
+    sandbox.settings.change({"webhook_seconds": 3600})
+    urls = {"notice_url": [shop.url + "/one", shop.url + "/two"]}
+    buyer = threading.Thread(target=paid, args=(sandbox,), kwargs=urls)
+    buyer.start()
+    assert asked.wait(30)
+    sandbox.webhooks.clear()
+    buyer.join()
+    assert paths(shop) == ["/one"]
+
+
 def test_what_was_kept_late_or_withheld_is_forgotten_with_the_rest(
     sandbox: Sandbox, shop: Gateway
 ) -> None:
@@ -616,6 +646,17 @@ def test_an_address_that_is_none_is_a_failure_that_can_be_seen(url: str, error: 
     reply = carry(url)
     assert reply.status is None
     assert error in str(reply.error)
+
+
+def test_each_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Gateway(answers(answer(200))) as shop, socket.create_server(("127.0.0.1", 0)) as closed:
+        good = ("127.0.0.1", int(shop.url.rpartition(":")[2]))
+        bad = closed.getsockname()
+        closed.close()
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in (bad, good)]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+        assert carry("http://shop.test/").status == 200
+        assert b"Host: shop.test\r\n" in shop.asked[0]
 
 
 def test_an_answer_is_read_as_far_as_it_is_kept_and_in_its_charset() -> None:

@@ -53,16 +53,15 @@ class Http:
                 _hang_up(sock)
 
     def _send(self, sent: Outgoing, deadline: float) -> tuple[int, str]:
-        url, body = sent.url, sent.body.encode()
-        method = "POST"
-        for _ in range(1 + (MOST_REDIRECTS if sent.follows else 0)):
+        method, url, body = "POST", sent.url, sent.body.encode()
+        left = MOST_REDIRECTS if sent.follows else 0
+        while True:
             status, text, elsewhere = self._exchange(method, url, body, sent, deadline)
-            if not sent.follows or status not in _REDIRECTS or not elsewhere:
-                break
-            url = urljoin(url, elsewhere)
+            if not left or status not in _REDIRECTS or not elsewhere:
+                return status, text
+            left, url = left - 1, urljoin(url, elsewhere)
             if status not in _POST_AGAIN:
                 method, body = "GET", b""
-        return status, text
 
     def _exchange(
         self, method: str, url: str, body: bytes, sent: Outgoing, deadline: float
@@ -109,9 +108,7 @@ class Http:
         try:
             if parts.scheme == "https":
                 sock = self._secured(sock, str(parts.hostname), seconds)
-            if late.is_set():
-                raise TimeoutError  # what was hung up may have been the socket of before
-            sock.settimeout(None)
+            sock.settimeout(2 * seconds)  # no more than a rest: what hangs up does it before
             yield sock
         except Exception:
             if not late.is_set():
@@ -125,19 +122,19 @@ class Http:
     def _connect(self, parts: SplitResult, seconds: float) -> socket.socket:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         until = time.monotonic() + seconds
+        failure = OSError("the name has no address")
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-        for at, (family, kind, proto, _, address) in enumerate(found, 1):
+        for family, kind, proto, _, address in found:
             sock = socket.socket(family, kind, proto)
             try:
                 self._hold(sock)
                 sock.settimeout(max(0.001, until - time.monotonic()))
                 sock.connect(address)
                 return sock
-            except OSError:
+            except OSError as error:
                 self._release(sock)
-                if at == len(found):
-                    raise
-        raise OSError("the name has no address")
+                failure = error
+        raise failure
 
     def _secured(self, sock: socket.socket, host: str, seconds: float) -> socket.socket:
         from ssl import create_default_context
