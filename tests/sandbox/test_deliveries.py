@@ -17,7 +17,16 @@ from urllib.parse import parse_qsl
 import pytest
 import trustme
 
-from imp_verify.sandbox import Attempt, Fault, Refused, Sandbox, SandboxServer, Settings
+from imp_verify.sandbox import (
+    Api,
+    ApiRequest,
+    Attempt,
+    Fault,
+    Refused,
+    Sandbox,
+    SandboxServer,
+    Settings,
+)
 from imp_verify.sandbox.deliveries import LOST, Outgoing, Reply, Times
 from imp_verify.sandbox.outgoing import Http
 from tests.sandbox.conftest import NOON, Rest
@@ -182,6 +191,39 @@ def test_the_times_are_those_of_the_documents_where_nothing_is_set() -> None:
     assert confirm.times == Times(10, 10, 10)
     assert first.times == Times(10, 30, 40)
     assert second.times == Times(15, 15, 15)
+    sandbox.close_down()
+
+
+def test_a_call_of_the_shop_does_not_wait_for_what_the_shop_is_to_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, goes_on = threading.Semaphore(0), threading.Event()
+
+    def send(sent: Outgoing) -> Reply:
+        asked.release()
+        answered = goes_on.wait(30) if sent.url == "shop:busy" else False
+        return Reply(200 if answered else 500, "")
+
+    sandbox = Sandbox(send=send, settings=Settings(webhook_url="shop:busy"))
+
+    def call() -> int:
+        return Api(sandbox).answer(ApiRequest("GET", "/payments/imp_0")).status
+
+    sandbox.approve_later(opened(sandbox).imp_uid, 0)
+    assert call() == 401
+    assert asked.acquire(timeout=30)
+    assert sandbox.webhooks.deliveries == [], "it is under way"
+    goes_on.set()
+    assert [each.ok for each in sandbox.webhooks.deliver()] == [True]
+    goes_on.clear()
+    sandbox.settings.change({"webhook_url": "shop:idle", "webhook_resends": "5xx"})
+    paid(sandbox, merchant_uid="B")
+    assert asked.acquire(timeout=30)
+    later = time.time() + MINUTE
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert call() == 401
+    assert asked.acquire(timeout=30)
+    assert [each.attempt for each in sandbox.webhooks.deliver()] == [1, 1, 2]
     sandbox.close_down()
 
 

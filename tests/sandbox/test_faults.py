@@ -189,6 +189,16 @@ def test_a_fault_that_could_not_happen_names_its_field(
         Fault(**{"call": "payment", **fields})  # type: ignore[arg-type]
 
 
+def test_a_fault_of_fields_names_one_that_is_none() -> None:
+    assert Fault.of({"call": "payment", "status": 503}) == Fault("payment", 503)
+    with pytest.raises(ValueError, match="no such field: nonsense; there are call, status"):
+        Fault.of({"call": "payment", "nonsense": 1})
+    with pytest.raises(ValueError, match="no such field: number"):
+        Fault.of({"call": "payment", "number": 1})
+    with pytest.raises(ValueError, match="call is missing"):
+        Fault.of({"status": 503})
+
+
 # What
 
 
