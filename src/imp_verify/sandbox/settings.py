@@ -65,8 +65,17 @@ class Settings:
         Text(),
         "Where webhooks go that no notice_url sends elsewhere; null means nowhere.",
     )
+    webhook_test_url: str | None = _setting(
+        None,
+        Text(),
+        "The same for test payments, which have an address of their own; null means that "
+        "webhook_url was entered there too.",
+    )
     webhook_format: str = _setting(
         "json", OneOf(("json", "form")), "What a webhook's body is written as."
+    )
+    webhook_test_format: str = _setting(
+        "json", OneOf(("json", "form")), "The same of what is sent to webhook_test_url."
     )
     webhook_order: str = _setting(
         "webhook-first",
@@ -74,6 +83,64 @@ class Settings:
         "webhook-first waits for the shop's answer before the browser hears of the result; "
         "browser-first keeps webhooks back until they are delivered by hand; both starts a webhook "
         "and goes on at once, as the real gateway does.",
+    )
+
+    webhook_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
+        30,
+        Seconds(LONGEST_WAIT, whole=False),
+        "How long a webhook's first send waits for the answer; it connects within 10.",
+    )
+    resend_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
+        15,
+        Seconds(LONGEST_WAIT, whole=False),
+        "How long sending it again may take in all.",
+    )
+    webhook_resends: str = _setting(
+        "off",
+        OneOf(("off", "5xx", "not-200")),
+        "Whether a webhook is sent again by itself, up to five times, a minute apart, until the "
+        "shop answers 200: never (the gateway's support switches it on), after a 5xx or no answer, "
+        "or after all but 200.",
+        question=8,
+    )
+    webhook_agent: str | None = _setting(
+        None, Text(), "The User-Agent of what is sent; null sends none.", question=9
+    )
+    webhook_charset: bool = _setting(
+        False, Flag(), "Content types say that the charset is UTF-8.", question=9, hardest=True
+    )
+    webhook_follows: bool = _setting(False, Flag(), "A webhook follows redirects.", question=9)
+    cancel_webhook_to: str = _setting(
+        "payment",
+        OneOf(("payment", "settings")),
+        "Where the webhook of a cancel by the API goes: to the payment's notice_url where it has "
+        "one, or to the address that is set.",
+        question=10,
+        hardest="settings",
+    )
+    test_call_body: str = _setting(
+        "sample",
+        OneOf(("sample", "empty")),
+        "What the console's test call sends: the documents' sample, or an empty object.",
+        question=6,
+        hardest="empty",
+    )
+    confirm_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
+        10,
+        Seconds(LONGEST_WAIT, whole=False),
+        "How long the question before an approval may take in all.",
+        question=7,
+        hardest=5,
+    )
+    confirm_format: str = _setting(
+        "json", OneOf(("json", "form")), "What its body is written as.", question=7
+    )
+    confirm_twice: bool = _setting(
+        False,
+        Flag(),
+        "It is asked twice, and both answers must be 200.",
+        question=7,
+        hardest=True,
     )
 
     # The buyer's side
