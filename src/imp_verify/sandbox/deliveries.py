@@ -19,21 +19,20 @@ from imp_verify.sandbox.exact import dumps, loads
 from imp_verify.sandbox.journal import Journal, cut
 from imp_verify.sandbox.settings import Settings
 
-JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
 WEBHOOK_TIMEOUT = (10.0, 30.0)
-CONFIRM_TIMEOUT = (10.0, 10.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A POST to a shop; the timeout is for connecting and for the answer, in seconds."""
+    """A POST to a shop; the timeout is for connecting and for the answer, in seconds. `follow` is
+    whether a redirect in the answer is followed."""
 
     url: str
     content_type: str
     body: str
     timeout: tuple[float, float]
     headers: tuple[tuple[str, str], ...] = ()
+    follow: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +103,13 @@ class Shop:
     Args:
         send: Carries a request.
         kept: Where all that is sent is written down.
+        settings: How confirm asks.
     """
 
-    def __init__(self, send: Send, kept: Journal) -> None:
+    def __init__(self, send: Send, kept: Journal, settings: Settings) -> None:
         self._send = send
         self._kept = kept
+        self._settings = settings
 
     def ask(self, url: str, attempt: Attempt) -> Consent:
         """Ask the shop whether to go on; 200 alone is a yes.
@@ -120,8 +121,14 @@ class Shop:
             "merchant_uid": attempt.merchant_uid,
             "amount": attempt.amount,
         }
-        sent = Outgoing(url, JSON, dumps(question), CONFIRM_TIMEOUT)
-        answer = self.post(journal.CONFIRM, sent, attempt.imp_uid, attempt.merchant_uid)
+        settings = self._settings
+        form, seconds = settings.confirm_format == "form", float(settings.confirm_seconds)
+        body = urlencode(question) if form else dumps(question)
+        kind, headers = settings.content_type(form), settings.headers()
+        sent = Outgoing(url, kind, body, (seconds, seconds), headers)
+        for turn in range(1, settings.confirm_times + 1):
+            told = attempt.imp_uid, attempt.merchant_uid
+            answer = self.post(journal.CONFIRM, sent, *told, attempt=turn)
         return Consent(True) if answer.ok else Consent(False, _reason(answer.answer))
 
     def post(
@@ -226,15 +233,18 @@ class Webhooks:
 
     def _tell(self, event: Event) -> None:
         form = self._settings.webhook_format == "form"
-        kind, body = (FORM, urlencode(event.fields())) if form else (JSON, dumps(event.fields()))
+        body = urlencode(event.fields()) if form else dumps(event.fields())
+        kind, headers = self._settings.content_type(form), self._settings.headers()
         for url in self._addresses(event):
-            sent = Outgoing(url, kind, body, WEBHOOK_TIMEOUT)
+            follow = self._settings.webhook_redirects
+            sent = Outgoing(url, kind, body, WEBHOOK_TIMEOUT, headers, follow)
             told = event.imp_uid, event.merchant_uid
             delivery = self._shop.post(journal.DELIVERY, sent, *told)
             with self._lock:
                 self._deliveries.append(delivery)
 
     def _addresses(self, event: Event) -> tuple[str, ...]:
-        if event.urls:
+        to_console = event.status == "cancelled" and self._settings.cancel_webhook_to == "console"
+        if event.urls and not to_console:
             return event.urls
         return (self._settings.webhook_url,) if self._settings.webhook_url else ()

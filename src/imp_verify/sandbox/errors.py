@@ -22,6 +22,7 @@ CLOSED = "SANDBOX_CLOSED"
 """The code of a window that the buyer closed."""
 CLOSED_MESSAGE = "사용자가 결제를 취소하셨습니다"
 PENDING_MESSAGE = "결제 승인 대기 중입니다."
+GONE_AT_PG = "PG사에서 이미 취소된 테스트 결제입니다."
 ALREADY_PAID = "이미 결제가 이루어진 거래건입니다."
 
 

@@ -10,7 +10,7 @@ from imp_verify.sandbox.deliveries import Outgoing, Reply
 
 
 def post(sent: Outgoing) -> Reply:
-    """Send one request; a failure is a result too. Redirects are not followed."""
+    """Send one request; a failure is a result too."""
     headers = {"Content-Type": sent.content_type, **dict(sent.headers)}
     start = time.perf_counter()
     try:
@@ -21,7 +21,7 @@ def post(sent: Outgoing) -> Reply:
                 sent.body.encode(),
                 headers=headers,
                 timeout=sent.timeout,
-                allow_redirects=False,
+                allow_redirects=sent.follow,
             )
             return Reply(answer.status_code, answer.text, None, _since(start))
     except (requests.RequestException, ValueError) as error:  # of urllib3, for some addresses

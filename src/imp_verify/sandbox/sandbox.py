@@ -5,8 +5,9 @@ Every method may block while a shop answers, so an event loop calls it in a thre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 
 from imp_verify.sandbox import journal
@@ -60,8 +61,9 @@ class Sandbox:
         self.gateway = Gateway(
             accounts, clock=self.clock, channels=channels, settings=self.settings, digits=digits
         )
-        self._shop = Shop(send or _over_http, self.journal)
+        self._shop = Shop(send or _over_http, self.journal, self.settings)
         self.webhooks = Webhooks(self.settings, self._shop, self.clock)
+        self._asked: Counter[str] = Counter()
 
     def open(
         self,
@@ -92,7 +94,7 @@ class Sandbox:
             return self.gateway.attempt(imp_uid)
         return self._bought("approve", self.gateway.approve(imp_uid))
 
-    def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str = "ready") -> Attempt:
+    def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str | None = None) -> Attempt:
         """Approve once so many seconds have passed on the clock, with a webhook then.
 
         Args:
@@ -100,14 +102,14 @@ class Sandbox:
             seconds: 0 to a year.
             meanwhile: What an open one is until then. `failed`, as old PayPal has it for two or
                 three days, and Paymentwall; `ready`, as the PGs that leave it so, and its window
-                can still be closed or approved; or `pending`.
+                can still be closed or approved; or `pending`. None: as the settings say.
 
         Raises:
             ValueError: seconds or meanwhile is none of these.
             Refused: The payment is paid, say, or waits for a deposit.
         """
         delay = check_delay("seconds", seconds)
-        if meanwhile not in MEANWHILE:
+        if meanwhile is not None and meanwhile not in MEANWHILE:
             raise ValueError(f"meanwhile is one of {', '.join(MEANWHILE)}")
         attempt = self.gateway.attempt(imp_uid)
         put_off = attempt.status in ("failed", "pending")
@@ -115,12 +117,18 @@ class Sandbox:
             raise Refused("승인할 수 없는 상태의 결제입니다.")
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
+        meanwhile = meanwhile or self._pending(attempt)
         if attempt.in_window and meanwhile == "failed":
             self.gateway.fail(imp_uid, code="SANDBOX_PENDING", reason=PENDING_MESSAGE)
         elif attempt.in_window and meanwhile == "pending":
             self.gateway.put_off(imp_uid)
         self._later(delay, lambda: self.gateway.approve(imp_uid, late=True))
         return self._noted(journal.CONTROL, "approve-later", self.gateway.attempt(imp_uid))
+
+    def _pending(self, attempt: Attempt) -> str:
+        if self.settings.pending_is != "by-pg":
+            return self.settings.pending_is
+        return "failed" if attempt.pg.fails_first else "ready"
 
     def issue_account(self, imp_uid: str) -> Attempt:
         """Issue a virtual account, after the shop's consent like an approval.
@@ -129,7 +137,9 @@ class Sandbox:
         """
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
-        return self._bought("issue", self.gateway.issue_account(imp_uid))
+        moved = self.gateway.issue_account(imp_uid)
+        self._expire_when_due(imp_uid)
+        return self._bought("issue", moved)
 
     def decline(self, imp_uid: str) -> Attempt:
         """Decline as a card company does. No webhook."""
@@ -143,6 +153,39 @@ class Sandbox:
         else:
             attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=CLOSED_MESSAGE)
         return self._noted(journal.WINDOW, "close", attempt)
+
+    def expire(self, imp_uid: str) -> Attempt:
+        """Let a waiting account's deadline pass, whatever the clock shows."""
+        return self._told_of_end(self.gateway.expire(imp_uid), "expire")
+
+    def kill_account(self, imp_uid: str) -> Attempt:
+        """Give a waiting account up, as a call of the API does."""
+        return self._told_of_end(self.gateway.kill_account(imp_uid))
+
+    def take_back(self, imp_uid: str) -> Attempt:
+        """Let the bank take the deposit of a virtual account back."""
+        return self._told_of_end(self.gateway.take_back(imp_uid), "take-back")
+
+    def _told_of_end(self, moved: Moved, step: str = "") -> Attempt:
+        if step:  # a call of the API is written down anyway
+            self._noted(journal.CONTROL, step, moved.attempt)
+        return self._told(moved) if self.settings.account_ends_told else moved.attempt
+
+    def _expire_when_due(self, imp_uid: str) -> None:
+        """Expire an account when its deadline passes, and that may be moved meanwhile."""
+
+        def run() -> None:
+            attempt = self.gateway.attempt(imp_uid)
+            if not attempt.waits_for_deposit or attempt.vbank is None:
+                return
+            if attempt.vbank.due > self.clock():
+                self._expire_when_due(imp_uid)
+            elif self.settings.account_expired != "ready" or self.settings.account_ends_told:
+                self.expire(imp_uid)
+
+        vbank = self.gateway.attempt(imp_uid).vbank
+        if vbank is not None and not self.gateway.attempt(imp_uid).unlimited:
+            self.clock.schedule(vbank.due, run)
 
     def deposit(
         self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
@@ -208,10 +251,23 @@ class Sandbox:
         attempt = self.gateway.attempt(imp_uid)
         if attempt.confirm_url is None or not attempt.in_window:
             return True
-        consent = self._shop.ask(attempt.confirm_url, attempt)
+        with self._asking(imp_uid):
+            consent = self._shop.ask(attempt.confirm_url, attempt)
         if not consent.given:
             self.gateway.refuse_by_shop(imp_uid, consent.reason)
         return consent.given
+
+    @contextmanager
+    def _asking(self, imp_uid: str) -> Iterator[None]:
+        self._asked[imp_uid] += 1
+        try:
+            yield
+        finally:
+            self._asked[imp_uid] -= 1
+
+    def hides(self, attempt: Attempt) -> bool:
+        """Tell whether a look-up does not find it yet: while the shop is asked to confirm it."""
+        return self.settings.lookup_in_confirm == 404 and self._asked[attempt.imp_uid] > 0
 
     def _told(self, moved: Moved) -> Attempt:
         self.webhooks.announce(moved.event)

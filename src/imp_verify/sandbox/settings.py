@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
 
 from imp_verify.sandbox.kinds import Flag, Kind, OneOf, Seconds, Text, Texts
+from imp_verify.sandbox.unknown import Unknown
+from imp_verify.sandbox.unknown import setting as _setting
 
 HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 """A name or an address, and a port where one is given, as browsers write them."""
@@ -35,6 +37,7 @@ class Setting:
         default: What it is where nobody sets it.
         says: What it does, in a sentence.
         question: The number of the open question that it answers; None where it is none of those.
+        why: What speaks for the default, where it answers a question.
         hardest: What `--strict` picks: of the documented alternatives the hardest on a shop.
     """
 
@@ -43,20 +46,16 @@ class Setting:
     default: object
     says: str
     question: int | None
+    why: str
     hardest: object
 
 
-def _setting(
-    default: object, kind: Kind, says: str, *, question: int | None = None, hardest: object = None
-) -> Any:
-    told = {"kind": kind, "says": says, "question": question}
-    hardest = default if hardest is None else hardest
-    return field(default=default, metadata={**told, "hardest": hardest})
-
-
 @dataclass(slots=True)
-class Settings:
-    """How the sandbox behaves; every field may be changed while it runs. `TABLE` explains each."""
+class Settings(Unknown):
+    """How the sandbox behaves; every field may be changed while it runs. `TABLE` explains each.
+
+    What nobody knows of the real gateway is in `Unknown`.
+    """
 
     # How a shop is told
 
@@ -130,8 +129,6 @@ class Settings:
         "name or an IPv4 address). The sandbox's pages lead back to the first one.",
     )
 
-    # What nobody knows of the real gateway
-
     cancel_seconds: int = _setting(
         3600,
         DELAY,
@@ -163,9 +160,9 @@ class Settings:
 
 TABLE = {
     each.name: Setting(name=each.name, default=each.default, **each.metadata)
-    for each in fields(Settings)
+    for each in sorted(fields(Settings), key=lambda each: each.metadata["question"] or 0)
 }
-"""Every setting, by name."""
+"""Every setting, by name; those that answer a question come last, in the order of the questions."""
 
 
 def parse_pair(text: str) -> tuple[str, object]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from imp_verify.sandbox._moves.cancelling import Cancelling
+from imp_verify.sandbox._moves.ends import Ending
 from imp_verify.sandbox._moves.making import Making
-from imp_verify.sandbox._moves.vbank import OfAccounts
 from imp_verify.sandbox._moves.window import InWindow
 from imp_verify.sandbox.accounts import Account, Token
 from imp_verify.sandbox.attempt import Attempt
@@ -26,7 +25,7 @@ def system_clock() -> int:
     return int(time.time())
 
 
-class Gateway(Making, InWindow, OfAccounts, Cancelling):
+class Gateway(Making, InWindow, Ending):
     """Accounts, payment attempts and pre-registrations, and every way they can change.
 
     Args:

@@ -16,7 +16,7 @@ def _edit(call: Call) -> Answer:
 
 def _kill(call: Call) -> Answer:
     imp_uid = call.attempt(call.needed("imp_uid")).imp_uid
-    return Answer(call.sandbox.gateway.kill_account(imp_uid).wire())
+    return Answer(call.sandbox.kill_account(imp_uid).wire())
 
 
 _IMP_UID = Parameter("imp_uid", TEXT, PATH, required=True)

@@ -47,13 +47,10 @@ class Base:
             return attempt
 
     def _paid(self) -> dict[str, Any]:
-        return {
-            "paid_at": self._clock(),
-            "pg_tid": self._digits.tid(),
-            "failed_at": 0,
-            "fail_reason": None,
-            "error_code": None,
-        }
+        paid = {"paid_at": self._clock(), "pg_tid": self._digits.tid()}
+        if self._settings.failed_fields == "kept":
+            return paid
+        return {**paid, "failed_at": 0, "fail_reason": None, "error_code": None}
 
     def _fail(self, imp_uid: str, code: str, reason: str) -> Attempt:
         return self._move(
@@ -81,4 +78,4 @@ class Base:
     def _new_imp_uid(self) -> str:
         # Counted, so that none comes twice, after a start that no other run has: a shop's
         # database outlives the sandbox, and an id there belongs to one order for ever.
-        return f"imp_{self._series}{len(self._ledger):06d}"
+        return f"imp_{self._settings.series(self._series)}{len(self._ledger):06d}"

@@ -58,12 +58,6 @@ class OfAccounts(Base):
         deposits = (*attempt.deposits, entry)
         return self._tell(attempt.imp_uid, status, deposits=deposits, **changes)
 
-    def kill_account(self, imp_uid: str) -> Attempt:
-        """End a waiting account: it counts as failed."""
-        with self._lock:
-            self._waiting(imp_uid)
-            return self._fail(imp_uid, "SANDBOX_KILLED", "가상계좌 말소")
-
     def edit_account(self, imp_uid: str, amount: Decimal | None, due: int | None) -> Attempt:
         """Change a waiting account's amount, deadline or both."""
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from imp_verify.sandbox._moves.base import Base
@@ -11,6 +12,15 @@ from imp_verify.sandbox.attempt import Attempt, Card
 from imp_verify.sandbox.errors import ALREADY_PAID, CONFIRM_NO_REASON, CONFIRM_REFUSED, Refused
 from imp_verify.sandbox.events import Moved
 from imp_verify.sandbox.opening import read_request
+from imp_verify.sandbox.pgs import ALWAYS, BY_AMOUNT, PHONE
+
+
+def charges(attempt: Attempt) -> bool:
+    """Tell whether its PG takes the money of a payment that registers a card too."""
+    if not attempt.amount:
+        return False
+    issuing = attempt.pg.issuing
+    return issuing in (ALWAYS, BY_AMOUNT) or (issuing == PHONE and attempt.pay_method == "phone")
 
 
 class InWindow(Base):
@@ -35,6 +45,9 @@ class InWindow(Base):
             user_agent: The buyer's browser.
         """
         fields: dict[str, Any] = read_request(params, self._channels)
+        fields["notice_urls"] = self._settings.notice_urls(fields["notice_urls"])
+        if self._settings.order_numbers == "ascii" and not fields["merchant_uid"].isascii():
+            raise Refused("merchant_uid는 영문, 숫자, 기호만 사용할 수 있습니다.")
         with self._lock:
             account = self._account_of_page(user_code)
             self.registrations.check(account.key, fields)
@@ -72,7 +85,11 @@ class InWindow(Base):
                 raise Refused("승인할 수 없는 상태의 결제입니다.")
             card = Card(self._digits(8)) if attempt.pay_method == "card" else None
             usage = "issue" if attempt.customer_uid else None
-            return self._tell(imp_uid, "paid", card=card, customer_uid_usage=usage, **self._paid())
+            amount = attempt.amount
+            if usage and not charges(attempt) and self._settings.issuance_amount == "zero":
+                amount = Decimal(0)
+            paid = {**self._paid(), "amount": amount, "customer_uid_usage": usage}
+            return self._tell(imp_uid, "paid", card=card, **paid)
 
     def put_off(self, imp_uid: str) -> Attempt:
         """Leave an open window's payment pending: neither approved nor refused."""
