@@ -1,5 +1,5 @@
-"""A plugin of pytest: every sandbox begins with the hardest answers to what nobody knows of the real
-gateway. `pytest -p tests.support.strict`; a test that is about one answer sets it."""
+"""A plugin of pytest: every sandbox begins with the hardest answers to what nobody knows of the
+real gateway. `pytest -p tests.support.strict`; a test that is about one answer sets it."""
 
 from __future__ import annotations
 
