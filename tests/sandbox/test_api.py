@@ -240,7 +240,7 @@ def test_the_fault_that_a_call_met_is_written_down(calls: InProcess) -> None:
     calls.sandbox.faults.add(Fault("payment", 503, "busy"))
     answer = calls.send("POST", "/payments/cancel", {"imp_uid": "imp_0"})
     assert (answer.way.lost, content(answer)["code"]) == (True, 1)
-    assert calls.last["fault"] == {"call": "cancel", "lost": True, "truncate": None}
+    assert calls.last["fault"] == {"call": "cancel", "lost": True}
     answer = calls.send("GET", "/payments/imp_0")
     assert (answer.status, answer.body, answer.way.lost) == (503, b"busy", False)
     assert calls.last["fault"] == {"call": "payment", "status": 503}

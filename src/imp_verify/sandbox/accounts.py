@@ -82,6 +82,11 @@ class Accounts:
                 return self._accounts[key]
         raise unauthorized()
 
+    def revoke(self, authorization: str) -> None:
+        """Let the token that the header carries be of no use; the next one is another."""
+        text = authorization.removeprefix("Bearer ").strip()
+        self._tokens = {k: v for k, v in self._tokens.items() if v.access_token != text}
+
     def hide(self, text: str) -> str:
         """Take every secret and living token out of a text."""
         for token in self._tokens.values():

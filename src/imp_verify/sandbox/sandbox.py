@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -15,16 +17,20 @@ from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.clock import Clock
-from imp_verify.sandbox.deliveries import Outgoing, Reply, Send, Shop, Webhooks
+from imp_verify.sandbox.deliveries import Send, Shop
 from imp_verify.sandbox.digits import Digits
 from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE, PENDING_MESSAGE, Refused
-from imp_verify.sandbox.events import Moved
+from imp_verify.sandbox.events import Event, Moved
 from imp_verify.sandbox.faults import Faults
 from imp_verify.sandbox.journal import Journal
 from imp_verify.sandbox.ledger import Group
+from imp_verify.sandbox.outgoing import Http
 from imp_verify.sandbox.settings import Settings, check_delay
 from imp_verify.sandbox.state import Gateway
+from imp_verify.sandbox.webhooks import Webhooks
 
+ESCROW = (2, 3, 31, 32, 4, 8, 10)
+ESCROW_EVENT = "Inicis.Escrow.Changed"
 MEANWHILE = ("failed", "ready", "pending")
 
 
@@ -63,8 +69,8 @@ class Sandbox:
         self.gateway = Gateway(
             accounts, clock=self.clock, channels=channels, settings=self.settings, digits=digits
         )
-        self._shop = Shop(send or _over_http, self.journal, self.settings)
-        self.webhooks = Webhooks(self.settings, self._shop, self.clock)
+        self._shop = Shop(send or Http(), self.journal, self.settings, self.clock)
+        self.webhooks = Webhooks(self.settings, self._shop, self.clock, self.faults)
         self._asked: Counter[str] = Counter()
 
     def open(
@@ -203,6 +209,32 @@ class Sandbox:
         """Return money back as the console does: with a webhook."""
         return self.refund(imp_uid, amount=amount, reason=reason, webhook=True, by_console=True)
 
+    def escrow(self, imp_uid: str, escrow_status: int, reason: str | None = None) -> Attempt:
+        """Tell the shop how the delivery of goods under escrow goes on; the payment stays paid.
+
+        Args:
+            imp_uid: A paid payment of Inicis.
+            escrow_status: 2 shipped, 3, 31 or 32 confirmed, 4 refused, 8 cancelled, 10 the refusal
+                is confirmed.
+            reason: Why it was refused.
+
+        Raises:
+            ValueError: The status is none of these.
+            Refused: It is no such payment.
+
+        Source: the page of Inicis.
+        """
+        if type(escrow_status) is not int or escrow_status not in ESCROW:
+            raise ValueError(f"escrow_status is one of {', '.join(map(str, ESCROW))}")
+        attempt = self.gateway.attempt(imp_uid)
+        if attempt.status != "paid" or not attempt.pg_provider.startswith("html5_inicis"):
+            raise Refused("에스크로 상태를 변경할 수 없는 결제입니다.")
+        extra = {"escrow_status": escrow_status, "changed_at": self.clock()}
+        more = (("event", ESCROW_EVENT), ("extra", {**extra, "denied_reason": reason}))
+        told = (imp_uid, attempt.merchant_uid, "paid", None, attempt.notice_urls)
+        self._noted(journal.CONTROL, "escrow", attempt)
+        return self._told(Moved(attempt, Event(*told, sandbox=attempt.sandbox, more=more)))
+
     def refund(
         self,
         imp_uid: str,
@@ -240,6 +272,8 @@ class Sandbox:
         moved = cancel(amount=amount, checksum=checksum)
         if by_console:
             self._noted(journal.CONTROL, "cancel", moved.attempt)
+        if webhook and not by_console and self.settings.cancel_webhook_to == "settings":
+            moved = moved._replace(event=replace(moved.event, urls=()))
         return self._told(moved) if webhook else moved.attempt
 
     def charge_scheduled(
@@ -281,9 +315,16 @@ class Sandbox:
         """Tell the shop of what a call of the API did."""
         return self._told(moved)
 
+    def as_of(self, seconds: int) -> Sandbox:
+        """Return it with its payments as they were so many seconds ago, to be looked at alone."""
+        past = copy(self)
+        past.gateway = self.gateway.as_of(self.clock() - seconds)
+        return past
+
     def close_down(self) -> None:
-        """Wait for what is being sent and send no more; nobody waits for the journal any longer."""
+        """End what is being sent and send no more; nobody waits for anything any longer."""
         self.journal.close()
+        self.faults.clear()
         self.webhooks.close()
 
     def _later(self, seconds: int, change: Callable[[], Moved]) -> None:
@@ -299,7 +340,8 @@ class Sandbox:
 
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)
-        if attempt.confirm_url is None or not attempt.in_window:
+        asked = attempt.confirm_url is not None and attempt.pg.confirms
+        if attempt.confirm_url is None or not asked or not attempt.in_window:
             return True
         with self._asking(imp_uid):
             consent = self._shop.ask(attempt.confirm_url, attempt)
@@ -340,9 +382,3 @@ class Sandbox:
 
     def _clock_moved(self, before: int, now: int) -> None:
         self.journal.add(journal.CLOCK, before=before, now=now)
-
-
-def _over_http(sent: Outgoing) -> Reply:
-    from imp_verify.sandbox.outgoing import post  # who needs no network needs no client
-
-    return post(sent)

@@ -64,8 +64,17 @@ class Settings(Unknown):
         Text(),
         "Where webhooks go that no notice_url sends elsewhere; null means nowhere.",
     )
+    webhook_test_url: str | None = _setting(
+        None,
+        Text(),
+        "The same for test payments, which have an address of their own; null means that "
+        "webhook_url was entered there too.",
+    )
     webhook_format: str = _setting(
         "json", OneOf(("json", "form")), "What a webhook's body is written as."
+    )
+    webhook_test_format: str = _setting(
+        "json", OneOf(("json", "form")), "The same of what is sent to webhook_test_url."
     )
     webhook_order: str = _setting(
         "webhook-first",
@@ -73,6 +82,16 @@ class Settings(Unknown):
         "webhook-first waits for the shop's answer before the browser hears of the result; "
         "browser-first keeps webhooks back until they are delivered by hand; both starts a webhook "
         "and goes on at once, as the real gateway does.",
+    )
+    webhook_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
+        30,
+        Seconds(LONGEST_WAIT, whole=False),
+        "How long a webhook's first send waits for the answer; it connects within 10.",
+    )
+    resend_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
+        15,
+        Seconds(LONGEST_WAIT, whole=False),
+        "How long sending it again may take in all.",
     )
 
     # The buyer's side

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 
 from imp_verify.sandbox._moves.charges import Charging
 from imp_verify.sandbox._moves.ends import Ending
@@ -88,10 +89,22 @@ class Gateway(Making, InWindow, Ending, Charging):
         except Refused:
             return None
 
+    def revoke(self, authorization: str) -> None:
+        """Let the token that the header carries be of no use any more."""
+        with self._lock:
+            self._accounts.revoke(authorization)
+
     def hide_secrets(self, text: str) -> str:
         """Take every secret and living token out of a text that somebody will look at."""
         with self._lock:
             return self._accounts.hide(text)
+
+    def as_of(self, time: int) -> Gateway:
+        """Return it with its payments as they were at a time; for looking at them alone."""
+        with self._lock:
+            past = copy(self)
+            past._ledger = self._ledger.as_of(time)
+            return past
 
     def attempts(self, account: str | None = None, tier: str | None = None) -> list[Attempt]:
         """Return the attempts of one account and tier, or (account None) all, in their order."""

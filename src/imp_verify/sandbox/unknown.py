@@ -18,13 +18,9 @@ from imp_verify.sandbox.kinds import Flag, Kind, OneNumber, OneOf, Seconds, Text
 if TYPE_CHECKING:
     from imp_verify.sandbox.attempt import Attempt
 
-JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
 _LETTERS = str.maketrans("0123456789", "abcdefghij")
 _KOREA = timezone(timedelta(hours=9))
 _HOUR = 3600
-SAMPLE = {"imp_uid": "imp_1234567890", "merchant_uid": "order_id_8237352", "status": "paid"}
-"""The one body that the vendor prints. Source: V1 webhook page."""
 
 
 def setting(
@@ -115,7 +111,7 @@ class Unknown:
         why="The schema has fail_reason null unless the payment failed.",
         hardest="kept",
     )
-    test_call: str = setting(
+    test_call_body: str = setting(
         "sample",
         OneOf(("sample", "empty")),
         "The body of the console's test call: the sample that the vendor prints, of a payment that "
@@ -140,29 +136,29 @@ class Unknown:
         why="The developers' page says 10 s, the help centre 5 s and that it then counts as a 500.",
         hardest=5,
     )
-    confirm_times: int = setting(
-        1,
-        Whole(1, 5),
-        "How often the question to confirm_url is sent; the last answer counts.",
+    confirm_twice: bool = setting(
+        False,
+        Flag(),
+        "The question to confirm_url is sent twice, and both answers must be 200.",
         question=7,
         why="A repeat is not documented.",
-        hardest=2,
+        hardest=True,
     )
-    resend_on: str = setting(
-        "no-answer-or-5xx",
-        OneOf(("no-answer-or-5xx", "not-200")),
-        "What has a webhook sent again, where resending is on.",
+    webhook_resends: str = setting(
+        "off",
+        OneOf(("off", "5xx", "not-200")),
+        "Whether a webhook is sent again by itself, up to five times, a minute apart, until the "
+        "shop answers 200: never, after a 5xx or no answer, or after all but 200.",
         question=8,
-        why="Two pages name no answer and 5xx; one says that it stops once a 200 arrives.",
-        hardest="not-200",
+        why="The gateway's support switches it on. Two pages name no answer and 5xx, one says that "
+        "it stops once a 200 arrives.",
     )
     webhook_agent: str | None = setting(
         None,
         Text(),
-        "The User-Agent of webhooks and of confirm; null is that of the sandbox's HTTP client.",
+        "The User-Agent of webhooks and of confirm; null sends none.",
         question=9,
         why="Nothing is published; no shop can rely on any.",
-        hardest="",
     )
     webhook_charset: bool = setting(
         False,
@@ -172,7 +168,7 @@ class Unknown:
         why="The vendor names the two types without a parameter.",
         hardest=True,
     )
-    webhook_redirects: bool = setting(
+    webhook_follows: bool = setting(
         False,
         Flag(),
         "A redirect in the answer to a webhook is followed.",
@@ -181,13 +177,13 @@ class Unknown:
     )
     cancel_webhook_to: str = setting(
         "payment",
-        OneOf(("payment", "console")),
-        "Where the webhook of a cancel goes: to the notice_url of the payment, where it has one, "
-        "or always to webhook_url.",
+        OneOf(("payment", "settings")),
+        "Where the webhook of a cancel by the API goes: to the notice_url of the payment, where it "
+        "has one, or always to the address that is set.",
         question=10,
         why="notice_url replaces the console's address for a payment; the page of the cancel says "
         "only 'the path stored in the settings'.",
-        hardest="console",
+        hardest="settings",
     )
     outside_list: bool = setting(
         False,
@@ -339,24 +335,6 @@ class Unknown:
     )
 
     # What follows from them
-
-    def test_call_fields(self) -> dict[str, str]:
-        """Return the body of the console's test call."""
-        return dict(SAMPLE) if self.test_call == "sample" else {}
-
-    def content_type(self, form: bool) -> str:
-        """Name the type of what is sent to a shop."""
-        return (FORM if form else JSON) + (";charset=UTF-8" if self.webhook_charset else "")
-
-    def headers(self) -> tuple[tuple[str, str], ...]:
-        """Return the further headers of what is sent to a shop."""
-        return () if self.webhook_agent is None else (("User-Agent", self.webhook_agent),)
-
-    def is_resent(self, status: int | None) -> bool:
-        """Tell whether a webhook that was answered so is one to send again."""
-        if self.resend_on == "not-200":
-            return status != 200
-        return status is None or status >= 500
 
     def notice_urls(self, urls: tuple[str, ...]) -> tuple[str, ...]:
         """Return those addresses of a notice_url that are taken."""

@@ -96,10 +96,8 @@ class Base:
         attempt = self._move(imp_uid, status=status, **changes)
         if status == "paid" and attempt.customer_uid_usage == "issue":
             self.customers.remember(attempt)
-        return Moved(
-            attempt,
-            Event(imp_uid, attempt.merchant_uid, status, cancellation_id, attempt.notice_urls),
-        )
+        told = (imp_uid, attempt.merchant_uid, status, cancellation_id, attempt.notice_urls)
+        return Moved(attempt, Event(*told, sandbox=attempt.sandbox))
 
     def _move(self, imp_uid: str, **changes: Any) -> Attempt:
         attempt = replace(self.attempt(imp_uid), updated_at=self._clock(), **changes)
