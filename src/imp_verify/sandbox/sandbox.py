@@ -15,11 +15,18 @@ from functools import partial
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
-from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.attempt import Attempt, Promotion
 from imp_verify.sandbox.clock import Clock
 from imp_verify.sandbox.deliveries import Send, Shop
 from imp_verify.sandbox.digits import Digits
-from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE, PENDING_MESSAGE, Refused
+from imp_verify.sandbox.errors import (
+    CLOSED,
+    CLOSED_MESSAGE,
+    NO_RECORD,
+    NO_RECORD_MESSAGE,
+    PENDING_MESSAGE,
+    Refused,
+)
 from imp_verify.sandbox.events import Event, Moved
 from imp_verify.sandbox.faults import Faults
 from imp_verify.sandbox.journal import Journal
@@ -31,6 +38,8 @@ from imp_verify.sandbox.webhooks import Webhooks
 
 ESCROW = (2, 3, 31, 32, 4, 8, 10)
 ESCROW_EVENT = "Inicis.Escrow.Changed"
+CARD_CHECK = "카드 확인 결제 취소"
+MISMATCH = "결제 요청금액 불일치"
 MEANWHILE = ("failed", "ready", "pending")
 
 
@@ -96,11 +105,56 @@ class Sandbox:
             raise
         return self._noted(journal.WINDOW, "open", attempt)
 
-    def approve(self, imp_uid: str) -> Attempt:
-        """Approve, after the shop's consent where the page gave a confirm_url."""
+    def approve(
+        self,
+        imp_uid: str,
+        *,
+        amount: Decimal | None = None,
+        currency: str | None = None,
+        balance: bool = False,
+        promotion: Promotion | None = None,
+    ) -> Attempt:
+        """Approve, after the shop's consent where the page gave a confirm_url.
+
+        Args:
+            imp_uid: Whose window is open.
+            amount: Another one than the page asked for, as a buyer who tampers with the page makes
+                it, or a wallet that may change it.
+            currency: The same.
+            balance: From the balance or the points of the PG's wallet.
+            promotion: What was taken off the price.
+
+        Raises:
+            Refused: It cannot be approved, or not so.
+        """
+        asked = self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
-        return self._bought("approve", self.gateway.approve(imp_uid))
+        moved = self.gateway.approve(imp_uid, balance=balance, promotion=promotion)
+        self._noted(journal.WINDOW, "approve", moved.attempt)
+        self._given_back_by_pg(asked, moved.attempt)
+        self._told(moved)
+        return self.gateway.attempt(imp_uid)
+
+    def _tampered(self, imp_uid: str, amount: Decimal | None, currency: str | None) -> Attempt:
+        """Change what a window asks for, and return the payment as its page asked for it."""
+        asked = self.gateway.attempt(imp_uid)
+        if amount is not None or currency is not None:
+            changed = self.gateway.tamper(imp_uid, amount, currency)
+            self._noted(journal.WINDOW, "tamper", changed)
+        return asked
+
+    def _given_back_by_pg(self, asked: Attempt, paid: Attempt) -> None:
+        """Do what a PG does by itself. That a webhook tells of it is not documented: none does."""
+        row, given = asked.pg, (asked.amount, asked.currency)
+        if row.cancels_mismatch and given != (paid.amount, paid.currency):
+            self.gateway.cancel(paid.imp_uid, reason=MISMATCH)
+        elif row.issued_back and paid.customer_uid and not asked.amount and paid.amount:
+            self._later(
+                row.issued_back,
+                lambda: self.gateway.cancel(paid.imp_uid, reason=CARD_CHECK),
+                told=False,
+            )
 
     def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str | None = None) -> Attempt:
         """Approve once so many seconds have passed on the clock, with a webhook then.
@@ -138,11 +192,15 @@ class Sandbox:
             return self.settings.pending_is
         return "failed" if attempt.pg.fails_first else "ready"
 
-    def issue_account(self, imp_uid: str) -> Attempt:
+    def issue_account(
+        self, imp_uid: str, *, amount: Decimal | None = None, currency: str | None = None
+    ) -> Attempt:
         """Issue a virtual account, after the shop's consent like an approval.
 
-        Whether the real gateway asks here too is not documented.
+        Whether the real gateway asks here too is not documented. `amount` and `currency` are others
+        than the page asked for, as in `approve`.
         """
+        self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
         moved = self.gateway.issue_account(imp_uid)
@@ -159,7 +217,8 @@ class Sandbox:
         if self.settings.closed_becomes == "ready":
             attempt = self.gateway.attempt(imp_uid)
         else:
-            attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=CLOSED_MESSAGE)
+            reason = self.gateway.attempt(imp_uid).pg.closed_prefix + CLOSED_MESSAGE
+            attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=reason)
         return self._noted(journal.WINDOW, "close", attempt)
 
     def expire(self, imp_uid: str) -> Attempt:
@@ -327,14 +386,24 @@ class Sandbox:
         self.faults.clear()
         self.webhooks.close()
 
-    def _later(self, seconds: int, change: Callable[[], Moved]) -> None:
+    def lose(self, imp_uid: str) -> Attempt:
+        """End a window so that the page is never told which payment it was. No webhook."""
+        attempt = self.gateway.fail(imp_uid, code=NO_RECORD, reason=NO_RECORD_MESSAGE)
+        return self._noted(journal.WINDOW, "lose", attempt)
+
+    def leave(self, imp_uid: str) -> Attempt:
+        """Let the buyer leave an open window without an end: it stays ready. No webhook."""
+        return self._noted(journal.WINDOW, "leave", self.gateway.attempt(imp_uid))
+
+    def _later(self, seconds: int, change: Callable[[], Moved], *, told: bool = True) -> None:
         """Change a payment when so much time has passed, and tell the shop."""
 
         def run() -> None:
             with suppress(Refused):  # it has become something else meanwhile
                 moved = change()
                 self._noted(journal.CONTROL, "due", moved.attempt)
-                self._told(moved)
+                if told:
+                    self._told(moved)
 
         self.clock.schedule(self.clock() + seconds, run)
 

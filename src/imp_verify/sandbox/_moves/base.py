@@ -41,6 +41,11 @@ class Base:
         self.registrations = Registrations(self._lock)
         self.customers = Customers(self._lock)
 
+    @property
+    def channels(self) -> Mapping[str, tuple[str, bool]]:
+        """For a channelKey, its PG's code and whether it is a test channel."""
+        return self._channels
+
     def attempt(self, imp_uid: str) -> Attempt:
         """Return one attempt, whosever it is, or raise Refused."""
         with self._lock:

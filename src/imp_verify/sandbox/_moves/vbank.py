@@ -24,7 +24,10 @@ class OfAccounts(Base):
             attempt, now = self.attempt(imp_uid), self._clock()
             if not attempt.in_window or attempt.pay_method != "vbank":
                 raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
-            account = VirtualAccount(self._number(), attempt.vbank_due or now + DEFAULT_DUE, now)
+            number = attempt.pg.vbank_number or self._number()
+            account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
+            if not attempt.pg.vbank_holder:
+                account = replace(account, holder=None)
             return self._tell(imp_uid, "ready", vbank=account, pg_tid=self._digits.tid())
 
     def issue_at_once(
