@@ -204,6 +204,14 @@ def test_what_the_window_cannot_do_it_says_and_does_nothing(
     assert page.payment == before
 
 
+def test_a_paid_payment_is_given_back_on_its_page(page: Page) -> None:
+    page.open()
+    page.click("approve")
+    page.click("cancel", amount="9,000", reason="r")
+    assert page.payment.cancel_amount == Decimal(9000)
+    assert page.payment.cancellations[0].reason == "r"
+
+
 def test_nothing_odd_happens_to_a_payment_that_is_over(page: Page) -> None:
     page.open()
     page.click("approve")
@@ -269,7 +277,7 @@ def test_the_window_is_as_its_pg_is(page: Page) -> None:
     assert told
     assert told["error_msg"] == "[결제포기] 사용자가 결제를 취소하셨습니다"
     page.open(pg="naverco", merchant_uid="ORD4")
-    assert 'placeholder="42,000"' in page.shown
+    assert 'value="42,000"' in page.shown
     page.open(pay_method="vbank", pg="kakaopay", merchant_uid="ORD5")
     assert "/balance" not in page.shown
     assert "/late" not in page.shown
@@ -409,4 +417,4 @@ def test_what_no_page_opened_is_shown_after_each_button(server: SandboxServer, r
     answer = click(server, rest, f"/window/{attempt.imp_uid}", "untrue")
     assert answer.headers["Location"] == f"/window/{attempt.imp_uid}?lang=ko"
     path = open_window(server, rest)["path"]
-    assert "이상한 경우" in rest.http.get(server.url + path).text
+    assert "비정상 상황" in rest.http.get(server.url + path).text

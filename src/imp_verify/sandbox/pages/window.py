@@ -82,9 +82,9 @@ def _odd(attempt: Attempt, words: Words, top: Html) -> Html:
         """<details class="odd"><summary>{odd}</summary>
 <form method="post" class="actions"{top}>
 <label>{tamper_amount}
-<input name="amount" inputmode="decimal" autocomplete="off" placeholder="{amount}"></label>
+<input name="amount" inputmode="decimal" autocomplete="off" value="{amount}"></label>
 <label>{tamper_currency}
-<input name="currency" maxlength="3" autocomplete="off" placeholder="{currency}"></label>
+<input name="currency" maxlength="3" autocomplete="off" value="{currency}"></label>
 {tamper_button}</form>
 {late_form}
 <form method="post" class="actions"{top}>{answers}</form>
