@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -23,7 +25,7 @@ def refused(reply: Reply) -> tuple[int, int, str | None]:
     return reply.status, reply.code, reply.message
 
 
-def store(rest: Rest, name: str = "cu1", **more: object) -> Reply:
+def store(rest: Rest, name: str = "cu1", /, **more: object) -> Reply:
     return rest.send("POST", f"/subscribe/customers/{name}", {**CARD, **more})
 
 
@@ -36,7 +38,7 @@ def again(rest: Rest, **more: object) -> Reply:
     return rest.send("POST", "/subscribe/payments/again", fields)
 
 
-def issue(rest: Rest, query: str = "", **more: object) -> Reply:
+def issue(rest: Rest, query: str = "", /, **more: object) -> Reply:
     fields = {**ORDER, "vbank_code": "004", "vbank_due": DUE, "vbank_holder": "가게", **more}
     return rest.send("POST", f"/vbanks{query}", fields)
 
@@ -182,6 +184,29 @@ def test_a_card_that_is_charged_under_a_name_is_stored(rest: Rest) -> None:
     assert again(rest, merchant_uid="ORD-1002").code == 0
 
 
+def test_what_cannot_be_a_pg_is_the_usual_one(rest: Rest) -> None:
+    told = once(rest, pg="No PG is called so", notice_url=["", ""]).response
+    assert told["pg_provider"] == "html5_inicis"
+
+
+def test_of_eight_charges_of_one_order_at_once_one_is_carried_out(server: SandboxServer) -> None:
+    sandbox, together = server.sandbox, threading.Barrier(8)
+    group = sandbox.gateway.first_group()
+    window = paid(server, "ORD-0", customer_uid="cu1")
+
+    def charge(_: int) -> bool:
+        together.wait()
+        try:
+            sandbox.charge_scheduled("cu1", "ORD-1001", Decimal(39000), group=group)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(charge, range(8))) == 1
+    assert [each.status for each in sandbox.gateway.attempts() if each != window] == ["paid"]
+
+
 def test_an_order_that_is_paid_is_charged_no_more(server: SandboxServer, rest: Rest) -> None:
     opened(server)
     store(rest)
@@ -200,6 +225,43 @@ def test_a_card_can_be_declined(server: SandboxServer, rest: Rest, shop: Shop) -
     assert once(rest, customer_uid="cu2").response["status"] == "failed"
     assert rest.get("/subscribe/customers/cu2").code == 1
     assert shop.got == []
+
+
+@pytest.mark.parametrize("declined", [False, True])
+def test_y03_the_times_of_a_charge_are_whole_seconds_and_zero_until_reached(
+    server: SandboxServer, rest: Rest, declined: bool
+) -> None:
+    server.sandbox.settings.charges_declined = declined
+    told = once(rest).response
+    names = ("started_at", "paid_at", "failed_at", "cancelled_at", "vbank_date", "vbank_issued_at")
+    reached = [NOON, 0, NOON, 0, 0, 0] if declined else [NOON, NOON, 0, 0, 0, 0]
+    assert [told[name] for name in names] == reached
+    assert all(type(told[name]) is int for name in names)
+
+
+@pytest.mark.parametrize("status", [500, 400, 200])
+def test_y04_what_a_shop_answered_to_the_notice_of_a_charge_can_be_seen(
+    server: SandboxServer, rest: Rest, shop: Shop, status: int
+) -> None:
+    shop.answers["/own"] = (status, "the answer")
+    told = once(rest, notice_url=shop.url + "/own").response
+    assert told["status"] == "paid"
+    (delivery,) = server.sandbox.webhooks.deliveries
+    assert (delivery.imp_uid, delivery.status) == (told["imp_uid"], status)
+    assert (delivery.ok, delivery.answer) == (status == 200, "the answer")
+
+
+@pytest.mark.parametrize("path", ["onetime", "again"])
+def test_y01_without_a_token_nothing_is_charged(
+    server: SandboxServer, rest: Rest, path: str
+) -> None:
+    store(rest)
+    for header in ("", "Bearer " + "0" * 40):
+        rest.headers["Authorization"] = header
+        fields = {**ORDER, **CARD, "customer_uid": "cu1"}
+        reply = rest.send("POST", f"/subscribe/payments/{path}", fields)
+        assert refused(reply) == (401, -1, "Unauthorized")
+    assert server.sandbox.gateway.attempts() == []
 
 
 @pytest.mark.parametrize("declined", [False, True])

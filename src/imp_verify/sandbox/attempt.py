@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from imp_verify.sandbox.errors import UNSAID
 from imp_verify.sandbox.pgs import Pg, pg
 
 RECEIPTS = "https://receipt.example/"
 """Where a receipt would be: a host that nobody can have."""
 BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
+_LONGEST = (16, 64, 16, 128, 8)
+"""Of these, in characters; and of the order's title. The documented answers have none longer."""
+_LONGEST_NAME = 40
 _CASH = ("trans", "vbank")
 """What a receipt for cash is issued of."""
 _BANK = ("088", "신한은행")
@@ -39,6 +43,11 @@ class Cancellation:
     tax_free: Decimal = Decimal(0)
 
     @property
+    def said(self) -> str:
+        """The reason that is told, also where none was given."""
+        return UNSAID if self.reason is None else self.reason
+
+    @property
     def receipt_url(self) -> str:
         """Where its receipt would be."""
         return RECEIPTS + self.cancellation_id
@@ -49,7 +58,7 @@ class Cancellation:
             "pg_tid": self.pg_tid,
             "amount": self.amount,
             "cancelled_at": self.cancelled_at,
-            "reason": self.reason,
+            "reason": self.said,
             "receipt_url": self.receipt_url,
             "cancellation_id": self.cancellation_id,
         }
@@ -217,11 +226,14 @@ class Attempt:
             "escrow": self.escrow,
             **self._wire_card(),
             **self._wire_account(),
-            "name": self.name,
+            "name": self.name and self.name[:_LONGEST_NAME],
             "amount": self.amount,
             "cancel_amount": self.cancel_amount,
             "currency": self.currency,
-            **dict(zip(BUYER, self.buyer, strict=True)),
+            **{
+                name: value and value[:longest]
+                for name, value, longest in zip(BUYER, self.buyer, _LONGEST, strict=True)
+            },
             "custom_data": self.custom_data,
             "user_agent": self.user_agent,
             **self._wire_state(),
@@ -245,7 +257,7 @@ class Attempt:
             "failed_at": self.failed_at,
             "cancelled_at": self.cancelled_at,
             "fail_reason": self.fail_reason,
-            "cancel_reason": last.reason if last else None,
+            "cancel_reason": last.said if last else None,
             "receipt_url": RECEIPTS + self.imp_uid if self.paid_at else None,
             "cancel_history": [entry.wire() for entry in self.cancellations],
             "cancel_receipt_urls": [entry.receipt_url for entry in self.cancellations],
