@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import socket
@@ -15,6 +16,7 @@ import pytest
 import requests
 
 from imp_verify.sandbox import Account, Api, ApiAnswer, ApiRequest, Fault, Sandbox, SandboxServer
+from imp_verify.sandbox._http.connection import _Listener
 from imp_verify.sandbox.faults import SCRIPT, WEBHOOK, WINDOW, Target
 from imp_verify.sandbox.patching import patch_fields, patch_text
 from imp_verify.sandbox.waits import Waits
@@ -187,6 +189,16 @@ def test_a_fault_that_could_not_happen_names_its_field(
         Fault(**{"call": "payment", **fields})  # type: ignore[arg-type]
 
 
+def test_a_fault_of_fields_names_one_that_is_none() -> None:
+    assert Fault.of({"call": "payment", "status": 503}) == Fault("payment", 503)
+    with pytest.raises(ValueError, match="no such field: nonsense; there are call, status"):
+        Fault.of({"call": "payment", "nonsense": 1})
+    with pytest.raises(ValueError, match="no such field: number"):
+        Fault.of({"call": "payment", "number": 1})
+    with pytest.raises(ValueError, match="call is missing"):
+        Fault.of({"status": 503})
+
+
 # What
 
 
@@ -340,7 +352,7 @@ def test_what_waits_goes_on_once_its_fault_is_removed(
         fault = server.sandbox.faults.add(Fault("payment", **fields))
         with raw(server, rest) as sock:
             waiting = server.sandbox.journal.after(1, wait=30)
-            assert [each.what["fault"]["call"] for each in waiting] == ["payment"]  # type: ignore[index]
+            assert [each.what["call"] for each in waiting] == ["payment"]
             if fields == {"drip": 0.001}:
                 assert sock.recv(12) == b"HTTP/1.1 404"
             begun = time.monotonic()
@@ -361,8 +373,9 @@ def test_what_waits_goes_on_once_its_fault_is_removed(
 def test_who_hangs_up_while_an_answer_waits_leaves_nothing_behind(
     server: SandboxServer, rest: Rest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for fields in ({"delay": 3600}, {"drip": 0.001}):
-        fault = server.sandbox.faults.add(Fault("payment", **fields))  # type: ignore[arg-type]
+    slow: list[dict[str, Any]] = [{"delay": 3600}, {"drip": 0.001}]
+    for fields in slow:
+        fault = server.sandbox.faults.add(Fault("payment", **fields))
         last = server.sandbox.journal.after(0)[-1].number
         with raw(server, rest):
             server.sandbox.journal.after(last, wait=30)
@@ -389,6 +402,21 @@ def test_waiting_answers_keep_no_worker_from_others(server: SandboxServer, rest:
         assert sock.recv(12) == b"HTTP/1.1 401"
         sock.close()
     assert time.monotonic() - begun < 30
+
+
+def test_a_wait_that_ends_as_its_answer_has_gone_is_no_error() -> None:
+    async def receive() -> Any:
+        await asyncio.get_running_loop().create_future()
+
+    async def run() -> None:
+        waits = Waits()
+        listener = _Listener(receive, waits)
+        waits.end()
+        listener.close()
+        with pytest.raises(asyncio.CancelledError):
+            await listener.gone
+
+    asyncio.run(run(), debug=True)
 
 
 def test_waits_end_once_for_threads_and_for_others() -> None:

@@ -86,7 +86,16 @@ class Clock:
     def run_due(self) -> None:
         """Run what got due while the clock ran on by itself."""
         while (due := self._next_due(self._now())) is not None:
-            self._run(due)
+            self._own.by_itself = True
+            try:
+                self._run(due)
+            finally:
+                self._own.by_itself = False
+
+    @property
+    def ran_by_itself(self) -> bool:
+        """Whether what asks is run by `run_due`: whoever called that waits for something else."""
+        return getattr(self._own, "by_itself", False)
 
     def _now(self) -> int:
         if self._stands_at is not None:

@@ -13,6 +13,7 @@ from dataclasses import KW_ONLY, dataclass, field, fields, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from random import Random
+from typing import Any
 
 from imp_verify.sandbox import fault_checks
 from imp_verify.sandbox.fault_checks import ANY, SCRIPT, WEBHOOK, WINDOW
@@ -141,6 +142,21 @@ class Fault:
         self._chance = Random(self.seed)
         if not fault_checks.named(self):
             self.status = 500
+
+    @classmethod
+    def of(cls, wanted: Mapping[str, Any]) -> Fault:
+        """Make one of fields by name, as JSON has them.
+
+        Raises:
+            ValueError: There is no such field, `call` is missing, or it could not happen.
+        """
+        names = [each.name for each in fields(cls) if each.init]
+        for name in wanted:
+            if name not in names:
+                raise ValueError(f"no such field: {name}; there are {', '.join(names)}")
+        if "call" not in wanted:
+            raise ValueError("call is missing")
+        return cls(**wanted)
 
     @property
     def carried_out(self) -> bool:

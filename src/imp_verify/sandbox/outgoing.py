@@ -38,15 +38,10 @@ class Http:
         from http.client import HTTPException  # here: who sends nothing needs no client
 
         start = time.monotonic()
-        deadline = start + sent.times.whole
         try:
-            status, text = self._send(sent, deadline)
+            status, text = self._send(sent, start + sent.times.whole)
         except (OSError, HTTPException, ValueError) as error:
-            why = f"{type(error).__name__}: {error}"
-            if time.monotonic() >= deadline:
-                why = f"TimeoutError: no whole answer within {float(sent.times.whole):g} s"
-            elif self._stopped:
-                why = "the sandbox was stopped"
+            why = "the sandbox was stopped" if self._stopped else f"{type(error).__name__}: {error}"
             return Reply(None, "", why, _since(start))
         return Reply(status, text, None, _since(start))
 
@@ -58,16 +53,15 @@ class Http:
                 _hang_up(sock)
 
     def _send(self, sent: Outgoing, deadline: float) -> tuple[int, str]:
-        url, body = sent.url, sent.body.encode()
-        method = "POST"
-        for _ in range(1 + (MOST_REDIRECTS if sent.follows else 0)):
+        method, url, body = "POST", sent.url, sent.body.encode()
+        left = MOST_REDIRECTS if sent.follows else 0
+        while True:
             status, text, elsewhere = self._exchange(method, url, body, sent, deadline)
-            if not sent.follows or status not in _REDIRECTS or not elsewhere:
-                break
-            url = urljoin(url, elsewhere)
+            if not left or status not in _REDIRECTS or not elsewhere:
+                return status, text
+            left, url = left - 1, urljoin(url, elsewhere)
             if status not in _POST_AGAIN:
                 method, body = "GET", b""
-        return status, text
 
     def _exchange(
         self, method: str, url: str, body: bytes, sent: Outgoing, deadline: float
@@ -79,67 +73,83 @@ class Http:
             raise ValueError("the address is not http:// or https:// and a host")
         target = quote(parts.path or "/", _LEFT_AS_IT_IS)
         target += "?" + quote(parts.query, _LEFT_AS_IT_IS) if parts.query else ""
-        headers = {"Host": parts.netloc.rpartition("@")[2], **dict(sent.headers)}
+        host = parts.netloc.rpartition("@")[2]
+        headers = {"Host": host, **dict(sent.headers)}
         if method == "POST":
             headers = {"Content-Type": sent.content_type, **headers}
         with self._connected(parts, sent, deadline) as sock:
-            connection = HTTPConnection(parts.hostname)
+            connection = HTTPConnection(host)
             connection.sock = sock
             connection.request(method, target, body if method == "POST" else None, headers)
             answer = connection.getresponse()
             with answer:
                 text = _read(answer)
-            if time.monotonic() >= deadline:  # http.client takes a head that is cut for a whole one
-                raise TimeoutError
             return answer.status, text, answer.headers.get("Location")
 
     @contextmanager
     def _connected(
         self, parts: SplitResult, sent: Outgoing, deadline: float
     ) -> Iterator[socket.socket]:
-        """Connect; the connection is hung up when the deadline passes, whatever was read by then.
+        """Connect; the connection is hung up when its time is over, whatever was read by then.
 
         A time-out of its own would begin anew with every byte of a shop that drips.
         """
-        sock = self._connect(parts, min(sent.times.connect, sent.times.whole))
-        late = threading.Timer(max(0.0, deadline - time.monotonic()), lambda: _hang_up(sock))
-        late.daemon = True
+        sock = self._connect(parts, min(sent.times.connect, deadline - time.monotonic()))
+        seconds = max(0.001, min(sent.times.read, deadline - time.monotonic()))
+        late = threading.Event()
+
+        def hang_up() -> None:
+            late.set()
+            _hang_up(sock)
+
+        timer = threading.Timer(seconds, hang_up)
+        timer.daemon = True
+        timer.start()
         try:
-            sock.settimeout(max(0.001, min(sent.times.read, deadline - time.monotonic())))
             if parts.scheme == "https":
-                sock = self._secured(sock, str(parts.hostname))
-            late.start()
+                sock = self._secured(sock, str(parts.hostname), seconds)
+            sock.settimeout(2 * seconds)  # no more than a rest: what hangs up does it before
             yield sock
+        except Exception:
+            if not late.is_set():
+                raise
         finally:
-            late.cancel()
+            timer.cancel()
             self._release(sock)
+        if late.is_set():  # http.client takes a head that is cut for a whole one
+            raise TimeoutError(f"no whole answer within {min(sent.times[1:]):g} s")
 
     def _connect(self, parts: SplitResult, seconds: float) -> socket.socket:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         until = time.monotonic() + seconds
+        failure = OSError("the name has no address")
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
-        for at, (family, kind, proto, _, address) in enumerate(found, 1):
+        for family, kind, proto, _, address in found:
             sock = socket.socket(family, kind, proto)
             try:
                 self._hold(sock)
                 sock.settimeout(max(0.001, until - time.monotonic()))
                 sock.connect(address)
                 return sock
-            except OSError:
+            except OSError as error:
                 self._release(sock)
-                if at == len(found):
-                    raise
-        raise OSError("the name has no address")
+                failure = error
+        raise failure
 
-    def _secured(self, sock: socket.socket, host: str) -> socket.socket:
+    def _secured(self, sock: socket.socket, host: str, seconds: float) -> socket.socket:
         from ssl import create_default_context
 
+        sock.settimeout(seconds)
         self._forget(sock)
         secured = create_default_context().wrap_socket(
             sock, server_hostname=host, do_handshake_on_connect=False
         )
-        self._hold(secured)
-        secured.do_handshake()
+        try:
+            self._hold(secured)
+            secured.do_handshake()
+        except OSError:
+            self._release(secured)
+            raise
         return secured
 
     def _hold(self, sock: socket.socket) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from imp_verify.sandbox import journal
@@ -33,10 +34,16 @@ SAMPLE = Event("imp_1234567890", "order_id_8237352", "paid")
 
 @dataclass(frozen=True, slots=True)
 class _Notice:
-    """An event that waits for its time, and the fault that it met."""
+    """An event that waits for its time.
+
+    Attributes:
+        fault: That it met.
+        turn: What has been cleared since is not sent.
+    """
 
     event: Event
     fault: Fault | None
+    turn: int
 
 
 class Webhooks:
@@ -81,12 +88,13 @@ class Webhooks:
         """Send an event now, keep it back, or send it beside what follows."""
         if event.status == "paid" and not self._addresses(event):
             self._untold.add(event.imp_uid)
-        notice = _Notice(event, self._fault_of(event.imp_uid, event.merchant_uid))
+        fault = self._fault_of(event.imp_uid, event.merchant_uid)
+        notice = _Notice(event, fault, self._turn)
         if notice.fault and notice.fault.withhold:
             with self._lock:
                 self._withheld.append(notice)
         elif notice.fault and notice.fault.late:
-            self._later(notice.fault.late, lambda: self._start(notice))
+            self._later(notice.fault.late, lambda: self._start(notice), notice.turn)
         else:
             self._start(notice)
 
@@ -108,7 +116,8 @@ class Webhooks:
         for notice in notices:
             self._tell(notice)
         for future in running:
-            future.result()
+            with suppress(CancelledError):  # by `clear`
+                future.result()
         return self.deliveries
 
     def release(self, imp_uid: str | None = None, *, newest_first: bool = False) -> int:
@@ -206,14 +215,25 @@ class Webhooks:
 
     def _start(self, notice: _Notice) -> None:
         order = self._settings.webhook_order
-        if order == "webhook-first":
-            self._tell(notice)
-            return
-        with self._lock:
-            if order == "browser-first":
+        if order == "browser-first":
+            with self._lock:
                 self._pending.append(notice)
-            else:
-                self._running.append(self._pool.submit(self._tell, notice))
+        elif order == "both":
+            self._beside(lambda: self._tell(notice))
+        else:
+            self._run(lambda: self._tell(notice))
+
+    def _run(self, act: Callable[[], None]) -> None:
+        """Do something now; but a call of the shop's must not wait for what the shop answers."""
+        if self._clock.ran_by_itself:
+            self._beside(act)
+        else:
+            act()
+
+    def _beside(self, act: Callable[[], None]) -> None:
+        with self._lock:
+            self._running = [each for each in self._running if not each.done()]
+            self._running.append(self._pool.submit(act))
 
     def _tell(self, notice: _Notice) -> None:
         event, fault = notice.event, notice.fault
@@ -224,9 +244,12 @@ class Webhooks:
                     fields = patch_fields(fields, fault.patch, fault.remove)
                 headers = fault.headers if fault else {}
                 sent = self._outgoing(url, self._format(test=event.sandbox), fields, headers)
-                self._try(sent, About(event.imp_uid, event.merchant_uid, 1, fault))
+                about = About(event.imp_uid, event.merchant_uid, 1, fault)
+                self._try(sent, about, notice.turn)
 
-    def _try(self, sent: Outgoing, about: About) -> None:
+    def _try(self, sent: Outgoing, about: About, turn: int) -> None:
+        if turn != self._turn:
+            return
         delivery = self._post(sent, about)
         if about.attempt > MOST_RESENDS or not self._is_sent_again(delivery):
             return
@@ -234,9 +257,9 @@ class Webhooks:
 
         def resend() -> None:
             fault = self._fault_of(about.imp_uid, about.merchant_uid, about.attempt + 1)
-            self._try(again, replace(about, attempt=about.attempt + 1, fault=fault))
+            self._try(again, replace(about, attempt=about.attempt + 1, fault=fault), turn)
 
-        self._later(BETWEEN_SECONDS, resend)
+        self._later(BETWEEN_SECONDS, lambda: self._run(resend), turn)
 
     def _is_sent_again(self, delivery: Delivery) -> bool:
         which = self._settings.webhook_resends
@@ -265,9 +288,7 @@ class Webhooks:
                 self._deliveries.append(delivery)
         return delivery
 
-    def _later(self, seconds: int, act: Callable[[], object]) -> None:
-        turn = self._turn
-
+    def _later(self, seconds: int, act: Callable[[], object], turn: int) -> None:
         def run() -> None:
             if turn == self._turn:
                 act()
