@@ -250,6 +250,7 @@ def test_what_was_lost_is_recorded_and_shown_with_its_money(
 
 
 def test_each_kind_is_told(command: Command, sandbox: SandboxServer, began: Path) -> None:
+    sandbox.sandbox.settings.change({"part_status": "cancelled"})
     now, hour = FIVE_MINUTES_AGO, 3600
     part = made(sandbox, "ORD-1")
     whole = made(sandbox, "ORD-2")

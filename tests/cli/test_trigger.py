@@ -102,7 +102,10 @@ def test_the_shop_is_told_of_the_event_and_its_answer_is_shown(
     assert ("scheduled charge" in ran.out) == (event == "failed")
 
 
-def test_a_refund_is_told_after_its_payment(trigger: Trigger, served: Served) -> None:
+def test_a_refund_is_told_after_its_payment(
+    trigger: Trigger, served: Served, sandbox: SandboxServer
+) -> None:
+    sandbox.sandbox.settings.change({"cancel_webhook_to": "payment"})
     ran = trigger("cancelled", "--order", "ORD-1", "--amount", "39000", "--to", served.webhook)
     assert ran.status == 0
     assert served.told == ["paid ORD-1", "cancelled ORD-1"]

@@ -258,7 +258,7 @@ def test_a_deposit_goes_back_only_to_an_account_with_bank_and_holder(
 def test_smartro_wants_the_holders_phone_too(
     server: SandboxServer, rest: Rest, provider: str
 ) -> None:
-    imp_uid = server.sandbox.deposit(issued(server, pg=provider).imp_uid).imp_uid
+    imp_uid = server.sandbox.deposit(issued(server, "ORD1001", pg=provider).imp_uid).imp_uid
     assert cancel(rest, imp_uid=imp_uid, **REFUND) == (200, 1, None)
     assert cancel(rest, imp_uid=imp_uid, refund_tel="010-0000-0000", **REFUND)[1] == 0
 

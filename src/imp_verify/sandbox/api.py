@@ -11,6 +11,7 @@ from contextlib import suppress
 from urllib.parse import parse_qs
 
 from imp_verify.sandbox import calls, journal
+from imp_verify.sandbox._api.barrier import Barrier
 from imp_verify.sandbox._api.call import Call
 from imp_verify.sandbox._api.declare import ApiCall
 from imp_verify.sandbox._api.shown import shown_answer, shown_body, shown_query
@@ -30,6 +31,7 @@ class Api:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._barrier = Barrier(sandbox.settings, sandbox.clock)
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
         """Answer one call; what becomes of the answer on its way is the caller's to do."""
@@ -64,11 +66,14 @@ class Api:
         if found.call is None:
             message = f"{name}: 샌드박스에 없는 API입니다. (not in the sandbox)"
             return envelope(None, code=-1, message=message, status=501)
+        settings = self._sandbox.settings
         try:
+            self._barrier.check(found.call, coming.account)
             told = found.call.handle(self._call(coming, found.call, sandbox))
         except Refused as error:
             return refusal(error)
-        return envelope(told.response, status=told.status)
+        code = settings.code_207 if told.status == 207 else 0
+        return envelope(settings.written(told.response), code=code, status=told.status)
 
     def _call(self, coming: _Coming, call: ApiCall, sandbox: Sandbox) -> Call:
         request, account = coming.request, ""
@@ -105,7 +110,7 @@ class _Coming:
 
     def __init__(self, sandbox: Sandbox, request: ApiRequest) -> None:
         self.request = request
-        self.found: Found = calls.find(request.method, request.path)
+        self.found: Found = calls.find(request.method, sandbox.settings.path(request.path))
         self.account = sandbox.gateway.key_of(request.header("authorization"))
         self.query = parse_qs(request.query, keep_blank_values=True) if request.query else {}
         self.body: Mapping[str, object] | None = {}

@@ -5,8 +5,9 @@ Every method may block while a shop answers, so an event loop calls it in a thre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from copy import copy
 from dataclasses import replace
 from decimal import Decimal
@@ -14,11 +15,18 @@ from functools import partial
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
-from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.attempt import Attempt, Promotion
 from imp_verify.sandbox.clock import Clock
 from imp_verify.sandbox.deliveries import Send, Shop
 from imp_verify.sandbox.digits import Digits
-from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE, PENDING_MESSAGE, Refused
+from imp_verify.sandbox.errors import (
+    CLOSED,
+    CLOSED_MESSAGE,
+    NO_RECORD,
+    NO_RECORD_MESSAGE,
+    PENDING_MESSAGE,
+    Refused,
+)
 from imp_verify.sandbox.events import Event, Moved
 from imp_verify.sandbox.faults import Faults
 from imp_verify.sandbox.journal import Journal
@@ -30,6 +38,8 @@ from imp_verify.sandbox.webhooks import Webhooks
 
 ESCROW = (2, 3, 31, 32, 4, 8, 10)
 ESCROW_EVENT = "Inicis.Escrow.Changed"
+CARD_CHECK = "카드 확인 결제 취소"
+MISMATCH = "결제 요청금액 불일치"
 MEANWHILE = ("failed", "ready", "pending")
 
 
@@ -70,6 +80,7 @@ class Sandbox:
         )
         self._shop = Shop(send or Http(), self.journal, self.settings, self.clock)
         self.webhooks = Webhooks(self.settings, self._shop, self.clock, self.faults)
+        self._asked: Counter[str] = Counter()
 
     def open(
         self,
@@ -94,13 +105,58 @@ class Sandbox:
             raise
         return self._noted(journal.WINDOW, "open", attempt)
 
-    def approve(self, imp_uid: str) -> Attempt:
-        """Approve, after the shop's consent where the page gave a confirm_url."""
+    def approve(
+        self,
+        imp_uid: str,
+        *,
+        amount: Decimal | None = None,
+        currency: str | None = None,
+        balance: bool = False,
+        promotion: Promotion | None = None,
+    ) -> Attempt:
+        """Approve, after the shop's consent where the page gave a confirm_url.
+
+        Args:
+            imp_uid: Whose window is open.
+            amount: Another one than the page asked for, as a buyer who tampers with the page makes
+                it, or a wallet that may change it.
+            currency: The same.
+            balance: From the balance or the points of the PG's wallet.
+            promotion: What was taken off the price.
+
+        Raises:
+            Refused: It cannot be approved, or not so.
+        """
+        asked = self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
-        return self._bought("approve", self.gateway.approve(imp_uid))
+        moved = self.gateway.approve(imp_uid, balance=balance, promotion=promotion)
+        self._noted(journal.WINDOW, "approve", moved.attempt)
+        self._given_back_by_pg(asked, moved.attempt)
+        self._told(moved)
+        return self.gateway.attempt(imp_uid)
 
-    def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str = "ready") -> Attempt:
+    def _tampered(self, imp_uid: str, amount: Decimal | None, currency: str | None) -> Attempt:
+        """Change what a window asks for, and return the payment as its page asked for it."""
+        asked = self.gateway.attempt(imp_uid)
+        if amount is not None or currency is not None:
+            changed = self.gateway.tamper(imp_uid, amount, currency)
+            self._noted(journal.WINDOW, "tamper", changed)
+        return asked
+
+    def _given_back_by_pg(self, asked: Attempt, paid: Attempt) -> None:
+        """Do what a PG does by itself. That a webhook tells of it is not documented: none does."""
+        row, given = asked.pg, (asked.amount, asked.currency)
+        if row.cancels_mismatch and given != (paid.amount, paid.currency):
+            self.gateway.cancel(paid.imp_uid, reason=MISMATCH)
+        elif row.issued_back and paid.customer_uid and not asked.amount and paid.amount:
+            self._later(
+                row.issued_back,
+                lambda: self.gateway.cancel(paid.imp_uid, reason=CARD_CHECK),
+                told=False,
+            )
+
+    def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str | None = None) -> Attempt:
         """Approve once so many seconds have passed on the clock, with a webhook then.
 
         Args:
@@ -108,14 +164,14 @@ class Sandbox:
             seconds: 0 to a year.
             meanwhile: What an open one is until then. `failed`, as old PayPal has it for two or
                 three days, and Paymentwall; `ready`, as the PGs that leave it so, and its window
-                can still be closed or approved; or `pending`.
+                can still be closed or approved; or `pending`. None: as the settings say.
 
         Raises:
             ValueError: seconds or meanwhile is none of these.
             Refused: The payment is paid, say, or waits for a deposit.
         """
         delay = check_delay("seconds", seconds)
-        if meanwhile not in MEANWHILE:
+        if meanwhile is not None and meanwhile not in MEANWHILE:
             raise ValueError(f"meanwhile is one of {', '.join(MEANWHILE)}")
         attempt = self.gateway.attempt(imp_uid)
         put_off = attempt.status in ("failed", "pending")
@@ -123,6 +179,7 @@ class Sandbox:
             raise Refused("승인할 수 없는 상태의 결제입니다.")
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
+        meanwhile = meanwhile or self._pending(attempt)
         if attempt.in_window and meanwhile == "failed":
             self.gateway.fail(imp_uid, code="SANDBOX_PENDING", reason=PENDING_MESSAGE)
         elif attempt.in_window and meanwhile == "pending":
@@ -130,14 +187,25 @@ class Sandbox:
         self._later(delay, lambda: self.gateway.approve(imp_uid, late=True))
         return self._noted(journal.CONTROL, "approve-later", self.gateway.attempt(imp_uid))
 
-    def issue_account(self, imp_uid: str) -> Attempt:
+    def _pending(self, attempt: Attempt) -> str:
+        if self.settings.pending_is != "by-pg":
+            return self.settings.pending_is
+        return "failed" if attempt.pg.fails_first else "ready"
+
+    def issue_account(
+        self, imp_uid: str, *, amount: Decimal | None = None, currency: str | None = None
+    ) -> Attempt:
         """Issue a virtual account, after the shop's consent like an approval.
 
-        Whether the real gateway asks here too is not documented.
+        Whether the real gateway asks here too is not documented. `amount` and `currency` are others
+        than the page asked for, as in `approve`.
         """
+        self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
-        return self._bought("issue", self.gateway.issue_account(imp_uid))
+        moved = self.gateway.issue_account(imp_uid)
+        self._expire_when_due(imp_uid)
+        return self._bought("issue", moved)
 
     def decline(self, imp_uid: str) -> Attempt:
         """Decline as a card company does. No webhook."""
@@ -149,8 +217,42 @@ class Sandbox:
         if self.settings.closed_becomes == "ready":
             attempt = self.gateway.attempt(imp_uid)
         else:
-            attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=CLOSED_MESSAGE)
+            reason = self.gateway.attempt(imp_uid).pg.closed_prefix + CLOSED_MESSAGE
+            attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=reason)
         return self._noted(journal.WINDOW, "close", attempt)
+
+    def expire(self, imp_uid: str) -> Attempt:
+        """Let a waiting account's deadline pass, whatever the clock shows."""
+        return self._told_of_end(self.gateway.expire(imp_uid), "expire")
+
+    def kill_account(self, imp_uid: str) -> Attempt:
+        """Give a waiting account up, as a call of the API does."""
+        return self._told_of_end(self.gateway.kill_account(imp_uid))
+
+    def take_back(self, imp_uid: str) -> Attempt:
+        """Let the bank take the deposit of a virtual account back."""
+        return self._told_of_end(self.gateway.take_back(imp_uid), "take-back")
+
+    def _told_of_end(self, moved: Moved, step: str = "") -> Attempt:
+        if step:  # a call of the API is written down anyway
+            self._noted(journal.CONTROL, step, moved.attempt)
+        return self._told(moved) if self.settings.account_ends_told else moved.attempt
+
+    def _expire_when_due(self, imp_uid: str) -> None:
+        """Expire an account when its deadline passes, and that may be moved meanwhile."""
+
+        def run() -> None:
+            attempt = self.gateway.attempt(imp_uid)
+            if not attempt.waits_for_deposit or attempt.vbank is None:
+                return
+            if attempt.vbank.due > self.clock():
+                self._expire_when_due(imp_uid)
+            elif self.settings.account_expired != "ready" or self.settings.account_ends_told:
+                self.expire(imp_uid)
+
+        vbank = self.gateway.attempt(imp_uid).vbank
+        if vbank is not None and not self.gateway.attempt(imp_uid).unlimited:
+            self.clock.schedule(vbank.due, run)
 
     def deposit(
         self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
@@ -284,14 +386,24 @@ class Sandbox:
         self.faults.clear()
         self.webhooks.close()
 
-    def _later(self, seconds: int, change: Callable[[], Moved]) -> None:
+    def lose(self, imp_uid: str) -> Attempt:
+        """End a window so that the page is never told which payment it was. No webhook."""
+        attempt = self.gateway.fail(imp_uid, code=NO_RECORD, reason=NO_RECORD_MESSAGE)
+        return self._noted(journal.WINDOW, "lose", attempt)
+
+    def leave(self, imp_uid: str) -> Attempt:
+        """Let the buyer leave an open window without an end: it stays ready. No webhook."""
+        return self._noted(journal.WINDOW, "leave", self.gateway.attempt(imp_uid))
+
+    def _later(self, seconds: int, change: Callable[[], Moved], *, told: bool = True) -> None:
         """Change a payment when so much time has passed, and tell the shop."""
 
         def run() -> None:
             with suppress(Refused):  # it has become something else meanwhile
                 moved = change()
                 self._noted(journal.CONTROL, "due", moved.attempt)
-                self._told(moved)
+                if told:
+                    self._told(moved)
 
         self.clock.schedule(self.clock() + seconds, run)
 
@@ -300,10 +412,23 @@ class Sandbox:
         asked = attempt.confirm_url is not None and attempt.pg.confirms
         if attempt.confirm_url is None or not asked or not attempt.in_window:
             return True
-        consent = self._shop.ask(attempt.confirm_url, attempt)
+        with self._asking(imp_uid):
+            consent = self._shop.ask(attempt.confirm_url, attempt)
         if not consent.given:
             self.gateway.refuse_by_shop(imp_uid, consent.reason)
         return consent.given
+
+    @contextmanager
+    def _asking(self, imp_uid: str) -> Iterator[None]:
+        self._asked[imp_uid] += 1
+        try:
+            yield
+        finally:
+            self._asked[imp_uid] -= 1
+
+    def hides(self, attempt: Attempt) -> bool:
+        """Tell whether a look-up does not find it yet: while the shop is asked to confirm it."""
+        return self.settings.lookup_in_confirm == 404 and self._asked[attempt.imp_uid] > 0
 
     def _told(self, moved: Moved) -> Attempt:
         self.webhooks.announce(moved.event)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
 
 from imp_verify.sandbox.kinds import Flag, Kind, OneOf, Seconds, Text, Texts
+from imp_verify.sandbox.unknown import Unknown
+from imp_verify.sandbox.unknown import setting as _setting
 
 HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 """A name or an address, and a port where one is given, as browsers write them."""
@@ -35,6 +37,7 @@ class Setting:
         default: What it is where nobody sets it.
         says: What it does, in a sentence.
         question: The number of the open question that it answers; None where it is none of those.
+        why: What speaks for the default, where it answers a question.
         hardest: What `--strict` picks: of the documented alternatives the hardest on a shop.
     """
 
@@ -43,20 +46,16 @@ class Setting:
     default: object
     says: str
     question: int | None
+    why: str
     hardest: object
 
 
-def _setting(
-    default: object, kind: Kind, says: str, *, question: int | None = None, hardest: object = None
-) -> Any:
-    told = {"kind": kind, "says": says, "question": question}
-    hardest = default if hardest is None else hardest
-    return field(default=default, metadata={**told, "hardest": hardest})
-
-
 @dataclass(slots=True)
-class Settings:
-    """How the sandbox behaves; every field may be changed while it runs. `TABLE` explains each."""
+class Settings(Unknown):
+    """How the sandbox behaves; every field may be changed while it runs. `TABLE` explains each.
+
+    What nobody knows of the real gateway is in `Unknown`.
+    """
 
     # How a shop is told
 
@@ -84,7 +83,6 @@ class Settings:
         "browser-first keeps webhooks back until they are delivered by hand; both starts a webhook "
         "and goes on at once, as the real gateway does.",
     )
-
     webhook_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
         30,
         Seconds(LONGEST_WAIT, whole=False),
@@ -94,53 +92,6 @@ class Settings:
         15,
         Seconds(LONGEST_WAIT, whole=False),
         "How long sending it again may take in all.",
-    )
-    webhook_resends: str = _setting(
-        "off",
-        OneOf(("off", "5xx", "not-200")),
-        "Whether a webhook is sent again by itself, up to five times, a minute apart, until the "
-        "shop answers 200: never (the gateway's support switches it on), after a 5xx or no answer, "
-        "or after all but 200.",
-        question=8,
-    )
-    webhook_agent: str | None = _setting(
-        None, Text(), "The User-Agent of what is sent; null sends none.", question=9
-    )
-    webhook_charset: bool = _setting(
-        False, Flag(), "Content types say that the charset is UTF-8.", question=9, hardest=True
-    )
-    webhook_follows: bool = _setting(False, Flag(), "A webhook follows redirects.", question=9)
-    cancel_webhook_to: str = _setting(
-        "payment",
-        OneOf(("payment", "settings")),
-        "Where the webhook of a cancel by the API goes: to the payment's notice_url where it has "
-        "one, or to the address that is set.",
-        question=10,
-        hardest="settings",
-    )
-    test_call_body: str = _setting(
-        "sample",
-        OneOf(("sample", "empty")),
-        "What the console's test call sends: the documents' sample, or an empty object.",
-        question=6,
-        hardest="empty",
-    )
-    confirm_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
-        10,
-        Seconds(LONGEST_WAIT, whole=False),
-        "How long the question before an approval may take in all.",
-        question=7,
-        hardest=5,
-    )
-    confirm_format: str = _setting(
-        "json", OneOf(("json", "form")), "What its body is written as.", question=7
-    )
-    confirm_twice: bool = _setting(
-        False,
-        Flag(),
-        "It is asked twice, and both answers must be 200.",
-        question=7,
-        hardest=True,
     )
 
     # The buyer's side
@@ -206,8 +157,6 @@ class Settings:
         "name or an IPv4 address). The sandbox's pages lead back to the first one.",
     )
 
-    # What nobody knows of the real gateway
-
     cancel_seconds: int = _setting(
         3600,
         DELAY,
@@ -239,9 +188,9 @@ class Settings:
 
 TABLE = {
     each.name: Setting(name=each.name, default=each.default, **each.metadata)
-    for each in fields(Settings)
+    for each in sorted(fields(Settings), key=lambda each: each.metadata["question"] or 0)
 }
-"""Every setting, by name."""
+"""Every setting, by name; those that answer a question come last, in the order of the questions."""
 
 
 def parse_pair(text: str) -> tuple[str, object]:

@@ -10,10 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 
-from imp_verify.sandbox._moves.cancelling import Cancelling
 from imp_verify.sandbox._moves.charges import Charging
+from imp_verify.sandbox._moves.ends import Ending
 from imp_verify.sandbox._moves.making import Making
-from imp_verify.sandbox._moves.vbank import OfAccounts
 from imp_verify.sandbox._moves.window import InWindow
 from imp_verify.sandbox.accounts import Account, Token
 from imp_verify.sandbox.attempt import Attempt
@@ -28,7 +27,7 @@ def system_clock() -> int:
     return int(time.time())
 
 
-class Gateway(Making, InWindow, OfAccounts, Charging, Cancelling):
+class Gateway(Making, InWindow, Ending, Charging):
     """Accounts, payment attempts and pre-registrations, and every way they can change.
 
     Args:

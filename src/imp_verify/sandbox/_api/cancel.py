@@ -46,6 +46,7 @@ def _to_cancel(call: Call) -> Attempt:
     if imp_uid is None and merchant_uid is None:
         raise Refused(NO_NUMBER)
     found = call.known(imp_uid) if imp_uid else search.sort(call.of_order(merchant_uid or ""))
+    found = [each for each in found if not call.sandbox.settings.left_out_of_cancel(each)]
     if not found:
         raise Refused(NOTHING_TO_CANCEL)
     return next((attempt for attempt in found if attempt.remaining), found[0])

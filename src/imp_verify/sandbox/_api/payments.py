@@ -23,7 +23,7 @@ MOST_AT_ONCE = 100
 
 def _payment(call: Call) -> Answer:
     attempt = call.attempt(call.needed("imp_uid"))
-    if attempt.sandbox and not call.flag("include_sandbox"):
+    if (attempt.sandbox and not call.flag("include_sandbox")) or call.sandbox.hides(attempt):
         raise unknown_payment()
     return Answer(attempt.wire(extension=call.flag("extension")))
 

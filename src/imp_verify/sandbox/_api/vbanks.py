@@ -66,7 +66,7 @@ def _kill(call: Call) -> Answer:
     attempt, gateway = call.attempt(call.needed("imp_uid")), call.sandbox.gateway
     gateway.check_waits(attempt.imp_uid)
     _check_key(call, attempt.pg)
-    return Answer(gateway.kill_account(attempt.imp_uid).wire())
+    return Answer(call.sandbox.kill_account(attempt.imp_uid).wire())
 
 
 def _check_key(call: Call, row: Pg) -> None:

@@ -14,10 +14,13 @@ from imp_verify.sandbox._http.connection import Faulty
 from imp_verify.sandbox._http.responses import TYPES, fresh, package_file
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.browser import (
+    MOBILE,
+    PC,
     V1,
     VERSIONS,
     Visit,
     callback,
+    leaves,
     popup_closed,
     refused,
     version_of,
@@ -33,6 +36,7 @@ from imp_verify.sandbox.guard import (
     is_shop,
     read_body,
 )
+from imp_verify.sandbox.pgs import PGS, Pg
 from imp_verify.sandbox.sandbox import Sandbox
 
 _log = logging.getLogger("imp_verify")
@@ -70,6 +74,8 @@ class Sdk:
             "base": settings.public_url or f"{request.url.scheme}://{request.headers.get('host')}",
             "version": version,
             "redirect": settings.redirect,
+            "pgs": {code: shown for code, row in PGS.items() if (shown := _for_script(row))},
+            "channels": {key: pg for key, (pg, _) in self._sandbox.gateway.channels.items()},
         }
         text = package_file("iamport.js").replace("__CONFIG__", dumps(config))
         whole = fresh(Response(text, media_type=TYPES["js"]))
@@ -139,12 +145,21 @@ class Sdk:
             attempt = self._open_for(params, wanted, request.headers.get("user-agent"))
         except Refused as error:
             return {"refused": refused(number, error.message, version)}
-        back = params.get("m_redirect_url") if wanted.get("redirect") else None
+        settings, back = self._sandbox.settings, params.get("m_redirect_url")
+        back = back if isinstance(back, str) and back else None
+        left = bool(back and wanted.get("redirect"))
         self._visits[attempt.imp_uid] = Visit(
             version,
             request.headers.get("origin"),
-            str(back) if back else None,
-            str(params.get("language") or self._sandbox.settings.language),
+            back if left else None,
+            str(params.get("language") or settings.language),
+            back,
+            tuple(
+                device
+                for device in (PC, MOBILE)
+                if back and leaves(attempt.pg, device, params, settings.redirect)
+            ),
+            left,
         )
         after = self._sandbox.settings.frame_seconds
         return {"imp_uid": attempt.imp_uid, "path": f"/window/{attempt.imp_uid}", "after": after}
@@ -175,6 +190,17 @@ class Sdk:
         attempt = self._sandbox.gateway.attempt(imp_uid)
         tell = popup_closed if wanted.get("popup") else callback
         return {"result": heard(self._sandbox, "close", tell(attempt, visit.version))}
+
+
+def _for_script(row: Pg) -> dict[str, object]:
+    """Return what of a PG decides on the page's side, as far as it is not as usual."""
+    facts = {
+        "leaves": row.redirect_on_pc,
+        "unless": row.redirect_unless,
+        "callback": row.callback_on_mobile,
+        "popup": row.popup,
+    }
+    return {name: value for name, value in facts.items() if value}
 
 
 def _params(wanted: dict[str, object]) -> dict[str, object]:

@@ -41,6 +41,11 @@ class Base:
         self.registrations = Registrations(self._lock)
         self.customers = Customers(self._lock)
 
+    @property
+    def channels(self) -> Mapping[str, tuple[str, bool]]:
+        """For a channelKey, its PG's code and whether it is a test channel."""
+        return self._channels
+
     def attempt(self, imp_uid: str) -> Attempt:
         """Return one attempt, whosever it is, or raise Refused."""
         with self._lock:
@@ -76,13 +81,10 @@ class Base:
         return attempt
 
     def _paid(self) -> dict[str, Any]:
-        return {
-            "paid_at": self._clock(),
-            "pg_tid": self._digits.tid(),
-            "failed_at": 0,
-            "fail_reason": None,
-            "error_code": None,
-        }
+        paid = {"paid_at": self._clock(), "pg_tid": self._digits.tid()}
+        if self._settings.failed_fields == "kept":
+            return paid
+        return {**paid, "failed_at": 0, "fail_reason": None, "error_code": None}
 
     def _fail(self, imp_uid: str, code: str, reason: str) -> Attempt:
         return self._move(
@@ -110,4 +112,4 @@ class Base:
     def _new_imp_uid(self, prefix: str = "imp") -> str:
         # Counted, so that none comes twice, after a start that no other run has: a shop's
         # database outlives the sandbox, and an id there belongs to one order for ever.
-        return f"{prefix}_{self._series}{len(self._ledger):06d}"
+        return f"{prefix}_{self._settings.series(self._series)}{len(self._ledger):06d}"

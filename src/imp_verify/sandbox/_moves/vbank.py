@@ -24,7 +24,10 @@ class OfAccounts(Base):
             attempt, now = self.attempt(imp_uid), self._clock()
             if not attempt.in_window or attempt.pay_method != "vbank":
                 raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
-            account = VirtualAccount(self._number(), attempt.vbank_due or now + DEFAULT_DUE, now)
+            number = attempt.pg.vbank_number or self._number()
+            account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
+            if not attempt.pg.vbank_holder:
+                account = replace(account, holder=None)
             return self._tell(imp_uid, "ready", vbank=account, pg_tid=self._digits.tid())
 
     def issue_at_once(
@@ -80,12 +83,6 @@ class OfAccounts(Base):
         status = "paid" if attempt.status == "ready" else attempt.status
         deposits = (*attempt.deposits, entry)
         return self._tell(attempt.imp_uid, status, deposits=deposits, **changes)
-
-    def kill_account(self, imp_uid: str) -> Attempt:
-        """End a waiting account: it counts as failed."""
-        with self._lock:
-            self._waiting(imp_uid)
-            return self._fail(imp_uid, "SANDBOX_KILLED", "가상계좌 말소")
 
     def edit_account(self, imp_uid: str, amount: Decimal | None, due: int | None) -> Attempt:
         """Change a waiting account's amount, deadline or both."""
