@@ -6,7 +6,7 @@ How a request travels is not known here: `Send` is given one as a value and retu
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from urllib.parse import urlencode
@@ -107,7 +107,7 @@ class Shop:
     """
 
     def __init__(self, send: Send, kept: Journal) -> None:
-        self._send = send
+        self.send = send
         self._kept = kept
 
     def ask(self, url: str, attempt: Attempt) -> Consent:
@@ -128,7 +128,7 @@ class Shop:
         self, kind: str, sent: Outgoing, imp_uid: str, merchant_uid: str, attempt: int = 1
     ) -> Delivery:
         """Send one request and write down what came of it, as a kind of entry."""
-        reply = self._send(sent)
+        reply = self.send(sent)
         delivery = Delivery(
             sent.url,
             sent.content_type,
@@ -209,6 +209,22 @@ class Webhooks:
         """
         return imp_uid not in self._untold
 
+    def resend(self, delivery: Delivery, attempt: Attempt) -> Delivery:
+        """Send once more what was sent of a payment, to where it went then."""
+        sent = Outgoing(delivery.url, delivery.content_type, delivery.body, WEBHOOK_TIMEOUT)
+        return self._post(sent, attempt.imp_uid, attempt.merchant_uid)
+
+    @property
+    def untold(self) -> list[str]:
+        """The payments of which `told_of` says no."""
+        return sorted(self._untold)
+
+    def restore(self, untold: Iterable[str], pending: Iterable[Event]) -> None:
+        """Take up what a record kept: `untold`, and what is kept back."""
+        with self._lock:
+            self._untold.update(untold)
+            self._pending.extend(pending)
+
     def deliver(self) -> list[Delivery]:
         """Send what was kept back, wait for what is under way, and return all results."""
         with self._lock:
@@ -229,10 +245,13 @@ class Webhooks:
         kind, body = (FORM, urlencode(event.fields())) if form else (JSON, dumps(event.fields()))
         for url in self._addresses(event):
             sent = Outgoing(url, kind, body, WEBHOOK_TIMEOUT)
-            told = event.imp_uid, event.merchant_uid
-            delivery = self._shop.post(journal.DELIVERY, sent, *told)
-            with self._lock:
-                self._deliveries.append(delivery)
+            self._post(sent, event.imp_uid, event.merchant_uid)
+
+    def _post(self, sent: Outgoing, imp_uid: str, merchant_uid: str) -> Delivery:
+        delivery = self._shop.post(journal.DELIVERY, sent, imp_uid, merchant_uid)
+        with self._lock:
+            self._deliveries.append(delivery)
+        return delivery
 
     def _addresses(self, event: Event) -> tuple[str, ...]:
         if event.urls:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from typing import Any
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
@@ -119,7 +120,7 @@ class Sandbox:
             self.gateway.fail(imp_uid, code="SANDBOX_PENDING", reason=PENDING_MESSAGE)
         elif attempt.in_window and meanwhile == "pending":
             self.gateway.put_off(imp_uid)
-        self._later(delay, lambda: self.gateway.approve(imp_uid, late=True))
+        self.plan(self.clock() + delay, {"do": "approve", "imp_uid": imp_uid})
         return self._noted(journal.CONTROL, "approve-later", self.gateway.attempt(imp_uid))
 
     def issue_account(self, imp_uid: str) -> Attempt:
@@ -180,7 +181,8 @@ class Sandbox:
         part = self.gateway.cancellable(imp_uid, amount=amount, checksum=checksum)
         attempt = self.gateway.attempt(imp_uid)
         if attempt.cancels_later and (seconds := self.settings.cancel_seconds):
-            self._later(seconds, lambda: self.gateway.cancel(imp_uid, amount=part, reason=reason))
+            told = {"do": "cancel", "imp_uid": imp_uid, "amount": part, "reason": reason}
+            self.plan(self.clock() + seconds, told)
             return self._noted(journal.CONTROL, "cancel", attempt) if by_console else attempt
         # Compared once more: two that come together must not both pass on what was left before.
         moved = self.gateway.cancel(imp_uid, amount=amount, checksum=checksum, reason=reason)
@@ -188,13 +190,34 @@ class Sandbox:
             self._noted(journal.CONTROL, "cancel", moved.attempt)
         return self._told(moved) if webhook else moved.attempt
 
+    def reach(self, send: Send | None) -> None:
+        """Carry requests to shops in another way from now on; over HTTP where None."""
+        self._shop.send = send or _over_http
+
     def close_down(self) -> None:
         """Wait for what is being sent and send no more; nobody waits for the journal any longer."""
         self.journal.close()
         self.webhooks.close()
 
-    def _later(self, seconds: int, change: Callable[[], Moved]) -> None:
-        """Change a payment when so much time has passed, and tell the shop."""
+    def plan(self, at: int, told: Mapping[str, Any]) -> None:
+        """Change a payment at a time of the clock, and tell the shop.
+
+        Args:
+            at: Unix seconds.
+            told: `do`, which is approve or cancel, and `imp_uid`; for cancel `amount` and `reason`.
+
+        Raises:
+            ValueError: It is to do something else.
+        """
+        changes: dict[object, Callable[[], Moved]] = {
+            "approve": lambda: self.gateway.approve(told["imp_uid"], late=True),
+            "cancel": lambda: self.gateway.cancel(
+                told["imp_uid"], amount=told["amount"], reason=told["reason"]
+            ),
+        }
+        if told.get("do") not in changes:
+            raise ValueError(f"do is one of {', '.join(map(str, changes))}")
+        change = changes[told["do"]]
 
         def run() -> None:
             with suppress(Refused):  # it has become something else meanwhile
@@ -202,7 +225,7 @@ class Sandbox:
                 self._noted(journal.CONTROL, "due", moved.attempt)
                 self._told(moved)
 
-        self.clock.schedule(self.clock() + seconds, run)
+        self.clock.schedule(at, run, told)
 
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)
