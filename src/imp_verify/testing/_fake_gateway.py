@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..sandbox import Account, Api, Attempt, Clock, Delivery, Entry, Fault, Journal, Sandbox
 from ..sandbox import journal as kinds
@@ -15,6 +15,9 @@ from ..sandbox.seeding import Seed
 from ..settings import Credentials
 from ._in_process import InProcess, InProcessAsync
 from ._receivers import Receiver, sender
+
+if TYPE_CHECKING:
+    from ..sandbox import SandboxServer
 
 __all__ = ["WEBHOOK", "Failing", "FakeGateway"]
 
@@ -153,12 +156,19 @@ class FakeGateway:
         """
         from ..sandbox import SandboxServer
 
-        with SandboxServer(sandbox=self.sandbox, port=port) as server:
-            self._shown.append(server.show)
-            try:
-                yield server.url
-            finally:
-                self._shown.remove(server.show)
+        with SandboxServer(sandbox=self.sandbox, port=port) as server, self.shown_by(server):
+            yield server.url
+
+    @contextmanager
+    def shown_by(self, server: SandboxServer) -> Iterator[None]:
+        """Answer by a server that runs already, in place of what answered there."""
+        show = server.show
+        show(self.sandbox)
+        self._shown.append(show)
+        try:
+            yield
+        finally:
+            self._shown.remove(show)
 
     # What a buyer does
 
