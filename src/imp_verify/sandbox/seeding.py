@@ -130,10 +130,11 @@ def _parse_lines(text: str, of_whole: ValueError) -> Seed:
         try:
             content: Any = loads(line)
             part = Seed(content).content
-        except ValueError:
-            if not merged:  # there are no JSON lines: what is wrong with the whole says more
-                at, error = getattr(of_whole, "lineno", at), of_whole
-            raise _unreadable(at, error) from None
+        except ValueError as wrong:
+            if merged:
+                raise _unreadable(at, wrong) from None
+            # There are no JSON lines: what is wrong with the whole says more.
+            raise _unreadable(getattr(of_whole, "lineno", at), of_whole) from None
         for name, value in part.items():
             if name in LISTS:
                 merged.setdefault(name, []).extend(value)
