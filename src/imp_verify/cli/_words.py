@@ -216,6 +216,9 @@ KO: dict[str, str] = {
     "imp-verify demo가 자기 샌드박스의 주소를 출력합니다",
     "no_sandbox": "{url}에 샌드박스가 없습니다: {error}",
     "no_address": "웹훅을 받을 주소를 알려 주세요: --to http://127.0.0.1:8000/payments/webhook",
+    "no_order_named": "주문번호를 알려 주세요: --order ORD-1001",
+    "no_amount": "주문 {order}에 사전등록된 금액이 없습니다. --amount를 적어 주세요.",
+    "no_such_payment": "샌드박스에 없는 결제입니다: {imp_uid}",
     "sandbox_refused": "샌드박스가 거절했습니다: {error}",
     "failed_note": "아임포트는 결제창에서 실패한 결제의 웹훅을 보내지 않습니다. "
     "예약 결제가 실패했을 때의 웹훅을 이 명령이 대신 보냅니다.",
@@ -461,6 +464,9 @@ EN: dict[str, str] = {
     "prints the address of its own",
     "no_sandbox": "no sandbox at {url}: {error}",
     "no_address": "say where the webhook goes: --to http://127.0.0.1:8000/payments/webhook",
+    "no_order_named": "say for which order: --order ORD-1001",
+    "no_amount": "nothing is registered for order {order}: give its --amount",
+    "no_such_payment": "the sandbox has no such payment: {imp_uid}",
     "sandbox_refused": "the sandbox refuses: {error}",
     "failed_note": "The gateway sends no webhook for a payment that failed in its window. This "
     "command sends the one of a scheduled charge that failed.",

@@ -100,6 +100,10 @@ class Accounts:
         """Find the account whose pages call `IMP.init` with this code."""
         return next((a for a in self._accounts.values() if a.user_code == user_code), None)
 
+    def all(self) -> list[Account]:
+        """Return all accounts, the first one first."""
+        return list(self._accounts.values())
+
     def knows(self, key: str) -> bool:
         """Tell whether there is an account of this key."""
         return key in self._accounts

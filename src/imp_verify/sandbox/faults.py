@@ -279,6 +279,11 @@ class Faults:
             self._faults.append(fault)
         return fault
 
+    def all(self) -> list[Fault]:
+        """Return those that are still to happen, in their order."""
+        with self._lock:
+            return [replace(fault) for fault in self._faults]
+
     def take(self, target: Target | str) -> Fault | None:
         """Return the fault that this meets, and count it as met; of a call its name is enough."""
         target = Target(target) if isinstance(target, str) else target

@@ -57,6 +57,11 @@ class Registrations:
                 raise Refused(NOT_PREPARED, code=-1, status=404)
             return self._known[account, merchant_uid]
 
+    def all(self) -> list[tuple[str, Registration]]:
+        """Return all, each with the key of its account, in the order of their numbers' first."""
+        with self._lock:
+            return [(account, each) for (account, _), each in self._known.items()]
+
     def check(self, account: str, fields: Mapping[str, Any]) -> None:
         """Raise Refused where a window asks for something else than what is registered."""
         known = self._known.get((account, fields["merchant_uid"]))

@@ -12,6 +12,7 @@ from copy import copy
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
@@ -150,11 +151,8 @@ class Sandbox:
         if row.cancels_mismatch and given != (paid.amount, paid.currency):
             self.gateway.cancel(paid.imp_uid, reason=MISMATCH)
         elif row.issued_back and paid.customer_uid and not asked.amount and paid.amount:
-            self._later(
-                row.issued_back,
-                lambda: self.gateway.cancel(paid.imp_uid, reason=CARD_CHECK),
-                told=False,
-            )
+            told = {"do": "cancel", "imp_uid": paid.imp_uid, "reason": CARD_CHECK, "quiet": True}
+            self.plan(self.clock() + row.issued_back, told)
 
     def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str | None = None) -> Attempt:
         """Approve once so many seconds have passed on the clock, with a webhook then.
@@ -184,7 +182,7 @@ class Sandbox:
             self.gateway.fail(imp_uid, code="SANDBOX_PENDING", reason=PENDING_MESSAGE)
         elif attempt.in_window and meanwhile == "pending":
             self.gateway.put_off(imp_uid)
-        self._later(delay, lambda: self.gateway.approve(imp_uid, late=True))
+        self.plan(self.clock() + delay, {"do": "approve", "imp_uid": imp_uid})
         return self._noted(journal.CONTROL, "approve-later", self.gateway.attempt(imp_uid))
 
     def _pending(self, attempt: Attempt) -> str:
@@ -240,19 +238,18 @@ class Sandbox:
 
     def _expire_when_due(self, imp_uid: str) -> None:
         """Expire an account when its deadline passes, and that may be moved meanwhile."""
+        attempt = self.gateway.attempt(imp_uid)
+        if attempt.vbank is not None and not attempt.unlimited:
+            self.plan(attempt.vbank.due, {"do": "expire", "imp_uid": imp_uid})
 
-        def run() -> None:
-            attempt = self.gateway.attempt(imp_uid)
-            if not attempt.waits_for_deposit or attempt.vbank is None:
-                return
-            if attempt.vbank.due > self.clock():
-                self._expire_when_due(imp_uid)
-            elif self.settings.account_expired != "ready" or self.settings.account_ends_told:
-                self.expire(imp_uid)
-
-        vbank = self.gateway.attempt(imp_uid).vbank
-        if vbank is not None and not self.gateway.attempt(imp_uid).unlimited:
-            self.clock.schedule(vbank.due, run)
+    def _end_account(self, imp_uid: str) -> None:
+        attempt = self.gateway.attempt(imp_uid)
+        if not attempt.waits_for_deposit or attempt.vbank is None:
+            return
+        if attempt.vbank.due > self.clock():
+            self._expire_when_due(imp_uid)
+        elif self.settings.account_expired != "ready" or self.settings.account_ends_told:
+            self.expire(imp_uid)
 
     def deposit(
         self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
@@ -325,7 +322,9 @@ class Sandbox:
             retain_promotion=retain_promotion,
         )
         if attempt.cancels_later and (seconds := self.settings.cancel_seconds):
-            self._later(seconds, lambda: cancel(amount=part))
+            told = {"do": "cancel", "imp_uid": imp_uid, "amount": part, "reason": reason}
+            more = {"tax_free": tax_free, "retain_promotion": retain_promotion}
+            self.plan(self.clock() + seconds, {**told, **more})
             return self._noted(journal.CONTROL, "cancel", attempt) if by_console else attempt
         # Compared once more: two that come together must not both pass on what was left before.
         moved = cancel(amount=amount, checksum=checksum)
@@ -380,6 +379,10 @@ class Sandbox:
         past.gateway = self.gateway.as_of(self.clock() - seconds)
         return past
 
+    def reach(self, send: Send | None) -> None:
+        """Carry requests to shops in another way from now on; over HTTP where None."""
+        self._shop.send = send or Http()
+
     def close_down(self) -> None:
         """End what is being sent and send no more; nobody waits for anything any longer."""
         self.journal.close()
@@ -395,17 +398,38 @@ class Sandbox:
         """Let the buyer leave an open window without an end: it stays ready. No webhook."""
         return self._noted(journal.WINDOW, "leave", self.gateway.attempt(imp_uid))
 
-    def _later(self, seconds: int, change: Callable[[], Moved], *, told: bool = True) -> None:
-        """Change a payment when so much time has passed, and tell the shop."""
+    def plan(self, at: int, told: Mapping[str, Any]) -> None:
+        """Change a payment at a time of the clock, and tell the shop.
+
+        Args:
+            at: Unix seconds.
+            told: `do`, which is approve, cancel or expire, and `imp_uid`; for cancel its arguments
+                too, and `quiet`, where no shop is told.
+
+        Raises:
+            ValueError: It is to do something else.
+        """
+        told = dict(told)
+        more = {name: told[name] for name in told if name not in ("do", "imp_uid", "quiet")}
+        changes: dict[object, Callable[[str], Moved | None]] = {
+            "approve": partial(self.gateway.approve, late=True),
+            "cancel": partial(self.gateway.cancel, **more),
+            "expire": self._end_account,
+        }
+        if told.get("do") not in changes:
+            raise ValueError(f"do is one of {', '.join(map(str, changes))}")
+        change = changes[told["do"]]
 
         def run() -> None:
             with suppress(Refused):  # it has become something else meanwhile
-                moved = change()
+                moved = change(told["imp_uid"])
+                if moved is None:
+                    return
                 self._noted(journal.CONTROL, "due", moved.attempt)
-                if told:
+                if not told.get("quiet"):
                     self._told(moved)
 
-        self.clock.schedule(self.clock() + seconds, run)
+        self.clock.schedule(at, run, told)
 
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from imp_verify.sandbox._moves.base import Base
+from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.making import read_payment
 
@@ -79,3 +80,38 @@ class Making(Base):
         with self._lock:
             self.attempt(imp_uid)
             return self._move(imp_uid, **changes)
+
+    def accounts(self) -> list[Account]:
+        """Return the gateway's customers, the first one first."""
+        return self._accounts.all()
+
+    def record(self) -> dict[str, Any]:
+        """Return all that it holds, at one moment, as `restore` takes it up."""
+        with self._lock:
+            return {
+                "accounts": self._accounts.all(),
+                "channels": dict(self._channels),
+                "prepared": self.registrations.all(),
+                "series": self._series,
+                "ids": self._digits.seed,
+                "drawn": self._digits.drawn,
+                "attempts": list(self._ledger),
+            }
+
+    def restore(self, series: str, drawn: int, attempts: Iterable[Attempt]) -> None:
+        """Take up the payments of a record, where there are none yet.
+
+        Raises:
+            ValueError: They are not all the payments of a gateway, in the order of their opening.
+        """
+        with self._lock:
+            if len(self._ledger):
+                raise ValueError("state: there are payments already")
+            for at, attempt in enumerate(attempts):
+                name = f"state.attempts[{at}]"
+                if attempt.number != at or self._ledger.get(attempt.imp_uid):
+                    raise ValueError(f"{name}: its number is not {at}, or its imp_uid is not new")
+                if not self._accounts.knows(attempt.account):
+                    raise ValueError(f"{name}: account is no key of this gateway")
+                self._ledger.put(attempt)
+            self._series, self._digits.drawn = series, drawn
