@@ -89,7 +89,7 @@ def test_an_async_shop_judges_the_same() -> None:
 
 
 def test_every_step_gives_the_payment_as_it_is_then() -> None:
-    gateway = FakeGateway(accounts=[Account("k", "long_secret")])
+    gateway = FakeGateway(accounts=[Account("k", "long_secret")], account_expired="failed")
     gateway.clock.stop_at(NOON)
     assert gateway.credentials == Credentials("k", "long_secret")
     assert gateway.approve(gateway.open("A", 100)).status == "paid"

@@ -282,7 +282,7 @@ class Faults:
     def all(self) -> list[Fault]:
         """Return those that are still to happen, in their order."""
         with self._lock:
-            return [replace(fault) for fault in self._faults]
+            return [fault for fault in self._faults if fault.times != 0]
 
     def take(self, target: Target | str) -> Fault | None:
         """Return the fault that this meets, and count it as met; of a call its name is enough."""

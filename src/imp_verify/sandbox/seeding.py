@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from itertools import islice
 from typing import Any
@@ -191,7 +191,7 @@ def record(sandbox: Sandbox) -> dict[str, Any]:
         "settings": sandbox.settings.as_dict(),
         "clock": sandbox.clock.record(),
         "prepared": [{"account": account, **each.wire()} for account, each in held["prepared"]],
-        "faults": [records.write(fault) for fault in sandbox.faults.all()],
+        "faults": [_fault_written(fault) for fault in sandbox.faults.all()],
         "state": {
             "series": held["series"],
             "drawn": held["drawn"],
@@ -215,7 +215,7 @@ def schema() -> dict[str, Any]:
         "clock": _closed({"stop_at": _WHOLE, "advance": {"type": "integer"}}),
         "prepared": _list_of(records.schema(_Prepared)),
         "payments": _list_of({"type": "object", "required": ["merchant_uid", "amount"]}),
-        "faults": _list_of(records.schema(Fault)),
+        "faults": _list_of(_closed(dict.fromkeys(_FAULT_FIELDS, True), "call")),
         "state": _state_schema(),
     }
     about = {
@@ -237,6 +237,7 @@ def _state_schema() -> dict[str, Any]:
     return _closed(fields, *fields)
 
 
+_FAULT_FIELDS = [each.name for each in fields(Fault) if each.init]
 _TEXT = {"type": "string", "minLength": 1}
 _WHOLE = {"type": "integer", "minimum": 0, "maximum": LATEST}
 
@@ -320,10 +321,18 @@ def _prepare(sandbox: Sandbox, content: Iterable[object]) -> None:
 
 
 def _fault(name: str, content: object) -> Fault:
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{name} is an object of fields")
     try:
-        return records.read(Fault, name, content)
+        return Fault.of(content)
     except ValueError as error:
-        raise ValueError(str(error) if str(error).startswith(name) else f"{name}.{error}") from None
+        raise ValueError(f"{name}: {error}") from None
+
+
+def _fault_written(fault: Fault) -> dict[str, object]:
+    written = fault.wire()
+    del written["number"]
+    return written
 
 
 def _take_up(sandbox: Sandbox, content: Mapping[str, Any]) -> None:
