@@ -548,11 +548,20 @@ def test_200_alone_and_whole_is_a_yes(sandbox: Sandbox, shop: Gateway, kind: str
     assert (entry["attempt"], entry["merchant_uid"]) == (1, "ORD-1001")
 
 
-@pytest.mark.parametrize("pg", ["eximbay", "naverco", "daou"])
-def test_some_pgs_do_not_ask(sandbox: Sandbox, shop: Gateway, pg: str) -> None:
-    shop.behave = answers(answer(500))
-    assert paid(sandbox, pg=pg, confirm_url=shop.url + "/confirm").status == "paid"
-    assert paths(shop) == ["/hook"]
+@pytest.mark.parametrize(
+    ("pg", "method", "asks"),
+    [
+        *((each, "card", False) for each in ("eximbay", "naverco", "daou")),
+        *((each, "cultureland", False) for each in ("danal", "mobilians_v2")),
+        ("danal", "card", True),
+        ("tosspayments", "cultureland", True),
+    ],
+)
+def test_some_pgs_do_not_ask_and_some_not_for_vouchers(
+    sandbox: Sandbox, shop: Gateway, pg: str, method: str, asks: bool
+) -> None:
+    paid(sandbox, pg=pg, pay_method=method, confirm_url=shop.url + "/confirm")
+    assert paths(shop) == ["/confirm", "/hook"] if asks else ["/hook"]
 
 
 def test_it_may_be_asked_twice_and_as_a_form(sandbox: Sandbox, shop: Gateway) -> None:
