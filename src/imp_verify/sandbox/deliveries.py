@@ -166,7 +166,7 @@ class Shop:
     def __init__(
         self, send: Send, kept: Journal, settings: Settings, clock: Callable[[], int]
     ) -> None:
-        self._send = send
+        self.send = send
         self._kept = kept
         self._settings = settings
         self._clock = clock
@@ -196,7 +196,7 @@ class Shop:
     def post(self, kind: str, sent: Outgoing, about: About) -> Delivery:
         """Send one request and write down what came of it, as a kind of entry."""
         number, at, fault = next(self._numbers), self._clock(), about.fault
-        reply = self._send(sent)
+        reply = self.send(sent)
         if fault and fault.lost:
             reply = Reply(None, "", LOST, reply.milliseconds)
         delivery = Delivery(
@@ -228,7 +228,7 @@ class Shop:
 
     def let_go(self, *, for_good: bool = False) -> None:
         """End what is under way; `for_good`: and send nothing more."""
-        end = getattr(self._send, "end", None)
+        end = getattr(self.send, "end", None)
         if end is not None:  # who carries requests to a shop in this process holds none
             end(for_good=for_good)
 
