@@ -20,8 +20,6 @@ _NEVER_SET: dict[str, object] = {
     "cancel_receipt_urls": [],
     "cash_receipt_issued": False,
 }
-_VOUCHERS = ("cultureland", "smartculture", "culturegift", "booknlife")
-_VOUCHERS_UNASKED = ("danal", "danal_tpay", "mobilians", "mobilians_v2")
 _BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
 
 
@@ -45,6 +43,10 @@ class Cancellation:
             "receipt_url": None,
             "cancellation_id": self.cancellation_id,
         }
+
+
+_VOUCHERS = ("cultureland", "smartculture", "culturegift", "booknlife")
+_VOUCHERS_UNASKED = ("danal", "danal_tpay", "mobilians", "mobilians_v2")
 
 
 @dataclass(frozen=True, slots=True)
