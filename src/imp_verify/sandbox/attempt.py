@@ -64,6 +64,10 @@ class Cancellation:
         }
 
 
+_VOUCHERS = ("cultureland", "smartculture", "culturegift", "booknlife")
+_VOUCHERS_UNASKED = ("danal", "danal_tpay", "mobilians", "mobilians_v2")
+
+
 @dataclass(frozen=True, slots=True)
 class Deposit:
     """One entry of deposit_history, of an account that takes any number of them."""
@@ -187,6 +191,15 @@ class Attempt:
     def in_window(self) -> bool:
         """Whether the buyer still has it open: neither ended nor an account issued."""
         return self.status == "ready" and self.vbank is None
+
+    @property
+    def confirms(self) -> bool:
+        """Whether its PG can ask the shop before it approves: vouchers settle in one step at some.
+
+        Source: V1 confirm process page; the page of KG Mobilians.
+        """
+        voucher = self.pay_method in _VOUCHERS and self.pg_provider in _VOUCHERS_UNASKED
+        return self.pg.confirms and not voucher
 
     @property
     def unlimited(self) -> bool:

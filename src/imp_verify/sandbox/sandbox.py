@@ -433,8 +433,7 @@ class Sandbox:
 
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)
-        asked = attempt.confirm_url is not None and attempt.pg.confirms
-        if attempt.confirm_url is None or not asked or not attempt.in_window:
+        if attempt.confirm_url is None or not (attempt.confirms and attempt.in_window):
             return True
         with self._asking(imp_uid):
             consent = self._shop.ask(attempt.confirm_url, attempt)

@@ -60,7 +60,7 @@ class Webhooks:
         self._lock = threading.Lock()
         self._pending: list[_Notice] = []
         self._withheld: list[_Notice] = []
-        self._running: list[Future[None]] = []
+        self._running: list[Future[object]] = []
         self._deliveries: deque[Delivery] = deque(maxlen=KEPT)
         self._untold: set[str] = set()
         self._turn = 0
@@ -142,18 +142,29 @@ class Webhooks:
             self._tell(notice)
         return len(chosen)
 
-    def resend(self, number: int) -> Delivery:
-        """Send a delivery again, to the address that it had, whatever is set by now.
+    @property
+    def untold(self) -> list[str]:
+        """The payments of which `told_of` says no."""
+        return sorted(self._untold)
 
-        Raises:
-            ValueError: There is none of this number.
+    def restore(self, untold: Iterable[str], pending: Iterable[Event]) -> None:
+        """Take up what a record kept: `untold`, and what is kept back."""
+        with self._lock:
+            self._untold.update(untold)
+            self._pending.extend(_Notice(event, None, self._turn) for event in pending)
+
+    def tell(self, event: Event) -> list[Delivery]:
+        """Send an event now, whatever the order of the settings, and return what came of it."""
+        return self._tell(_Notice(event, None, self._turn))
+
+    def resend(self, number: int) -> Delivery | None:
+        """Send a delivery again, to the address that it had, whatever is set by now; None where
+        there is none of this number.
 
         Source: FAQ; release note of 2024-12-19.
         """
-        for delivery in self.deliveries:
-            if delivery.number == number:
-                return self._again(delivery)
-        raise ValueError(f"no such delivery: {number}")
+        known = {each.number: each for each in self.deliveries}
+        return self._again(known[number]) if number in known else None
 
     def resend_all(self, imp_uid: str | None = None) -> list[Delivery]:
         """Send again what was sent of one payment or of all: each event once to each address."""
@@ -234,20 +245,21 @@ class Webhooks:
         else:
             self._run(lambda: self._tell(notice))
 
-    def _run(self, act: Callable[[], None]) -> None:
+    def _run(self, act: Callable[[], object]) -> None:
         """Do something now; but a call of the shop's must not wait for what the shop answers."""
         if self._clock.ran_by_itself:
             self._beside(act)
         else:
             act()
 
-    def _beside(self, act: Callable[[], None]) -> None:
+    def _beside(self, act: Callable[[], object]) -> None:
         with self._lock:
             self._running = [each for each in self._running if not each.done()]
             self._running.append(self._pool.submit(act))
 
-    def _tell(self, notice: _Notice) -> None:
+    def _tell(self, notice: _Notice) -> list[Delivery]:
         event, fault = notice.event, notice.fault
+        sends = []
         for _ in range(2 if fault and fault.twice else 1):
             for url in self._addresses(event):
                 fields = event.fields()
@@ -256,14 +268,14 @@ class Webhooks:
                 headers = fault.headers if fault else {}
                 sent = self._outgoing(url, self._format(test=event.sandbox), fields, headers)
                 about = About(event.imp_uid, event.merchant_uid, 1, fault)
-                self._try(sent, about, notice.turn)
+                if notice.turn == self._turn:  # else it was cleared meanwhile
+                    sends.append(self._try(sent, about, notice.turn))
+        return sends
 
-    def _try(self, sent: Outgoing, about: About, turn: int) -> None:
-        if turn != self._turn:
-            return
+    def _try(self, sent: Outgoing, about: About, turn: int) -> Delivery:
         delivery = self._post(sent, about)
         if about.attempt > MOST_RESENDS or not self._is_sent_again(delivery):
-            return
+            return delivery
         again = replace(sent, times=Times.in_all(self._settings.resend_seconds))
 
         def resend() -> None:
@@ -271,6 +283,7 @@ class Webhooks:
             self._try(again, replace(about, attempt=about.attempt + 1, fault=fault), turn)
 
         self._later(BETWEEN_SECONDS, lambda: self._run(resend), turn)
+        return delivery
 
     def _is_sent_again(self, delivery: Delivery) -> bool:
         which = self._settings.webhook_resends
