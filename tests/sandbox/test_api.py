@@ -105,6 +105,7 @@ def test_what_is_no_call_is_501_and_named(calls: InProcess, method: str, target:
         ("GET", "/payments/cancel", "POST"),
         ("POST", "/payments/imp_1", "GET"),
         ("GET", "/vbanks/imp_1", "DELETE, PUT"),
+        ("GET", "/vbanks", "POST"),
     ],
 )
 def test_another_method_is_405_with_those_that_there_are(

@@ -368,7 +368,7 @@ def test_a_cancel_is_not_told_of_where_the_payment_was_not(
 
 
 def test_a_waiting_account_can_be_edited_and_killed(server: SandboxServer, rest: Rest) -> None:
-    path = f"/vbanks/{issued(server).imp_uid}"
+    path = f"/vbanks/{issued(server, pg='settle').imp_uid}"
     edited = rest.send("PUT", path, {"amount": 50000}).response
     assert (edited["amount"], edited["vbank_date"]) == (50000, NOON + 30 * 24 * 3600)
     edited = rest.send("PUT", path, {"vbank_due": NOON + 5}).response

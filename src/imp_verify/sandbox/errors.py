@@ -23,6 +23,16 @@ CLOSED = "SANDBOX_CLOSED"
 CLOSED_MESSAGE = "사용자가 결제를 취소하셨습니다"
 PENDING_MESSAGE = "결제 승인 대기 중입니다."
 ALREADY_PAID = "이미 결제가 이루어진 거래건입니다."
+NO_CUSTOMER = "요청하신 customer_uid({customer_uid})로 등록된 정보를 찾을 수 없습니다."
+NO_BUYER = "등록되지 않은 구매자입니다."
+WRONG_CARD = "유효하지않은 카드번호를 입력하셨습니다."
+WRONG_EXPIRY = "카드 유효기간이 올바르지 않습니다."
+WRONG_DUE = "가상계좌 입금기한이 올바르지 않습니다."
+WRONG_AMOUNT = "결제금액이 올바르지 않습니다."
+WRONG_HASH = "hashData가 일치하지 않습니다."
+"""What Inicis says where `pg_api_key` is missing; that it names hashData is documented."""
+PLAIN_NUMBER = "merchant_uid에 특수문자를 사용할 수 없는 PG사입니다."
+DECLINED = "한도초과"
 
 
 class Refused(Exception):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
+from imp_verify.sandbox.attempt import wallet_of
 from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount, dumps
@@ -45,6 +46,9 @@ def read_request(
         "pay_method": _text(params, "pay_method") or "card",
         "currency": _text(params, "currency") or pg(provider).currency,
         "name": _text(params, "name"),
+        "escrow": params.get("escrow") is True,
+        "emb_pg_provider": wallet_of(_text(params, "pay_method") or "card", provider),
+        "tax_free": as_amount(params.get("tax_free")) or Decimal(0),
         "buyer": tuple(_text(params, key) for key in BUYER),
         "custom_data": None if custom is None else dumps(custom),
         "customer_uid": _text(params, "customer_uid"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
@@ -19,6 +20,7 @@ from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE, PENDING_MESSAGE, R
 from imp_verify.sandbox.events import Moved
 from imp_verify.sandbox.faults import Faults
 from imp_verify.sandbox.journal import Journal
+from imp_verify.sandbox.ledger import Group
 from imp_verify.sandbox.settings import Settings, check_delay
 from imp_verify.sandbox.state import Gateway
 
@@ -165,6 +167,8 @@ class Sandbox:
         amount: Decimal | None = None,
         checksum: Decimal | None = None,
         reason: str | None = None,
+        tax_free: Decimal = Decimal(0),
+        retain_promotion: bool = False,
         webhook: bool = False,
         by_console: bool = False,
     ) -> Attempt:
@@ -179,14 +183,60 @@ class Sandbox:
         """
         part = self.gateway.cancellable(imp_uid, amount=amount, checksum=checksum)
         attempt = self.gateway.attempt(imp_uid)
+        cancel = partial(
+            self.gateway.cancel,
+            imp_uid,
+            reason=reason,
+            tax_free=tax_free,
+            retain_promotion=retain_promotion,
+        )
         if attempt.cancels_later and (seconds := self.settings.cancel_seconds):
-            self._later(seconds, lambda: self.gateway.cancel(imp_uid, amount=part, reason=reason))
+            self._later(seconds, lambda: cancel(amount=part))
             return self._noted(journal.CONTROL, "cancel", attempt) if by_console else attempt
         # Compared once more: two that come together must not both pass on what was left before.
-        moved = self.gateway.cancel(imp_uid, amount=amount, checksum=checksum, reason=reason)
+        moved = cancel(amount=amount, checksum=checksum)
         if by_console:
             self._noted(journal.CONTROL, "cancel", moved.attempt)
         return self._told(moved) if webhook else moved.attempt
+
+    def charge_scheduled(
+        self,
+        customer_uid: str,
+        merchant_uid: str,
+        amount: Decimal,
+        *,
+        name: str | None = None,
+        declined: bool = False,
+        group: Group | None = None,
+    ) -> Attempt:
+        """Charge a stored card as the gateway itself does at a time that was agreed.
+
+        The shop is told of it either way, as of no other payment that failed.
+
+        Args:
+            customer_uid: The card's name.
+            merchant_uid: The order's number.
+            amount: How much.
+            name: The order's title.
+            declined: Whether the card company says no.
+            group: The account and the tier whose card it is; the first account where left out.
+
+        Raises:
+            Refused: There is no such card, or the order is paid.
+
+        Source: V1 webhook page.
+        """
+        fields = {"merchant_uid": merchant_uid, "amount": amount, "name": name}
+        usage = "payment.scheduled"
+        charge = self.gateway.charge_again
+        group = group or self.gateway.first_group()
+        moved = charge(group, customer_uid, fields, usage=usage, declined=declined)
+        self._noted(journal.CONTROL, "scheduled", moved.attempt)
+        return self._told(moved)
+
+    def tell(self, moved: Moved) -> Attempt:
+        """Tell the shop of what a call of the API did."""
+        return self._told(moved)
 
     def close_down(self) -> None:
         """Wait for what is being sent and send no more; nobody waits for the journal any longer."""

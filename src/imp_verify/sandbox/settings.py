@@ -107,6 +107,15 @@ class Settings:
         "and no callback tells so.",
     )
 
+    # Charges without a window
+
+    charges_declined: bool = _setting(
+        False,
+        Flag(),
+        "The card company declines what is charged without a window: the answer is a payment that "
+        "failed.",
+    )
+
     # Where it is and what it is called
 
     language: str = _setting(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from imp_verify.sandbox._moves.cancelling import Cancelling
+from imp_verify.sandbox._moves.charges import Charging
 from imp_verify.sandbox._moves.making import Making
 from imp_verify.sandbox._moves.vbank import OfAccounts
 from imp_verify.sandbox._moves.window import InWindow
@@ -26,7 +27,7 @@ def system_clock() -> int:
     return int(time.time())
 
 
-class Gateway(Making, InWindow, OfAccounts, Cancelling):
+class Gateway(Making, InWindow, OfAccounts, Charging, Cancelling):
     """Accounts, payment attempts and pre-registrations, and every way they can change.
 
     Args:
@@ -38,6 +39,7 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
 
     Attributes:
         registrations: The pre-registered amounts.
+        customers: The stored cards.
     """
 
     def __init__(
@@ -54,6 +56,21 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
     def now(self) -> int:
         """Return the gateway's time."""
         return self._clock()
+
+    def first_group(self) -> Group:
+        """Return the first account, without a tier."""
+        with self._lock:
+            return self._accounts.first().key, None
+
+    def channel(self, key: str) -> tuple[str, bool] | None:
+        """Return a channel's PG and whether it is a test channel; None where there is none."""
+        with self._lock:
+            return self._channels.get(key)
+
+    def apply_number(self) -> str:
+        """Make up a card's approval number."""
+        with self._lock:
+            return self._digits(8)
 
     def issue_token(self, key: str, secret: str) -> Token:
         """Return the access token of a key pair, or raise Refused."""

@@ -20,8 +20,13 @@ class Cancelling(Base):
         amount: Decimal | None = None,
         checksum: Decimal | None = None,
         reason: str | None = None,
+        tax_free: Decimal = Decimal(0),
+        retain_promotion: bool = False,
     ) -> Moved:
         """Return money back: `amount`, or all that is left where it is None or 0.
+
+        A promotion whose condition what is left does not meet any longer is gone, unless it is to
+        be retained; what else follows from that is not documented.
 
         The event is made always; who calls decides whether this way of cancelling sends one.
 
@@ -31,13 +36,17 @@ class Cancelling(Base):
             part = self.cancellable(imp_uid, amount=amount, checksum=checksum)
             attempt = self.attempt(imp_uid)
             ident = self._digits.cancellation_id()
-            entry = Cancellation(ident, self._digits.tid(), part, self._clock(), reason)
+            entry = Cancellation(ident, self._digits.tid(), part, self._clock(), reason, tax_free)
+            left, promotion = attempt.remaining - part, attempt.promotion
+            if promotion and 0 < left < promotion.least and not retain_promotion:
+                promotion = None
             return self._tell(
                 imp_uid,
                 "cancelled",
                 cancellation_id=ident,
                 cancellations=(*attempt.cancellations, entry),
                 cancelled_at=self._clock(),
+                promotion=promotion,
             )
 
     def cancellable(
@@ -55,4 +64,7 @@ class Cancelling(Base):
             part = amount or attempt.remaining
             if not 0 < part <= attempt.remaining:
                 raise Refused("취소 요청금액이 취소 가능금액을 초과합니다.")
+            most = attempt.pg.most_parts
+            if part < attempt.remaining and most and len(attempt.cancellations) >= most:
+                raise Refused(f"부분취소는 {most}회까지 가능합니다.")
             return part

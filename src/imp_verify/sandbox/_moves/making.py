@@ -23,9 +23,11 @@ class Making(Base):
 
                 `status`: ready, paid (where left out), failed, cancelled or pending. `pay_method`
                 (vbank: an account is issued), `pg_provider`, `channel`, `currency`, `name`,
-                `buyer_name` and so on, `custom_data`, `customer_uid`, `customer_uid_usage`,
-                `notice_url`. `sandbox`: made through a test channel. `account`: the key of whose it
-                is, the first one's where left out, and `tier`.
+                `escrow`, `buyer_name` and so on, `custom_data`, `customer_uid`,
+                `customer_uid_usage`, `notice_url`. `sandbox`: made through a test channel.
+                `account`: the key of whose it is, the first one's where left out, and `tier`.
+                `promotion`: an object of `id`, `discount`, and `least`, what must be left of the
+                amount for the promotion to stay.
 
                 `cancelled`: what was given back, a list of amounts, or of objects of `amount`,
                 `cancelled_at` and `reason`; all where a cancelled payment has none; a paid one may
@@ -68,6 +70,8 @@ class Making(Base):
                 imp_uid, number = self._new_imp_uid(), len(self._ledger)
                 made.append(Attempt(imp_uid=imp_uid, number=number, **fields))
                 self._ledger.put(made[-1])
+                if made[-1].customer_uid_usage == "issue" and made[-1].paid_at:
+                    self.customers.remember(made[-1])
         return made
 
     def edit(self, imp_uid: str, **changes: Any) -> Attempt:
