@@ -23,7 +23,7 @@ def refused(reply: Reply) -> tuple[int, int, str | None]:
     return reply.status, reply.code, reply.message
 
 
-def store(rest: Rest, name: str = "cu1", **more: object) -> Reply:
+def store(rest: Rest, name: str = "cu1", /, **more: object) -> Reply:
     return rest.send("POST", f"/subscribe/customers/{name}", {**CARD, **more})
 
 
@@ -36,7 +36,7 @@ def again(rest: Rest, **more: object) -> Reply:
     return rest.send("POST", "/subscribe/payments/again", fields)
 
 
-def issue(rest: Rest, query: str = "", **more: object) -> Reply:
+def issue(rest: Rest, query: str = "", /, **more: object) -> Reply:
     fields = {**ORDER, "vbank_code": "004", "vbank_due": DUE, "vbank_holder": "가게", **more}
     return rest.send("POST", f"/vbanks{query}", fields)
 
@@ -200,6 +200,43 @@ def test_a_card_can_be_declined(server: SandboxServer, rest: Rest, shop: Shop) -
     assert once(rest, customer_uid="cu2").response["status"] == "failed"
     assert rest.get("/subscribe/customers/cu2").code == 1
     assert shop.got == []
+
+
+@pytest.mark.parametrize("declined", [False, True])
+def test_y03_the_times_of_a_charge_are_whole_seconds_and_zero_until_reached(
+    server: SandboxServer, rest: Rest, declined: bool
+) -> None:
+    server.sandbox.settings.charges_declined = declined
+    told = once(rest).response
+    names = ("started_at", "paid_at", "failed_at", "cancelled_at", "vbank_date", "vbank_issued_at")
+    reached = [NOON, 0, NOON, 0, 0, 0] if declined else [NOON, NOON, 0, 0, 0, 0]
+    assert [told[name] for name in names] == reached
+    assert all(type(told[name]) is int for name in names)
+
+
+@pytest.mark.parametrize("status", [500, 400, 200])
+def test_y04_what_a_shop_answered_to_the_notice_of_a_charge_can_be_seen(
+    server: SandboxServer, rest: Rest, shop: Shop, status: int
+) -> None:
+    shop.answers["/own"] = (status, "the answer")
+    told = once(rest, notice_url=shop.url + "/own").response
+    assert told["status"] == "paid"
+    (delivery,) = server.sandbox.webhooks.deliveries
+    assert (delivery.imp_uid, delivery.status) == (told["imp_uid"], status)
+    assert (delivery.ok, delivery.answer) == (status == 200, "the answer")
+
+
+@pytest.mark.parametrize("path", ["onetime", "again"])
+def test_y01_without_a_token_nothing_is_charged(
+    server: SandboxServer, rest: Rest, path: str
+) -> None:
+    store(rest)
+    for header in ("", "Bearer " + "0" * 40):
+        rest.headers["Authorization"] = header
+        fields = {**ORDER, **CARD, "customer_uid": "cu1"}
+        reply = rest.send("POST", f"/subscribe/payments/{path}", fields)
+        assert refused(reply) == (401, -1, "Unauthorized")
+    assert server.sandbox.gateway.attempts() == []
 
 
 @pytest.mark.parametrize("declined", [False, True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from imp_verify.sandbox.errors import UNSAID
 from imp_verify.sandbox.pgs import Pg, pg
 
 RECEIPTS = "https://receipt.example/"
@@ -39,6 +40,11 @@ class Cancellation:
     tax_free: Decimal = Decimal(0)
 
     @property
+    def said(self) -> str:
+        """The reason that is told, also where none was given."""
+        return UNSAID if self.reason is None else self.reason
+
+    @property
     def receipt_url(self) -> str:
         """Where its receipt would be."""
         return RECEIPTS + self.cancellation_id
@@ -49,7 +55,7 @@ class Cancellation:
             "pg_tid": self.pg_tid,
             "amount": self.amount,
             "cancelled_at": self.cancelled_at,
-            "reason": self.reason,
+            "reason": self.said,
             "receipt_url": self.receipt_url,
             "cancellation_id": self.cancellation_id,
         }
@@ -245,7 +251,7 @@ class Attempt:
             "failed_at": self.failed_at,
             "cancelled_at": self.cancelled_at,
             "fail_reason": self.fail_reason,
-            "cancel_reason": last.reason if last else None,
+            "cancel_reason": last.said if last else None,
             "receipt_url": RECEIPTS + self.imp_uid if self.paid_at else None,
             "cancel_history": [entry.wire() for entry in self.cancellations],
             "cancel_receipt_urls": [entry.receipt_url for entry in self.cancellations],

@@ -8,6 +8,8 @@ NO_NUMBER = "imp_uid, merchant_uid 중 하나는 반드시 지정해주셔야합
 """Of the real one the end is known: `지정해주셔야합니다.`"""
 NO_REASON = "취소요청api"
 """What the reason of a cancel is where the API was given none."""
+UNSAID = "취소요청"
+"""What it is where the console was given none: the schema has no cancel without a reason."""
 NOT_PREPARED = "사전등록된 결제정보가 존재하지 않습니다."
 UNKNOWN_STATUS = "지원되지 않는 상태값입니다."
 ALREADY_CANCELLED = "이미 전액취소된 주문입니다."
