@@ -60,7 +60,11 @@ def _as_json_schema(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     made = {name: _as_json_schema(value) for name, value in node.items() if name != "x-nullable"}
-    return {"anyOf": [made, {"type": "null"}]} if node.get("x-nullable") is True else made
+    if node.get("x-nullable") is not True:
+        return made
+    if isinstance(made.get("type"), str) and "enum" not in made:
+        return {**made, "type": [made["type"], "null"]}
+    return {"anyOf": [made, {"type": "null"}]}
 
 
 _DEFINITIONS = _as_json_schema(SCHEMA["definitions"])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -180,6 +182,29 @@ def test_a_card_that_is_charged_under_a_name_is_stored(rest: Rest) -> None:
     assert (told["customer_uid"], told["customer_uid_usage"]) == ("cu1", "payment")
     assert rest.get("/subscribe/customers/cu1").response["customer_name"] == "홍길동"
     assert again(rest, merchant_uid="ORD-1002").code == 0
+
+
+def test_what_cannot_be_a_pg_is_the_usual_one(rest: Rest) -> None:
+    told = once(rest, pg="No PG is called so", notice_url=["", ""]).response
+    assert told["pg_provider"] == "html5_inicis"
+
+
+def test_of_eight_charges_of_one_order_at_once_one_is_carried_out(server: SandboxServer) -> None:
+    sandbox, together = server.sandbox, threading.Barrier(8)
+    group = sandbox.gateway.first_group()
+    window = paid(server, "ORD-0", customer_uid="cu1")
+
+    def charge(_: int) -> bool:
+        together.wait()
+        try:
+            sandbox.charge_scheduled("cu1", "ORD-1001", Decimal(39000), group=group)
+        except Refused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(charge, range(8))) == 1
+    assert [each.status for each in sandbox.gateway.attempts() if each != window] == ["paid"]
 
 
 def test_an_order_that_is_paid_is_charged_no_more(server: SandboxServer, rest: Rest) -> None:

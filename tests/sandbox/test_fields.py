@@ -88,6 +88,12 @@ def test_kiwoompay_tells_who_paid_in_where_that_is_asked_for(
     assert "extension" not in told(rest, paid(server, "B"), query)
 
 
+def test_no_text_is_told_longer_than_documented(server: SandboxServer, rest: Rest) -> None:
+    told_of = told(rest, opened(server, name="x" * 50, buyer_name="x" * 50, buyer_addr="x" * 500))
+    lengths = [len(str(told_of[name])) for name in ("name", "buyer_name", "buyer_addr")]
+    assert lengths == [40, 16, 128]
+
+
 PROMOTION = {"id": "promotion-id-1", "discount": 1000, "least": 30000}
 
 

@@ -115,6 +115,11 @@ STATES: dict[str, Callable[[Caller], Attempt]] = {
 }
 
 
+BEYOND = {("numbers", "text"), ("outside_list", True)}
+"""Settings that answer what the schema does not have, an amount as a text and a 403: that is what
+they are for, and others' tests show it."""
+
+
 def settings() -> Iterator[tuple[str, object]]:
     """Walk all values of the settings that have few, and what is hardest of the others."""
     yield "language", "ko"
@@ -124,7 +129,8 @@ def settings() -> Iterator[tuple[str, object]]:
             values = each.kind.choices
         elif isinstance(each.kind, Flag):
             values = (True, False)
-        yield from ((name, value) for value in values if value != each.default)
+        chosen = [(name, value) for value in values if value != each.default]
+        yield from (each for each in chosen if each not in BEYOND)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +179,7 @@ def listings(calls: Caller) -> None:
     """Make every call that is about no payment, or many, and those that are refused."""
     for status in ("all", "ready", "paid", "failed", "cancelled", "wrong"):
         template = "/payments/status/{payment_status}"
-        for query in ("", "limit=2&page=2&sorting=paid", "page=99", "limit=0"):
+        for query in ("limit=9", "limit=2&page=2&sorting=paid", "page=99", "limit=0"):
             calls.call("GET", template, payment_status=status, query=query)
     for path in ("/payments/find/{merchant_uid}", "/payments/findAll/{merchant_uid}"):
         calls.call("GET", path, merchant_uid="nobody")

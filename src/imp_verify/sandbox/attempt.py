@@ -11,6 +11,9 @@ from imp_verify.sandbox.pgs import Pg, pg
 RECEIPTS = "https://receipt.example/"
 """Where a receipt would be: a host that nobody can have."""
 BUYER = ("buyer_name", "buyer_email", "buyer_tel", "buyer_addr", "buyer_postcode")
+_LONGEST = (16, 64, 16, 128, 8)
+"""Of these, in characters; and of the order's title. The documented answers have none longer."""
+_LONGEST_NAME = 40
 _CASH = ("trans", "vbank")
 """What a receipt for cash is issued of."""
 _BANK = ("088", "신한은행")
@@ -223,11 +226,14 @@ class Attempt:
             "escrow": self.escrow,
             **self._wire_card(),
             **self._wire_account(),
-            "name": self.name,
+            "name": self.name and self.name[:_LONGEST_NAME],
             "amount": self.amount,
             "cancel_amount": self.cancel_amount,
             "currency": self.currency,
-            **dict(zip(BUYER, self.buyer, strict=True)),
+            **{
+                name: value and value[:longest]
+                for name, value, longest in zip(BUYER, self.buyer, _LONGEST, strict=True)
+            },
             "custom_data": self.custom_data,
             "user_agent": self.user_agent,
             **self._wire_state(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +13,7 @@ from imp_verify.sandbox.errors import WRONG_AMOUNT, Refused
 from imp_verify.sandbox.opening import DEFAULT_PROVIDER, LONGEST_NUMBER
 
 LONGEST_CUSTOMER = 80
+_CODE = re.compile(r"[a-z0-9_]{1,16}")
 _LONGEST = dict(zip(BUYER, (16, 64, 16, 128, 8), strict=True))
 
 FIELDS = (
@@ -44,7 +46,7 @@ def fields_of(call: Call) -> dict[str, Any]:
         "name": call.text("name"),
         "buyer": tuple(call.text(name) for name in BUYER),
         "custom_data": call.text("custom_data"),
-        "notice_urls": tuple(call.texts("notice_url")),
+        "notice_urls": tuple(filter(None, call.texts("notice_url"))),
     }
 
 
@@ -52,11 +54,12 @@ def pg_of(call: Call, usual: str = DEFAULT_PROVIDER) -> dict[str, Any]:
     """Return the fields that say through which PG, and whether by a test channel.
 
     Args:
-        call: Names a channel, or in the older way a PG; what is not known is the usual one, as
+        call: Names a channel, or in the older way a PG; what cannot be one is the usual one, as
             documented of `pg`.
         usual: The PG where none is named.
     """
     channel = call.sandbox.gateway.channel(call.text("channel_key") or "")
     if channel is None:
-        channel = ((call.text("pg") or usual).partition(".")[0], False)
+        code = (call.text("pg") or "").partition(".")[0]
+        channel = (code if _CODE.fullmatch(code) else usual, False)
     return {"pg_provider": channel[0], "sandbox": channel[1]}
