@@ -12,12 +12,14 @@ PYTHON := $(shell PATH='$(PATH)'; for p in $(candidates); do \
 TOX = .venv-dev/bin/tox run
 # Tools for imp-verify.js alone; without npm its tests in node are skipped and say so.
 NODE_TOOLS = tests/js/node_modules/.package-lock.json
+# Other people's clients, each in an environment of its own, for tests/clients alone.
+CLIENTS = .venv-clients/stamp
 ARGS ?=
 # Which environments `make test` runs: a label of tox.ini. `.ci/run` says ci.
 LABEL ?= test
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all dev js lint format bench soak screenshots hooks clean python
+.PHONY: help demo test test-all dev js clients lint format bench soak screenshots hooks clean python
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
@@ -27,11 +29,11 @@ demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 	@.venv/bin/imp-verify demo $(ARGS)
 
 test: export IMP_VERIFY_RUN = python -m
-test: .venv-dev/stamp $(NODE_TOOLS) ## lint, types, and on the newest Python at hand every test but the slow ones
+test: .venv-dev/stamp $(NODE_TOOLS) $(if $(filter ci,$(LABEL)),$(CLIENTS)) ## lint, types, and on the newest Python at hand every test but the slow ones
 	$(TOX) -m $(LABEL) -- $(ARGS)
 
 test-all: export IMP_VERIFY_GROUPS ?= compiled
-test-all: .venv-dev/stamp $(NODE_TOOLS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself, coverage
+test-all: .venv-dev/stamp $(NODE_TOOLS) $(CLIENTS) ## the whole matrix: every Python, oldest and newest frameworks, the package itself, coverage
 	$(TOX) -- $(ARGS)
 
 dev: .venv-dev/stamp ## an environment on the sources, to run one test at once: .venv-edit/bin/pytest
@@ -40,6 +42,8 @@ dev: .venv-dev/stamp ## an environment on the sources, to run one test at once: 
 
 js: $(NODE_TOOLS) ## make imp-verify.min.js again from imp-verify.js; needs npm
 	cd tests/js && npm run --silent build
+
+clients: $(CLIENTS) ## other people's clients of the gateway, for the tests of the sandbox; needs npm
 
 lint: .venv-dev/stamp ## formatting, lint and types
 	$(TOX) -e lint,typing
@@ -64,7 +68,8 @@ hooks: .venv-dev/stamp ## run format and lint before every commit
 
 clean: ## remove all that these commands made
 	rm -rf tests/js/node_modules tests/js/react18/node_modules examples/web/*/dist
-	rm -rf .venv .venv-dev .venv-edit .tox dist build .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	rm -rf tests/clients/npm/*/node_modules
+	rm -rf .venv .venv-dev .venv-edit .venv-clients .tox dist build .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 
 python:
@@ -82,6 +87,10 @@ $(NODE_TOOLS): tests/js/package-lock.json
 	@cd tests/js && if command -v npm >/dev/null; then \
 		npm ci --ignore-scripts --no-audit --no-fund --loglevel=error && touch ../../$@; else false; fi \
 	|| echo "no npm, or no registry: the tests of imp-verify.js in node are skipped" >&2
+
+$(CLIENTS): $(wildcard tests/clients/npm/*/package-lock.json tests/clients/pypi/*.txt) | .venv-dev/stamp
+	@sh tests/clients/install.sh .venv-dev/bin/uv .venv-dev/bin/python \
+	|| echo "no npm, or no registry: the tests of published clients are skipped" >&2
 
 .venv-dev/stamp: tox.ini Makefile | python
 	$(PYTHON) -m venv --clear .venv-dev

@@ -85,6 +85,7 @@ def test_every_row_of_the_table_is_whole(call: Any) -> None:
         ("GET", "/certifications/imp_1"),
         ("POST", "/payments/find"),
         ("GET", "/payments/imp_1/x"),
+        ("GET", "/vbanks/holder?bank_code=004&bank_num=110123456789"),
         ("GET", "//"),
         ("PURGE", "/users/nothing?a=b"),
     ],

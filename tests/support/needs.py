@@ -19,6 +19,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379"
 NODE_PACKAGES = Path(__file__).parents[1] / "js" / "node_modules" / ".package-lock.json"
+CLIENTS = Path(__file__).parents[2] / ".venv-clients" / "stamp"
 
 
 def _database(kind: str, name: str, package: str, variables: str) -> str | None:
@@ -56,6 +57,12 @@ def _node() -> str | None:
     return "no node packages in tests/js (apt install nodejs npm, then: make js)"
 
 
+def _clients() -> str | None:
+    if CLIENTS.exists():
+        return _program("node", "nodejs npm")
+    return "no published clients (apt install nodejs npm, then: make clients)"
+
+
 def _mysqlclient() -> str | None:
     if find_spec("MySQLdb"):
         return None
@@ -73,6 +80,7 @@ _NEEDS: dict[str, Callable[[], str | None]] = {
     "chromium": lambda: _program(CHROMIUM, "chromium"),
     "firefox": lambda: _program("firefox-esr", "firefox-esr"),
     "node": _node,
+    "clients": _clients,
 }
 
 

@@ -70,8 +70,18 @@ class _Place:
                 place = place.words.setdefault(segment, _Place())
         place.calls[call.method] = call, tuple(names)
 
+    def keep(self, path: str) -> None:
+        """Let a path be no call, though a segment of it could be an id."""
+        place = self
+        for segment in path.split("/")[1:]:
+            place = place.words.setdefault(segment, _Place())
 
+
+_NO_ID = "/vbanks/holder"
+"""A path of the real API where the table has an id: it is no call here, and not one by another
+method."""
 _ROOT = _Place()
+_ROOT.keep(_NO_ID)
 for _call in CALLS:
     for _path in _call.paths:
         _ROOT.add(_call, _path)

@@ -1,0 +1,1 @@
+"""Other people's published clients, unchanged, against the sandbox over HTTP."""
