@@ -32,6 +32,7 @@ class Page:
     rest: Rest
     version: str = "v1"
     device: str = PC
+    popup: bool = False
 
     def open(self, **params: object) -> Attempt:
         row, back = pg(str(params.get("pg", "html5_inicis"))), params.get("m_redirect_url")
@@ -41,6 +42,7 @@ class Page:
             "userCode": "imp00000000",
             "version": self.version,
             "mobile": self.device == MOBILE,
+            "popup": self.popup,
             "redirect": bool(back) and leaves(row, self.device, params, redirect),
         }
         origin = {"Origin": SHOP}
@@ -241,6 +243,14 @@ def test_the_device_can_be_changed_in_the_window(page: Page) -> None:
     page.click("device")
     assert "_top" not in page.shown
     assert page.click("close").status_code == 200
+
+
+def test_a_popup_never_leads_back(page: Page) -> None:
+    page.popup = True
+    page.open(m_redirect_url=BACK)
+    page.click("device")
+    assert "_top" not in page.shown
+    assert page.told("approve") == {"imp_uid": page.imp_uid, "merchant_uid": "ORD1001"}
 
 
 def test_a_page_that_was_left_hears_by_its_address_on_any_device(page: Page) -> None:

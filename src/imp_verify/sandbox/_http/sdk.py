@@ -146,7 +146,8 @@ class Sdk:
         except Refused as error:
             return {"refused": refused(number, error.message, version)}
         settings, back = self._sandbox.settings, params.get("m_redirect_url")
-        back = back if isinstance(back, str) and back else None
+        # A popup never leads back: the page behind it waits for a callback.
+        back = back if isinstance(back, str) and back and not wanted.get("popup") else None
         left = bool(back and wanted.get("redirect"))
         self._visits[attempt.imp_uid] = Visit(
             version,

@@ -52,7 +52,7 @@
       "max-width:none;max-height:none;box-sizing:border-box;padding:0;overflow:hidden;" +
       "z-index:2147483647;background:rgba(20,24,32,.55);display:none;" +
       "align-items:center;justify-content:center";
-    frame.style.cssText = "border:0;width:100%;height:100%;max-width:460px;max-height:680px;" +
+    frame.style.cssText = "border:0;width:100%;height:100%;max-width:460px;max-height:740px;" +
       "background:#fff;border-radius:14px;box-shadow:0 18px 60px rgba(0,0,0,.35)";
     // A browser may close it by a second Escape without asking.
     dialog.addEventListener("cancel", function (event) {
@@ -229,7 +229,7 @@
     pops = !leaves && (params.popup === true || Boolean(pgOf(params).popup));
     payment = { params: params, callback: callback, focused: document.activeElement };
     // Within the click: a browser blocks what opens later.
-    payment.popup = pops ? window.open("", "", "width=460,height=680") : null;
+    payment.popup = pops ? window.open("", "", "width=460,height=740") : null;
     if (pops && !payment.popup) {
       return window.alert("팝업이 차단되었습니다.");
     }
@@ -244,6 +244,7 @@
       tier: user.tier,
       version: config.version,
       mobile: isMobile(),
+      popup: pops,
       redirect: leaves
     }, function (answer) {
       payment.impUid = answer.imp_uid;
