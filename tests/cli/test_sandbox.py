@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -231,6 +232,17 @@ def test_several_accounts_are_named(tmp_path: Path) -> None:
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sandbox", "--schema"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(seeding.schema()))
+
+
+def test_the_documented_seed_is_one() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    seeds = [
+        re.findall(r"```json\n(.*?)```", (docs / page).read_text("utf-8"), re.DOTALL)
+        for page in ("commands.md", "commands.ko.md")
+    ]
+    assert seeds[0] == seeds[1]
+    sandbox = seeding.parse(seeds[0][0]).start()
+    assert [a.status for a in sandbox.gateway.attempts()] == ["cancelled"]
 
 
 def test_without_its_extra_it_says_in_one_line_what_to_install(
