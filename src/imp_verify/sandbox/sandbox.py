@@ -212,11 +212,13 @@ class Sandbox:
         changes: dict[object, Callable[[], Moved]] = {
             "approve": lambda: self.gateway.approve(told["imp_uid"], late=True),
             "cancel": lambda: self.gateway.cancel(
-                told["imp_uid"], amount=told["amount"], reason=told["reason"]
+                told["imp_uid"], amount=told.get("amount"), reason=told.get("reason")
             ),
         }
         if told.get("do") not in changes:
             raise ValueError(f"do is one of {', '.join(map(str, changes))}")
+        if not isinstance(told.get("imp_uid"), str):
+            raise ValueError("imp_uid is a text")
         change = changes[told["do"]]
 
         def run() -> None:
