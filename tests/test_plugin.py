@@ -53,9 +53,8 @@ def test_a_shops_suite_needs_three_fixtures(suite: pytest.Pytester) -> None:
     _ = run(suite, SHOP, passed=3)
 
 
-@pytest.mark.skipif(find_spec("xdist") is None, reason="pytest-xdist is in the group test")
 def test_it_works_in_several_processes(suite: pytest.Pytester) -> None:
-    _ = run(suite, SHOP, "-n", "2", passed=3)
+    _ = run(suite, SHOP, *(("-n", "2") if find_spec("xdist") else ()), passed=3)
 
 
 def test_it_works_in_any_order(suite: pytest.Pytester) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -211,11 +212,24 @@ def test_a_port_that_is_taken_is_exit_2(capsys: pytest.CaptureFixture[str]) -> N
     assert f"127.0.0.1, port {port}: Address already in use" in capsys.readouterr().err
 
 
-def test_another_address_of_this_machine_is_warned_of() -> None:
-    with started("--host", "127.0.0.2", "--language", "en") as running:
+def test_another_address_of_this_machine_is_warned_of_and_not_recorded(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    given = ("--host", "127.0.0.2", "--language", "en", "--record", str(kept))
+    with started(*given) as running:
         status, _, err = running.stop()
+    assert json.loads(kept.read_text())["settings"]["public_url"] is None
     assert (status, running.url.startswith("http://127.0.0.2:")) == (0, True)
     assert "whoever reaches 127.0.0.2 can pay and cancel" in err
+
+
+def test_a_record_that_cannot_be_written_at_the_end_is_trouble(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with started("--record", str(folder / "kept.json")) as running:
+        (folder / "kept.json").unlink()
+        folder.rmdir()
+        status, _, err = running.stop()
+    assert (status, "kept.json: No such file" in err) == (3, True)
 
 
 def test_several_accounts_are_named(tmp_path: Path) -> None:
@@ -231,6 +245,17 @@ def test_several_accounts_are_named(tmp_path: Path) -> None:
 def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sandbox", "--schema"]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(seeding.schema()))
+
+
+def test_the_documented_seed_is_one() -> None:
+    docs = Path(__file__).parents[2] / "docs"
+    seeds = [
+        re.findall(r"```json\n(.*?)```", (docs / page).read_text("utf-8"), re.DOTALL)
+        for page in ("commands.md", "commands.ko.md")
+    ]
+    assert seeds[0] == seeds[1]
+    sandbox = seeding.parse(seeds[0][0]).start()
+    assert [a.status for a in sandbox.gateway.attempts()] == ["cancelled"]
 
 
 def test_without_its_extra_it_says_in_one_line_what_to_install(

@@ -196,6 +196,10 @@ ATTEMPT = {"imp_uid": "imp_1", "account": "sandbox_key", "started_at": 1, "numbe
             r"state.attempts\[0\].card.quota is a whole number",
         ),
         ({"state": {**STATE, "planned": [{"at": 1, "do": "odd"}]}}, r"state.planned\[0\]: do is"),
+        ({"state": {**STATE, "planned": [{"at": 1, "do": "cancel"}]}}, "imp_uid is a text"),
+        ({"state": {**STATE, "planned": [{"at": 1, "amount": True}]}}, "amount is a number"),
+        ({"state": {**STATE, "planned": [5]}}, r"state.planned\[0\]: "),
+        ({"state": {**STATE, "untold": 5}}, "state.untold is a list"),
         ({"state": {**STATE, "kept_back": [{}]}}, r"state.kept_back\[0\].imp_uid is missing"),
     ],
 )

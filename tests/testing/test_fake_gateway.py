@@ -28,7 +28,7 @@ from imp_verify import (
 )
 from imp_verify.contrib.flask import payments
 from imp_verify.contrib.starlette import payments as async_payments
-from imp_verify.sandbox import Account, ApiRequest, Attempt, Refused, Settings
+from imp_verify.sandbox import Account, ApiRequest, Attempt, Refused, Settings, deliveries
 from imp_verify.sandbox.deliveries import Outgoing, Reply
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import FakeGateway
@@ -230,6 +230,21 @@ def test_an_asgi_shop_is_told_with_and_without_a_loop() -> None:
     assert [each.answer for each in gateway.deliveries] == ["paid"] * 4
 
 
+def test_a_loop_that_waits_for_the_gateway_is_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(deliveries, "WEBHOOK_TIMEOUT", (0.01, 0.01))
+
+    async def inside() -> FakeGateway:
+        gateway = FakeGateway(receiver=starlette_shop([]), webhook_order="both")
+        _ = gateway.pay("A", 100)
+        _ = gateway.deliver()  # the loop stands here until the shop that runs in it has answered
+        return gateway
+
+    (told,) = asyncio.run(inside()).deliveries
+    assert told.error == "no answer within 0.01 s"
+
+
 @pytest.mark.parametrize("within", [True, False])
 def test_an_asgi_shop_that_raises_answers_500_as_on_a_server(
     within: bool, caplog: pytest.LogCaptureFixture
@@ -342,6 +357,21 @@ def test_a_fault_lasts_for_its_times_or_as_long_as_a_block() -> None:
     with gateway.fail("payment", status=429, times=1) as failing:
         failing.end()
         assert verifier.verify(uid, "A").verdict == Verdict.PAID
+
+
+@pytest.mark.parametrize("slow", [{"delay": 30}, {"drip": 1}])
+def test_an_answer_that_comes_too_late_is_trouble_at_once(slow: dict[str, Any]) -> None:
+    gateway = FakeGateway()
+    verifier = Verifier(
+        MemoryStore(expected=lambda number, _: 100),
+        credentials=gateway.credentials,
+        transport=gateway.transport,
+        test_mode=True,
+    )
+    paid = gateway.pay("ORD-1", 100)
+    with gateway.fail("payment", **slow), pytest.raises(GatewayUnavailable):
+        _ = verifier.verify(paid.imp_uid, "ORD-1")
+    assert verifier.verify(paid.imp_uid, "ORD-1").paid
 
 
 def test_an_answer_that_is_lost_cut_or_too_large_is_what_a_transport_says_of_it() -> None:

@@ -21,7 +21,7 @@ from imp_verify.sandbox.settings import parse_pair, strict
 
 PORT = 8900
 LOOPBACK = "127.0.0.1"
-WRONG_USE = 2
+WRONG_USE, TROUBLE = 2, 3
 _MISSING = 'the sandbox needs Starlette and uvicorn: pip install "imp-verify[sandbox]"'
 
 GUIDE: Mapping[str, str] = {
@@ -205,7 +205,7 @@ def _serve(made: Sandbox, host: str, port: int, record: Path | None) -> int:
         return _wrong_use(f"{error}; {_MISSING}")
 
     server = SandboxServer(sandbox=made, host=host, port=port)
-    language = made.settings.language
+    language, own_url = made.settings.language, made.settings.public_url
     with until_stopped() as ended, ExitStack() as ends:
         try:
             server.start()
@@ -218,8 +218,13 @@ def _serve(made: Sandbox, host: str, port: int, record: Path | None) -> int:
         click.echo(_guide(made, server.public_url))
         sys.stdout.flush()
         ended.wait()
-    if record is not None:
-        _write(record, made)
+    made.settings.change({"public_url": own_url})  # of --host, which is no part of a record
+    try:
+        if record is not None:
+            _write(record, made)
+    except OSError as error:
+        click.echo(f"imp-verify: {record}: {error.strerror}", err=True)
+        return TROUBLE
     return 0
 
 

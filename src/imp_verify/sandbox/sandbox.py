@@ -418,6 +418,8 @@ class Sandbox:
         }
         if told.get("do") not in changes:
             raise ValueError(f"do is one of {', '.join(map(str, changes))}")
+        if not isinstance(told.get("imp_uid"), str):
+            raise ValueError("imp_uid is a text")
         change = changes[told["do"]]
 
         def run() -> None:

@@ -25,7 +25,7 @@ from imp_verify.sandbox.deliveries import Send
 from imp_verify.sandbox.digits import Digits
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.events import Event
-from imp_verify.sandbox.exact import loads
+from imp_verify.sandbox.exact import as_amount, loads
 from imp_verify.sandbox.faults import Fault
 from imp_verify.sandbox.registrations import Registration
 from imp_verify.sandbox.sandbox import Sandbox
@@ -342,6 +342,9 @@ def _take_up(sandbox: Sandbox, content: Mapping[str, Any]) -> None:
     for name in (*content, *_STATE):
         if name not in _STATE or name not in content:
             raise ValueError(f"state is an object of {', '.join(_STATE)}, as it was recorded")
+    for name in _STATE[2:]:
+        if not isinstance(content[name], list):
+            raise ValueError(f"state.{name} is a list")
     attempts = [
         records.read(Attempt, f"state.attempts[{at}]", item)
         for at, item in enumerate(content["attempts"])
@@ -353,13 +356,18 @@ def _take_up(sandbox: Sandbox, content: Mapping[str, Any]) -> None:
         records.read(Event, f"state.kept_back[{at}]", item)
         for at, item in enumerate(content["kept_back"])
     ]
-    sandbox.webhooks.restore(content["untold"], events)
+    sandbox.webhooks.restore(map(str, content["untold"]), events)
     for at, item in enumerate(content["planned"]):
-        told = dict(item)
-        for name in ("amount", "tax_free"):
-            if told.get(name) is not None:
-                told[name] = Decimal(told[name])
         try:
-            sandbox.plan(told.pop("at"), told)
-        except (ValueError, TypeError, KeyError) as error:
+            _plan(sandbox, **item)
+        except (ValueError, TypeError) as error:
             raise ValueError(f"state.planned[{at}]: {error}") from None
+
+
+def _plan(sandbox: Sandbox, *, at: int, **told: object) -> None:
+    for name in ("amount", "tax_free"):
+        if told.get(name) is not None:
+            told[name] = number = as_amount(told[name])
+            if number is None:
+                raise ValueError(f"{name} is a number")
+    sandbox.plan(at, told)

@@ -108,17 +108,6 @@ class Webhooks:
         """
         return imp_uid not in self._untold
 
-    @property
-    def untold(self) -> list[str]:
-        """The payments of which `told_of` says no."""
-        return sorted(self._untold)
-
-    def restore(self, untold: Iterable[str], pending: Iterable[Event]) -> None:
-        """Take up what a record kept: `untold`, and what is kept back."""
-        with self._lock:
-            self._untold.update(untold)
-            self._pending.extend(_Notice(event, None, self._turn) for event in pending)
-
     def deliver(self) -> list[Delivery]:
         """Send what was kept back, wait for what is under way, and return all results."""
         with self._lock:

@@ -300,7 +300,10 @@ class FakeGateway:
         if not sent:
             raise ValueError("nothing was sent yet: is there a receiver, or a notice_url?")
         chosen = delivery or sent[-1]
-        return self.sandbox.webhooks.resend(chosen.number)
+        again = self.sandbox.webhooks.resend(chosen.number)
+        if again is None:
+            raise ValueError("that was sent too long ago, or before a reset")
+        return again
 
     @property
     def deliveries(self) -> list[Delivery]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 from urllib.parse import urlsplit
 
-from ..errors import GatewayProtocolError, GatewayReset
+from ..errors import GatewayProtocolError, GatewayReset, GatewayUnavailable
 from ..sandbox.api import Api
 from ..sandbox.clock import Clock
 from ..sandbox.wire import ApiAnswer, ApiRequest
@@ -65,7 +66,11 @@ def _asked(request: GatewayRequest) -> ApiRequest:
 
 def _arrived(request: GatewayRequest, answer: ApiAnswer) -> GatewayResponse:
     """Return what a client gets of an answer on its way, or raise what a transport raises."""
-    if answer.way.lost or answer.way.truncate is not None:
+    way = answer.way
+    seconds = way.delay + (len(answer.body) / way.drip if way.drip else 0)
+    if seconds and seconds > request.deadline - monotonic():  # nobody waits for it in a test
+        raise GatewayUnavailable("the fake gateway's answer comes later than there is time")
+    if way.lost or way.reset or way.truncate is not None:
         raise GatewayReset(
             "the connection to the fake gateway broke before its answer was complete"
         )

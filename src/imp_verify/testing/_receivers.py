@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from concurrent.futures import wait
 from typing import Any, TypeAlias, cast
 from urllib.parse import SplitResult, unquote_to_bytes, urlsplit
 
@@ -44,12 +45,18 @@ def sender(receiver: Callable[..., Any]) -> Send:
         start = time.perf_counter()
         try:
             status, text = call(sent)
+        except _NoAnswer as error:
+            return Reply(None, "", str(error), round(1000 * (time.perf_counter() - start)))
         except Exception as error:  # as any server does that serves an application
             _log.exception("the shop under test raised at %s", sent.url)
             status, text = 500, _BROKEN.format(type(error).__name__)
         return Reply(status, text, None, round(1000 * (time.perf_counter() - start)))
 
     return send
+
+
+class _NoAnswer(Exception):
+    """The application did not answer in time."""
 
 
 def _arguments(receiver: Callable[..., Any]) -> int:
@@ -137,10 +144,22 @@ class _Asgi:
     def __call__(self, sent: Outgoing) -> tuple[int, str]:
         here = _running_loop()
         if here is None and self._home is not None and self._home.is_running():
-            return asyncio.run_coroutine_threadsafe(self._called(sent), self._home).result()
+            return self._at_home(self._home, sent)
         if here is None:
             return asyncio.run(self._called(sent))
         return self._beside(sent)
+
+    def _at_home(self, home: asyncio.AbstractEventLoop, sent: Outgoing) -> tuple[int, str]:
+        """Call it in its own loop, and wait no longer than for a server: that may wait for us."""
+        future, seconds = (
+            asyncio.run_coroutine_threadsafe(self._called(sent), home),
+            sent.times.whole,
+        )
+        _ = wait([future], seconds)
+        if not future.done():
+            _ = future.cancel()
+            raise _NoAnswer(f"no answer within {seconds:g} s")
+        return future.result()
 
     def _beside(self, sent: Outgoing) -> tuple[int, str]:
         """Call it in a thread: this one's loop waits for the answer, and can run nothing."""
