@@ -28,7 +28,7 @@ from imp_verify import (
 )
 from imp_verify.contrib.flask import payments
 from imp_verify.contrib.starlette import payments as async_payments
-from imp_verify.sandbox import Account, ApiRequest, Attempt, Refused, Settings, deliveries
+from imp_verify.sandbox import Account, ApiRequest, Attempt, Refused, Settings
 from imp_verify.sandbox.deliveries import Outgoing, Reply
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import FakeGateway
@@ -230,13 +230,11 @@ def test_an_asgi_shop_is_told_with_and_without_a_loop() -> None:
     assert [each.answer for each in gateway.deliveries] == ["paid"] * 4
 
 
-def test_a_loop_that_waits_for_the_gateway_is_not_waited_for_for_ever(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(deliveries, "WEBHOOK_TIMEOUT", (0.01, 0.01))
-
+def test_a_loop_that_waits_for_the_gateway_is_not_waited_for_for_ever() -> None:
     async def inside() -> FakeGateway:
-        gateway = FakeGateway(receiver=starlette_shop([]), webhook_order="both")
+        soon = Decimal("0.01")
+        shop = starlette_shop([])
+        gateway = FakeGateway(receiver=shop, webhook_order="both", webhook_seconds=soon)
         _ = gateway.pay("A", 100)
         _ = gateway.deliver()  # the loop stands here until the shop that runs in it has answered
         return gateway
