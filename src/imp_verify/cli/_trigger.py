@@ -3,7 +3,6 @@ the sandbox's own control endpoints."""
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -109,36 +108,23 @@ class _Sandbox:
         # A float is written with the digits that it was read from, up to fifteen.
         number = int(amount) if amount == int(amount) else float(amount)
         wanted = {"merchant_uid": order, "amount": number, "pay_method": method}
-        attempt = self._post("open", {**wanted, "notice_url": address})
+        attempt = self._post("windows", {**wanted, "notice_url": address})
         imp_uid = str(attempt["imp_uid"])
         for step in steps:
-            attempt = self._post(step, {"imp_uid": imp_uid})
-        if event == "failed":
-            return [self._tell(address, imp_uid, order)]
-        sent = self._post("deliver", {})
-        return [each for each in sent if imp_uid in each["body"]]
-
-    def _tell(self, address: str, imp_uid: str, order: str) -> Mapping[str, Any]:
-        """Send what the sandbox, like the gateway, does not send for a payment in a window."""
-        import requests
-
-        body = json.dumps({"imp_uid": imp_uid, "merchant_uid": order, "status": "failed"})
-        sent = {"url": address, "body": body, "status": None, "answer": "", "error": None}
-        headers = {"Content-Type": "application/json"}
-        try:
-            answer = self._http.post(
-                address, body, headers=headers, timeout=_TIMEOUT, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            return {**sent, "error": said(error)}
-        return {**sent, "status": answer.status_code, "answer": answer.text}
+            self._post(f"payments/{imp_uid}/{step}", {})
+        if event == "failed":  # the gateway does not tell of a payment that failed in its window
+            notice = {"imp_uid": imp_uid, "status": "failed", "url": address}
+            told: Sequence[Mapping[str, Any]] = self._post("deliveries/trigger", notice)["list"]
+            return told
+        sent = self._post("deliveries/release", {})["list"]
+        return [each for each in sent if each["imp_uid"] == imp_uid]
 
     def _get(self, view: str) -> Any:
-        answer = self._http.get(f"{self._url}/sandbox/{view}", timeout=_TIMEOUT)
+        answer = self._http.get(f"{self._url}/sandbox/v1/{view}", timeout=_TIMEOUT)
         return self._read(answer)
 
     def _post(self, action: str, fields: Mapping[str, object]) -> Any:
-        url = f"{self._url}/sandbox/{action}"
+        url = f"{self._url}/sandbox/v1/{action}"
         return self._read(self._http.post(url, json=fields, timeout=_TIMEOUT))
 
     def _read(self, answer: requests.Response) -> Any:

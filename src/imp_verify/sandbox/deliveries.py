@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from urllib.parse import urlencode
 
 from imp_verify.sandbox import journal
@@ -68,6 +68,8 @@ class Delivery:
         milliseconds: How long it took.
         attempt: Which try it was, from 1.
         imp_uid: Of the payment that it tells of.
+        number: Of its entry in the journal.
+        merchant_uid: Of the order that it tells of.
     """
 
     url: str
@@ -79,6 +81,8 @@ class Delivery:
     milliseconds: int = 0
     attempt: int = 1
     imp_uid: str | None = None
+    number: int = 0
+    merchant_uid: str = ""
 
     @property
     def ok(self) -> bool:
@@ -139,11 +143,13 @@ class Shop:
             reply.milliseconds,
             attempt,
             imp_uid,
+            merchant_uid=merchant_uid,
         )
         what = {**delivery.wire(), "headers": [list(pair) for pair in sent.headers]}
-        del what["imp_uid"]
-        self._kept.add(kind, imp_uid=imp_uid, merchant_uid=merchant_uid, **what)
-        return delivery
+        for name in ("imp_uid", "merchant_uid", "number"):
+            del what[name]
+        entry = self._kept.add(kind, imp_uid=imp_uid, merchant_uid=merchant_uid, **what)
+        return replace(delivery, number=entry.number)
 
 
 def _reason(text: str) -> str | None:
@@ -168,7 +174,7 @@ class Webhooks:
         self._clock = clock
         self._lock = threading.Lock()
         self._pending: list[Event] = []
-        self._running: list[Future[None]] = []
+        self._running: list[Future[list[Delivery]]] = []
         self._deliveries: list[Delivery] = []
         self._untold: set[str] = set()
         self._pool = ThreadPoolExecutor(4, "sandbox-webhook")
@@ -220,19 +226,56 @@ class Webhooks:
             future.result()
         return self.deliveries
 
+    def resend(self, number: int) -> Delivery | None:
+        """Send once more what was sent; None where no delivery has this number."""
+        known = {each.number: each for each in self.deliveries}
+        return self._again(known[number]) if number in known else None
+
+    def resend_all(self, imp_uid: str | None = None) -> list[Delivery]:
+        """Send once more all first sends, of one payment where it is named, in their order."""
+        first = [each for each in self.deliveries if each.attempt == 1]
+        return [self._again(each) for each in first if imp_uid in (None, each.imp_uid)]
+
+    def tell(self, event: Event) -> list[Delivery]:
+        """Send an event now, whatever the order of the settings, and return what came of it."""
+        return self._tell(event)
+
+    def clear(self) -> None:
+        """Forget what was sent and what is kept back."""
+        with self._lock:
+            for each in self._running:
+                each.cancel()
+            self._running.clear()
+            self._pending.clear()
+            self._deliveries.clear()
+            self._untold.clear()
+
     def close(self) -> None:
         """Wait for what is under way and take no more."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _tell(self, event: Event) -> None:
+    def _again(self, before: Delivery) -> Delivery:
+        sent = Outgoing(before.url, before.content_type, before.body, WEBHOOK_TIMEOUT)
+        told = before.imp_uid or "", before.merchant_uid
+        same = (before.url, before.body)
+        tries = sum((each.url, each.body) == same for each in self.deliveries)
+        return self._keep(self._shop.post(journal.DELIVERY, sent, *told, attempt=tries + 1))
+
+    def _keep(self, delivery: Delivery) -> Delivery:
+        with self._lock:
+            self._deliveries.append(delivery)
+        return delivery
+
+    def _tell(self, event: Event) -> list[Delivery]:
         form = self._settings.webhook_format == "form"
         kind, body = (FORM, urlencode(event.fields())) if form else (JSON, dumps(event.fields()))
-        for url in self._addresses(event):
-            sent = Outgoing(url, kind, body, WEBHOOK_TIMEOUT)
-            told = event.imp_uid, event.merchant_uid
-            delivery = self._shop.post(journal.DELIVERY, sent, *told)
-            with self._lock:
-                self._deliveries.append(delivery)
+        told = event.imp_uid, event.merchant_uid
+        return [
+            self._keep(
+                self._shop.post(journal.DELIVERY, Outgoing(url, kind, body, WEBHOOK_TIMEOUT), *told)
+            )
+            for url in self._addresses(event)
+        ]
 
     def _addresses(self, event: Event) -> tuple[str, ...]:
         if event.urls:

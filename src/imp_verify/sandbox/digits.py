@@ -13,7 +13,13 @@ class Digits:
     """
 
     def __init__(self, seed: str | None = None) -> None:
+        self._seed = seed
         self._source = random.SystemRandom() if seed is None else random.Random(seed)
+
+    def restart(self) -> None:
+        """Give the same numbers once more, where they follow from a seed."""
+        if self._seed is not None:
+            self._source.seed(self._seed)
 
     def __call__(self, length: int) -> str:
         """Return so many random digits."""

@@ -8,6 +8,7 @@ one) and on the way out (the answer's `way`), which those carry out who carry th
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from imp_verify.sandbox.calls import NAMES
@@ -131,6 +132,16 @@ class Faults:
         """Let a fault happen, after those of the same call that were added before."""
         with self._lock:
             self._faults.append(fault)
+
+    def clear(self) -> None:
+        """Let none happen any more."""
+        with self._lock:
+            self._faults.clear()
+
+    def __iter__(self) -> Iterator[Fault]:
+        """Walk those that are still to happen, as they are now, oldest first."""
+        with self._lock:
+            return iter([fault for fault in self._faults if fault.times > 0])
 
     def take(self, target: Target | str) -> Fault | None:
         """Return the fault that this meets, and count it as met; of a call its name is enough."""

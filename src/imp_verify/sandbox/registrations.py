@@ -57,6 +57,21 @@ class Registrations:
                 raise Refused(NOT_PREPARED, code=-1, status=404)
             return self._known[account, merchant_uid]
 
+    def put(self, account: str, registration: Registration) -> Registration:
+        """Register an amount, whether or not one is."""
+        with self._lock:
+            return self._put(account, registration)
+
+    def everything(self) -> list[tuple[str, Registration]]:
+        """Return all that is registered, with the account's key."""
+        with self._lock:
+            return [(account, each) for (account, _), each in self._known.items()]
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._known.clear()
+
     def check(self, account: str, fields: Mapping[str, Any]) -> None:
         """Raise Refused where a window asks for something else than what is registered."""
         known = self._known.get((account, fields["merchant_uid"]))

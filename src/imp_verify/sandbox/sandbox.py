@@ -42,6 +42,8 @@ class Sandbox:
         faults: What goes wrong next.
         webhooks: What was sent, and what is kept back.
         journal: All that happened.
+        seed: What `reset` fills the emptied sandbox with, where there is something.
+        when_reset: What else is to be forgotten then.
     """
 
     def __init__(
@@ -62,6 +64,9 @@ class Sandbox:
         )
         self._shop = Shop(send or _over_http, self.journal)
         self.webhooks = Webhooks(self.settings, self._shop, self.clock)
+        self._start = self.settings.as_dict()
+        self.seed: Callable[[], object] | None = None
+        self.when_reset: list[Callable[[], object]] = []
 
     def open(
         self,
@@ -187,6 +192,29 @@ class Sandbox:
         if by_console:
             self._noted(journal.CONTROL, "cancel", moved.attempt)
         return self._told(moved) if webhook else moved.attempt
+
+    def expire(self, imp_uid: str) -> Attempt:
+        """Let an issued account end without a deposit."""
+        return self._noted(journal.CONTROL, "expire", self.gateway.kill_account(imp_uid))
+
+    def start_with(self, settings: Mapping[str, object]) -> None:
+        """Change settings, so that `reset` goes back to these."""
+        self.settings.change(settings)
+        self._start = self.settings.as_dict()
+
+    def reset(self, *, seeded: bool = True) -> None:
+        """Be as at the start: empty, or, where it was seeded, as it was then."""
+        self.faults.clear()
+        self.webhooks.clear()
+        self.clock.reset()
+        self.gateway.clear()
+        self.settings.change(self._start)
+        for forget in self.when_reset:
+            forget()
+        self.journal.clear()
+        self.journal.add(journal.CONTROL, step="reset")
+        if seeded and self.seed is not None:
+            self.seed()
 
     def close_down(self) -> None:
         """Wait for what is being sent and send no more; nobody waits for the journal any longer."""

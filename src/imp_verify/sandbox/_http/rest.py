@@ -11,7 +11,7 @@ from imp_verify.sandbox.api import Api
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.wire import LONGEST_BODY, ApiRequest
 
-OWN = ("/v1/", "/js/", "/static/", "/window/", "/sandbox/")
+OWN = ("/v1/", "/js/", "/static/", "/window/", "/sandbox/", "/log/")
 """What the paths of the sandbox's own pages begin with; the real API has none of them."""
 OWN_WHOLE = frozenset({"/", "/deliver", "/favicon.ico", "/sandbox", "/window"})
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from imp_verify.sandbox._moves.base import Base
 from imp_verify.sandbox.attempt import Attempt
-from imp_verify.sandbox.making import read_payment
+from imp_verify.sandbox.making import read_edit, read_payment
 
 
 class Making(Base):
@@ -69,6 +70,22 @@ class Making(Base):
                 made.append(Attempt(imp_uid=imp_uid, number=number, **fields))
                 self._ledger.put(made[-1])
         return made
+
+    def change(self, imp_uid: str, /, **fields: object) -> Attempt:
+        """Change a payment into another that there can be: fields as of `make`. Nothing is sent.
+
+        What only its status before could have goes with that; what the new one needs and is not
+        named, happened now. `merchant_uid`, `account` and `tier` stay as they are.
+
+        Raises:
+            ValueError: As `make`.
+        """
+        with self._lock:
+            attempt = self.attempt(imp_uid)
+            changes = read_edit(attempt, fields, now=self._clock(), digits=self._digits)
+            changed = replace(attempt, **changes)
+            self._ledger.put(changed)
+            return changed
 
     def edit(self, imp_uid: str, **changes: Any) -> Attempt:
         """Set any field of an attempt: for states that no documented way leads to."""
