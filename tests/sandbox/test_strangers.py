@@ -55,7 +55,7 @@ PATHS = (
     ("GET", "/payments/imp_1"),
     ("GET", "/nothing"),
     ("POST", "/window"),
-    ("POST", "/deliver"),
+    ("POST", "/log/release"),
     ("POST", "/users/getToken"),
     ("PATCH", "/sandbox/v1/settings"),
     ("DELETE", "/sandbox/v1/faults"),
@@ -134,7 +134,9 @@ CHANGES = (
     "/users/getToken",
     "/payments/cancel",
     "/payments/prepare",
-    "/deliver",
+    "/log/release",
+    "/log/deliveries/1/resend",
+    "/log/payments/imp_1/cancel",
     "/sandbox/v1/windows",
     "/sandbox/v1/payments",
     "/sandbox/v1/faults",
@@ -378,12 +380,13 @@ def test_markup_that_the_window_is_told_beside_the_request_stays_text(
     assert [page for page in pages if not is_clean(page)] == []
 
 
+OPENING = "parameters of request_pay"
 FREE: dict[str, tuple[str, ...]] = {
     "Settings": tuple(TABLE),
     "Fault": ("call", "status", "body", "content_type", "times", "lost", "truncate"),
     "Payment": ("merchant_uid", "amount", "status", "pay_method", "name", "cancelled", "paid_at"),
     "PaymentChange": ("amount", "status", "name", "buyer_name", "vbank_num", "fail_reason"),
-    "RequestPay": ("merchant_uid", "amount", "currency", "pay_method", "name", "custom_data"),
+    OPENING: ("merchant_uid", "amount", "currency", "pay_method", "name", "custom_data"),
 }
 """Of the calls that read their body themselves."""
 ACTS = [each for each in OPERATIONS if each.method in ("POST", "PATCH")]
@@ -398,7 +401,7 @@ def test_markup_in_a_field_of_a_control_call_stays_text_and_breaks_nothing(
     path = operation.path[1:].replace("{imp_uid}", imp_uid)
     needed: dict[str, dict[str, object]] = {
         "Payment": {"merchant_uid": "ORD-9", "amount": 5},
-        "RequestPay": {"merchant_uid": "ORD-9", "amount": 5},
+        OPENING: {"merchant_uid": "ORD-9", "amount": 5},
         "Fault": {"call": "payment"},
     }
     for field in FREE.get(operation.free or "", [each.name for each in operation.fields]):

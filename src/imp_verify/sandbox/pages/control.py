@@ -41,7 +41,7 @@ def _row(name: str, call: Mapping[str, Any], schemas: Mapping[str, Any]) -> Html
     if "requestBody" in call:
         taken += _names(call["requestBody"]["content"]["application/json"]["schema"], schemas)
     return html(
-        """<tr><td data-name="{call_}"><code>{name}</code></td>
+        """<tr><td class="call" data-name="{call_}"><code>{name}</code></td>
 <td class="text" data-name="{says_}"><span>{says}</span></td>
 <td class="text" data-name="{takes_}"><span>{takes}</span></td></tr>""",
         name=name,

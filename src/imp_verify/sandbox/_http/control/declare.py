@@ -128,7 +128,7 @@ class Operation:
         handle: Does it, and returns what is answered.
         fields: What it takes.
         free: Names what its body is, where the handler reads that itself: a schema of the
-            description.
+            description, or, where it has fields too, what else it takes.
         lists: Whether the body may be a list of those.
     """
 

@@ -53,13 +53,11 @@ def document(operations: Iterable[Operation]) -> Schema:
 def _schemas() -> Schema:
     payment = {name: _PAYMENT.get(name, _TEXT) for name in making.FIELDS}
     changes = {name: of for name, of in payment.items() if name not in making.FIXED}
-    opening = {"merchant_uid": _TEXT, "amount": _MONEY}
     return {
         "Payment": {**_object(payment), "required": ["merchant_uid", "amount"]},
         "PaymentChange": _object(changes),
         "Settings": _object({name: _setting(each) for name, each in settings.TABLE.items()}),
         "Fault": _fault(),
-        "RequestPay": {**_object(opening, closed=False), "required": ["merchant_uid", "amount"]},
         "Error": {**_object({"error": _TEXT}, closed=False), "required": ["error"]},
     }
 
@@ -146,10 +144,13 @@ def _parameter(each: Field) -> Schema:
 
 
 def _body(operation: Operation) -> Schema:
-    if operation.free is None:
+    if operation.fields or operation.free is None:
         known = {e.name: {**of_kind(e.kind), "description": e.says} for e in operation.fields}
         required = [each.name for each in operation.fields if each.required]
-        return {**_object(known), **({"required": required} if required else {})}
+        return {
+            **_object(known, closed=operation.free is None),
+            **({"required": required} if required else {}),
+        }
     one: Schema = {"$ref": f"#/components/schemas/{operation.free}"}
     return {"oneOf": [one, {"type": "array", "items": one}]} if operation.lists else one
 

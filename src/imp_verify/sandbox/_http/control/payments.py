@@ -84,7 +84,7 @@ _ESSENTIAL = Operation(
         Field("tier", Line(200), "the sub-store's code"),
         Field("channel", OneOf(("pc", "mobile")), "the buyer's device"),
     ),
-    free="RequestPay",
+    free="parameters of request_pay",
 )
 _REASON = Field("reason", Line(256), "why")
 _MOVES: tuple[tuple[str, str, Callable[..., Attempt], tuple[Field, ...]], ...] = (
