@@ -336,6 +336,12 @@ def test_an_account_and_parts_stay_when_something_else_is_changed(server: Sandbo
     assert (ready["vbank_num"], ready["cancel_history"]) == (before["vbank_num"], [])
 
 
+def test_what_a_page_asked_for_stays_though_nobody_could_make_it(server: SandboxServer) -> None:
+    before = paid(server, name="의자" * 50, currency="usd", custom_data="x" * 20_000).wire()
+    after = call(server, "PATCH", f"payments/{before['imp_uid']}", {"amount": 5})[1]
+    assert after == {**before, "amount": 5}
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -50,7 +50,7 @@ def test_payments_and_entries_are_listed_newest_first_in_pages(
     page = look(server, rest, older)
     assert payments(page) == ids[-PAGE - 1 : -2 * PAGE - 1 : -1]
     assert "2 / 3" in page
-    assert links(page, "Newer") == ["lang=en"]
+    assert links(page, "Newer") == ["lang=en&page=1"]
     for n in range(ENTRIES):
         server.sandbox.open({"merchant_uid": f"LATER-{n}", "amount": 1})
     last = list(server.sandbox.journal)[-1].number

@@ -51,13 +51,22 @@ def read_payment(
     Raises:
         ValueError: A name or a value is wrong, or they do not fit together; it names the field.
     """
-    for name in fields:
-        if name not in _READERS:
-            raise ValueError(f"no such field: {name}; there are {', '.join(_READERS)}")
+    read = _read(fields)
     for name in ("merchant_uid", "amount"):
         if name not in fields:
             raise ValueError(f"{name} is missing")
-    read = {name: _READERS[name](name, value) for name, value in fields.items()}
+    return _made(read, account=account, now=now, digits=digits)
+
+
+def _read(fields: Mapping[str, object]) -> dict[str, Any]:
+    for name in fields:
+        if name not in _READERS:
+            raise ValueError(f"no such field: {name}; there are {', '.join(_READERS)}")
+    return {name: _READERS[name](name, value) for name, value in fields.items()}
+
+
+def _made(read: dict[str, Any], *, account: str, now: int, digits: Digits) -> dict[str, Any]:
+    """Put what was read together, or raise ValueError where it is no payment."""
     status = read.setdefault("status", "paid")
     provider = read.get("pg_provider", DEFAULT_PROVIDER)
     _refuse_misfits(read, status)
@@ -100,12 +109,12 @@ def read_edit(
     for name in FIXED:
         if name in changes:
             raise ValueError(f"{name} cannot be changed")
-    fields = {**_as_wanted(attempt), **changes}
+    asked = _read(changes)
+    fields = {**_as_read(attempt), **asked}
     status = fields["status"]
     if status != attempt.status:
-        fields = {**_that_fits(fields, changes, status), **_happened(status, attempt, now)}
-        fields |= changes
-    read = read_payment(fields, account=attempt.account, now=now, digits=digits)
+        fields = {**_that_fits(fields, asked, status), **_happened(status, attempt, now), **asked}
+    read = _made(fields, account=attempt.account, now=now, digits=digits)
     used = {name for name in ("pg_tid", "card") if name in read and getattr(attempt, name)}
     same = read["pay_method"] == attempt.pay_method
     kept: dict[str, Any] = {name: getattr(attempt, name) for name in used if same}
@@ -114,16 +123,18 @@ def read_edit(
     return {**_CLEARED, **read, **kept, "updated_at": now}
 
 
-def _as_wanted(attempt: Attempt) -> dict[str, Any]:
-    """Return an attempt as the fields that would make it."""
+def _as_read(attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt as what is read of the fields that would make it.
+
+    What a window or a test made otherwise stays, also where nobody could make it so.
+    """
     plain = (*_PLAIN, "merchant_uid", "amount", "currency", "status", "pay_method", "pg_provider")
     fields = {name: getattr(attempt, name) for name in (*plain, "account", "fail_reason")}
     fields |= dict(zip(BUYER, attempt.buyer, strict=True))
     for name in ("started_at", "paid_at", "failed_at"):
         fields[name] = getattr(attempt, name) or None
     fields["cancelled"] = [
-        {"amount": each.amount, "cancelled_at": each.cancelled_at, "reason": each.reason}
-        for each in attempt.cancellations
+        _Part(each.amount, each.cancelled_at, each.reason) for each in attempt.cancellations
     ]
     if vbank := attempt.vbank:
         fields |= {"vbank_num": vbank.number, "vbank_code": vbank.code, "vbank_name": vbank.bank}
