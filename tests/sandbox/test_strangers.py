@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import re
 import time
 from html.parser import HTMLParser
 from urllib.parse import quote
@@ -334,7 +335,8 @@ def looks(server: SandboxServer, rest: Rest) -> list[str]:
 def is_clean(page: str) -> bool:
     found = Elements(page).found
     handlers = {name for _, name in found if name.startswith("on") or name == "style"}
-    scripts = page.count("<script") - page.count('<script src="/static/window.js" defer></script>')
+    own = re.findall(r'<script src="/static/(?:window|log).js" defer></script>', page)
+    scripts = page.count("<script") - len(own)
     return not handlers and ("img", "") not in found and scripts in (0, 'id="result"' in page)
 
 
