@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 DATA = (
+    "../pytest_imp_verify.py",
     "py.typed",
     "_web/imp-verify.js",
     "_web/imp-verify.min.js",

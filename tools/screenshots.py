@@ -1,13 +1,15 @@
-"""Make the pictures in docs/images again: the demo shop and the built-in result pages, in Debian's
-Chromium. `python tools/screenshots.py docs/images`, or `make screenshots`."""
+"""Make the pictures in docs/images again, in Debian's Chromium: the demo shop, the built-in result
+pages, the commands' screens. `python tools/screenshots.py docs/images`, or `make screenshots`."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from io import BytesIO
+from math import ceil
 from pathlib import Path
 
+from command_screens import screens
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -28,6 +30,7 @@ def main(folder: Path) -> None:
         for language in ("ko", "en"):
             shop(browser, language, folder)
             results(browser, language, folder)
+            commands(browser, language, folder)
         browser.close()
 
 
@@ -71,6 +74,18 @@ def results(browser: Browser, language: str, folder: Path) -> None:
             take(page, folder / f"result-{name}-{language}.png")
         page.close()
         verifier.close()
+
+
+def commands(browser: Browser, language: str, folder: Path) -> None:
+    """What the commands print, each for real."""
+    page = browser.new_page()
+    for name, text in screens(language):
+        page.set_content(text)
+        box = page.locator("pre").bounding_box()
+        assert box is not None
+        page.set_viewport_size({"width": ceil(box["width"]), "height": ceil(box["height"])})
+        take(page, folder / f"command-{name}-{language}.png")
+    page.close()
 
 
 def attempt(sandbox: Sandbox, name: str) -> str:

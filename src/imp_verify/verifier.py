@@ -144,15 +144,25 @@ class _Base(ABC):
 
     def _cancelling(self, wanted: Cancel, account: str | None) -> Flow[Outcome]:
         outside_transactions()
-        return cancel(self._settings, self._accounts, wanted, account)
+        ledger = _is_ledger(self._store)
+        return cancel(self._settings, self._accounts, wanted, account, ledger=ledger)
 
-    def _giving_back(self, imp_uid: str, refund_to: Refund | None) -> Flow[Outcome]:
+    def _giving_back(
+        self, imp_uid: str, refund_to: Refund | None, *, by_policy: bool = False
+    ) -> Flow[Outcome]:
+        """Make the flow of `give_back`; `by_policy` for the command's `--policy`."""
         outside_transactions()
         if not _is_ledger(self._store):
             raise ConfigurationError("give_back needs a ready-made store, or another Ledger")
         if not isinstance(refund_to, Refund | None):
             raise InvalidRequest("refund_to must be a Refund")
-        return give_back(self._settings, self._accounts, check_imp_uid(imp_uid), refund_to)
+        return give_back(
+            self._settings,
+            self._accounts,
+            check_imp_uid(imp_uid),
+            refund_to,
+            by_policy=by_policy,
+        )
 
     def _adopting(self, imp_uid: str, merchant_uid: str) -> Flow[Outcome]:
         outside_transactions()

@@ -18,7 +18,7 @@ from flask import Flask
 from werkzeug.serving import make_server
 
 from imp_verify import Credentials, Verifier
-from imp_verify.cli import _checks, _reach
+from imp_verify.cli import _checks, _reach, _senders
 from imp_verify.cli._checks import check_mode
 from imp_verify.cli._words import Words
 from imp_verify.contrib.flask import payments
@@ -88,6 +88,11 @@ def unlooked():
 
 def in_test_memory():
     return plain(MemoryStore(expected=expected), test_mode=True)
+
+def choosy():
+    import os
+    sources, proxies = os.environ["SOURCES"].split(), os.environ["PROXIES"].split()
+    return plain(webhook_sources=sources, trusted_proxies=proxies)
 
 def hurried():
     return plain(confirm_timeout=0.001)
@@ -386,6 +391,107 @@ def test_webhook_sources_that_refuse_this_machine_are_good(
         ran = command("doctor", "--json")
     assert line(ran, "public_url")["level"] == "good"
     assert "not in webhook_sources" in line(ran, "public_url")["text"]
+
+
+class Proxy:
+    """What stands before a shop: seen by it under an address of its own, it adds the sender's
+    address to the header, passes on what the sender wrote, or stops whoever wrote one."""
+
+    def __init__(self, app: Any, does: str, sender: str = "198.51.100.7") -> None:
+        self.app, self.does, self.sender = app, does, sender
+
+    def __call__(self, environ: Any, start: Any) -> Any:
+        name = "HTTP_X_FORWARDED_FOR"
+        if self.does == "stops" and name in environ:
+            start("406 Not Acceptable", [])
+            return [b""]
+        if self.does != "passes on":
+            environ[name] = ", ".join(filter(None, [environ.get(name), self.sender]))
+        elif name not in environ:
+            environ[name] = self.sender
+        environ["REMOTE_ADDR"] = "10.0.0.1"
+        return self.app(environ, start)
+
+
+VENDOR = "52.78.0.0/16"
+PROXY = "10.0.0.1"
+UNSEEN = "not believed; see that the sender"
+HERE = "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("before", "sources", "proxies", "level", "says"),
+    [
+        (None, [VENDOR], [], "good", UNSEEN),
+        (None, [VENDOR, HERE], [], "good", "this machine is in webhook_sources"),
+        ("adds", [VENDOR], [PROXY, "unix"], "good", UNSEEN),
+        ("adds", [VENDOR], ["10.0.0.0/8"], "good", UNSEEN),
+        ("adds", ["203.0.113.9", "10.0.0.0/8"], [PROXY], "good", UNSEEN),
+        ("passes on", [VENDOR], [PROXY], "bad", "who writes an address of webhook_sources"),
+        ("passes on", [VENDOR, "198.51.100.7"], [PROXY], "bad", "passes for the gateway"),
+        ("adds", [VENDOR], ["0.0.0.0/0"], "bad", "trusted_proxies holds every address"),
+        ("adds", [VENDOR], [PROXY, "::/0"], "bad", "trusted_proxies holds every address"),
+        (None, [VENDOR], ["127.0.0.0/8"], "warn", "of this machine (127.0.0.1), which is itself"),
+        ("adds", [VENDOR, PROXY], [], "warn", "this machine (127.0.0.1) passes for the gateway"),
+        ("stops", [VENDOR], [PROXY], "warn", "it was not learned"),
+        (None, ["0.0.0.0/0", "::/0"], [], None, ""),
+        (None, [HERE], [], "good", "this machine is in webhook_sources"),
+        (None, [VENDOR], [VENDOR], None, ""),
+    ],
+)
+def test_a_made_header_tells_whether_strangers_choose_who_they_are(
+    before: str | None,
+    sources: list[str],
+    proxies: list[str],
+    level: str | None,
+    says: str,
+    command: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOURCES", " ".join(sources))
+    monkeypatch.setenv("PROXIES", " ".join(proxies))
+    app: Any = a_shop("/payments", webhook_sources=sources, trusted_proxies=proxies)
+    with serving(app if before is None else Proxy(app, before)) as address:
+        monkeypatch.setenv("IMP_PUBLIC_URL", f"http://{address}")
+        ran = command("doctor", "--json", app="choosy")
+        korean = command("doctor", app="choosy", language="ko")
+    assert levels(ran)["public_url"] == "good"
+    if level is None:
+        assert "senders" not in levels(ran)
+        return
+    found = line(ran, "senders")
+    assert (found["level"], says in found["text"]) == (level, True), found
+    assert (found["advice"] is None) is (level == "good")
+    assert "웹훅을 보낸 곳: " in korean.out
+
+
+def test_a_header_after_which_nobody_answers_teaches_nothing(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCES", VENDOR)
+    monkeypatch.setenv("PROXIES", "")
+    scripted_shop, stop = scripted.start_as(Vanishing)
+    monkeypatch.setenv("IMP_PUBLIC_URL", scripted_shop.url)
+    ran = command("doctor", "--json", app="choosy")
+    stop()
+    assert line(ran, "senders")["level"] == "warn"
+
+
+class Vanishing:
+    """A server that refuses one sender and is gone after that."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.over = threading.Event()
+        self.replies = [scripted.Reply(403, b'{"status":"forbidden"}'), scripted.RESET]
+
+    def answer(self, asked: scripted.Asked, to: scripted.Connection) -> None:
+        self.replies.pop(0).send(to)
+
+
+def test_where_this_machine_is_seen_may_be_unknown() -> None:
+    assert _senders._addresses_here("https://shop.invalid/payments/webhook") == []
+    assert _senders._addresses_here("http://127.0.0.1/payments/webhook") == ["127.0.0.1"]
 
 
 class Elsewhere:

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from imp_verify.sandbox import Fault, SandboxServer
 
-from .conftest import Command
+from .conftest import MODULE, Command
 
 pytestmark = pytest.mark.usefixtures("shop")
 
 
-def second(command: Command, sandbox: SandboxServer, app: str, number: str = "ORD-1") -> str:
+@pytest.fixture(autouse=True)
+def begun(shop: Path, command: Command) -> None:
+    """What is paid here is paid after the store began."""
+    assert shop
+    assert command("give-back").status == 0
+
+
+def second(
+    command: Command, sandbox: SandboxServer, app: str, number: str = "ORD-1", **fields: object
+) -> str:
     """Pay an order twice; gives the payment that is one too many."""
     made = [
-        sandbox.sandbox.gateway.make(merchant_uid=number, amount=39000, status="paid").imp_uid
+        sandbox.sandbox.gateway.make(
+            merchant_uid=number, amount=39000, status="paid", **fields
+        ).imp_uid
         for _ in range(2)
     ]
     for imp_uid in made:
@@ -47,6 +60,17 @@ def test_what_is_due_is_listed_and_given_back_when_it_is_named(
     assert command("give-back", app=app).status == 0
     again = command("give-back", imp_uid, app=app)
     assert (again.status, "due no more" in again.err) == (2, True)
+
+
+def test_a_forgery_that_was_given_back_is_said_to_be(
+    command: Command, sandbox: SandboxServer
+) -> None:
+    """It is one for ever: the gateway goes on naming another amount than the order's."""
+    forged = sandbox.sandbox.gateway.make(merchant_uid="ORD-1", amount=390, status="paid").imp_uid
+    command("verify", forged, "ORD-1")
+    ran = command("give-back", forged)
+    assert (ran.status, ran.out) == (0, f"{forged}: given back\n")
+    assert back(sandbox, forged) == 390
 
 
 def test_the_policy_names_nothing_by_default(command: Command, sandbox: SandboxServer) -> None:
@@ -119,6 +143,76 @@ def test_one_that_cannot_be_given_back_keeps_no_other_from_it(
     listed = command("give-back")
     assert (deposit in listed.out, "39,000 KRW" in listed.out) == (True, True)
     assert "needs the buyer's bank account" in listed.out
+
+
+def extend(shop: Path, text: str) -> None:
+    """Add to the shop's module."""
+    module = shop / f"{MODULE}.py"
+    module.write_text(module.read_text() + text)
+    _ = sys.modules.pop(MODULE, None)
+
+
+FAILING = """
+def cancelled(outcome, db):
+    raise LookupError("the buyer's name and number")
+
+def failing():
+    return Verifier(SqliteStore("shop.db", expected=expected, on_cancelled=cancelled))
+"""
+
+
+def test_a_hook_that_fails_over_one_keeps_no_other_from_going_back(
+    shop: Path, command: Command, sandbox: SandboxServer
+) -> None:
+    extend(shop, FAILING)
+    seconds = [second(command, sandbox, "plain", f"ORD-{number}") for number in range(3)]
+    attempts = sandbox.sandbox.gateway.attempts()
+    of_one = [each.imp_uid for each in attempts if each.merchant_uid == "ORD-1"]
+    [first] = set(of_one) - set(seconds)
+    sandbox.sandbox.cancel(first)  # which the next look tells to the shop
+    ran = command("give-back", *seconds, app="failing")
+    assert ran.status == 3
+    told = ran.out.splitlines()
+    assert (told[0], told[2]) == (f"{seconds[0]}: given back", f"{seconds[2]}: given back")
+    assert told[1].startswith(f"{seconds[1]}: LookupError (")
+    assert "buyer" not in ran.out + ran.err
+    assert [back(sandbox, each) for each in seconds] == [39000, 0, 39000]
+
+
+BUSY = """
+import sqlite3
+from imp_verify.transports.requests import RequestsTransport
+
+class Busy(RequestsTransport):
+    def __call__(self, request):
+        # While this cancel is under way another run asks for all others, and the leases end.
+        if request.url.endswith("/cancel"):
+            with sqlite3.connect("shop.db") as db:
+                db.execute(
+                    "UPDATE imp_dues SET begun = created, next_try = created, tries = 1,"
+                    " error = 'asked' WHERE begun IS NULL"
+                )
+            db.close()
+        return super().__call__(request)
+
+def busy():
+    return Verifier(store, give_back=["duplicate"], transport=Busy())
+"""
+
+
+def test_the_policy_repeats_nothing_that_another_run_asked_for_meanwhile(
+    shop: Path, command: Command, sandbox: SandboxServer
+) -> None:
+    extend(shop, BUSY)
+    one, other = sorted(
+        second(command, sandbox, "plain", f"ORD-{number}", pg_provider="paypal_v2", currency="KRW")
+        for number in range(2)
+    )
+    ran = command("give-back", "--policy", app="busy")
+    assert (ran.status, ran.out.startswith(f"{one}: not seen to be gone")) == (1, True)
+    assert f"{other}: its cancel was asked for: look in the console" in ran.err
+    rows = map(json.loads, command("give-back", "--json").out.splitlines())
+    assert {each["imp_uid"]: each["tries"] for each in rows} == {one: 1, other: 1}
 
 
 def test_the_policy_or_payments_by_name(command: Command) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import os
 import pty
 import re
@@ -41,6 +42,9 @@ def expected(merchant_uid, db):
         return ExpectedPayment(merchant_uid, 39000, account="us")
     return None if merchant_uid.startswith("NEW") else ExpectedPayment(merchant_uid, 39000)
 
+def mail():
+    raise OSError("Hong Gil-dong, 010-1234-5678")
+
 def on_paid(outcome, db):
     order = outcome.merchant_uid
     if order.startswith("DOWN"):
@@ -50,6 +54,8 @@ def on_paid(outcome, db):
         urllib.request.urlopen(urllib.request.Request(url, fault, headers)).close()
     if order.startswith("TABLE"):
         db.execute("ALTER TABLE imp_receipts RENAME TO somewhere_else")
+    if order.startswith("MAIL"):
+        return mail
     if order.startswith("BROKEN"):
         raise RuntimeError("Hong Gil-dong, 010-1234-5678, the-secret-of-this-sh0p")
     for _ in range(order.startswith("STOP") + order.startswith("STOPTWICE")):
@@ -244,6 +250,7 @@ def test_what_was_lost_is_recorded_and_shown_with_its_money(
 
 
 def test_each_kind_is_told(command: Command, sandbox: SandboxServer, began: Path) -> None:
+    sandbox.sandbox.settings.change({"part_status": "cancelled"})
     now, hour = FIVE_MINUTES_AGO, 3600
     part = made(sandbox, "ORD-1")
     whole = made(sandbox, "ORD-2")
@@ -427,6 +434,7 @@ def test_a_gateway_that_goes_away_is_exit_3_and_the_next_run_goes_on(
     app: str, command: Command, sandbox: SandboxServer, began: Path
 ) -> None:
     two_pages(sandbox, "ORD-1", "DOWN-1")
+    sandbox.sandbox.clock.stop_at(int(datetime.now(UTC).timestamp()))
     ran = command("reconcile", app=app)
     assert ran.status == 3
     assert "DOWN-1" in ran.out  # what was done is shown
@@ -439,7 +447,7 @@ def test_a_gateway_that_goes_away_is_exit_3_and_the_next_run_goes_on(
         pass
     ran = command("reconcile", app=app)
     assert ran.status == 1
-    assert ": 1,000, calls to the gateway: 3." in ran.out
+    assert ": 1,100, calls to the gateway: 4." in ran.out
     assert receipts(began) == {"DOWN-1": "paying", "ORD-1": "paying"}
 
 
@@ -484,6 +492,38 @@ def test_a_hook_that_fails_is_shown_without_what_it_says(
     assert "Hong" not in ran.out + ran.err
     assert ["paid, not recorded", "2", "78,000 KRW", "39,000 KRW"] in table(ran)
     assert receipts(began) == {"ORD-1": "paying"}
+
+
+@pytest.mark.parametrize("disabled", [True, False])
+def test_a_hook_that_fails_is_trouble_whatever_the_shops_logging_shows(
+    command: Command, sandbox: SandboxServer, began: Path, disabled: bool
+) -> None:
+    assert began
+    made(sandbox, "BROKEN-1")
+    log = logging.getLogger("imp_verify")
+    level = log.level
+    try:
+        log.disabled = disabled  # as dictConfig does with a logger that is there already
+        log.setLevel(logging.CRITICAL)
+        ran = command("reconcile")
+        assert (log.disabled, log.level) == (disabled, logging.CRITICAL)
+    finally:
+        log.disabled = False
+        log.setLevel(level)
+    assert ran.status == 3
+    assert "failed over 1 payments" in ran.err
+
+
+def test_a_mail_that_fails_after_the_record_is_shown_and_not_called_unrecorded(
+    command: Command, sandbox: SandboxServer, began: Path
+) -> None:
+    made(sandbox, "MAIL-1")
+    ran = command("reconcile")
+    assert ran.status == 1
+    assert re.search(r"imp_\w+:paid: OSError \(.*\.py:\d+ in mail\)", ran.err)
+    assert "failed over" not in ran.err
+    assert "Hong" not in ran.out + ran.err
+    assert receipts(began) == {"MAIL-1": "paying"}
 
 
 @APPS

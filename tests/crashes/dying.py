@@ -15,10 +15,10 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 import psycopg
@@ -49,13 +49,18 @@ C = ("execute", "commit", "rollback")
 
 
 class Dying:
-    """Kills this process at the n-th point."""
+    """Kills this process at the n-th point.
 
-    def __init__(self, point: int) -> None:
+    Args:
+        also: More Python functions whose two sides are points.
+    """
+
+    def __init__(self, point: int, also: Iterable[CodeType] = ()) -> None:
         self._left = point
+        self._python = PYTHON | set(also)
 
     def __call__(self, frame: FrameType, event: str, argument: Any) -> None:
-        mine = frame.f_code in PYTHON
+        mine = frame.f_code in self._python
         if event in ("c_call", "c_return"):
             of = getattr(argument, "__self__", None)
             mine = isinstance(of, sqlite3.Connection | sqlite3.Cursor) and argument.__name__ in C

@@ -13,7 +13,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,14 @@ from tests.storage.shops import SqliteShop
 ACCOUNT = Account()
 
 
-def make_verifier(shop: SqliteShop, url: str) -> Verifier:
-    keys = Credentials(ACCOUNT.key, ACCOUNT.secret)
-    transport = RequestsTransport()
+def make_verifier(shop: SqliteShop, url: str, policy: Iterable[str] = ()) -> Verifier:
     return Verifier(
-        shop.sqlite, credentials=keys, base_url=url, test_mode=True, transport=transport
+        shop.sqlite,
+        credentials=Credentials(ACCOUNT.key, ACCOUNT.secret),
+        base_url=url,
+        test_mode=True,
+        transport=RequestsTransport(),
+        give_back=policy,
     )
 
 

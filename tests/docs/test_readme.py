@@ -32,16 +32,15 @@ def shop_of(readme: str) -> str:
     return found.group(1)
 
 
-def test_every_picture_is_there_and_shown_in_one_readme() -> None:
-    shown = [
-        name
-        for readme in READMES
-        for name in re.findall(
-            r"\]\((docs/images/[^)]+)\)", (ROOT / readme).read_text(encoding="utf-8")
-        )
-    ]
-    there = [f"docs/images/{path.name}" for path in (ROOT / "docs" / "images").iterdir()]
-    assert sorted(shown) == sorted(there)
+def test_every_picture_is_there_and_shown_in_one_document_of_its_language() -> None:
+    pages = [*(ROOT / name for name in READMES), *(ROOT / "docs").glob("*.md")]
+    shown: list[Path] = []
+    for page in pages:
+        language = "ko" if page.name.endswith(".ko.md") else "en"
+        found = re.findall(r"\]\(([^)]*images/[^)]+)\)", page.read_text(encoding="utf-8"))
+        assert [name for name in found if not name.endswith(f"-{language}.png")] == []
+        shown += [(page.parent / name).resolve() for name in found]
+    assert sorted(shown) == sorted((ROOT / "docs" / "images").resolve().iterdir())
 
 
 @pytest.mark.parametrize("readme", READMES)

@@ -5,6 +5,7 @@ lost in between. The sandbox is the gateway, over sockets."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,6 +40,7 @@ from tests.support.relay import Relay
 ORDER, PRICE = "ORD1001", 39000
 ACCOUNT = Account()
 ALL = ("forgery", "duplicate", "late")
+REFUSAL = '{"code": 1, "message": "PG 점검 중입니다", "response": null}'
 
 
 class Shop:
@@ -251,6 +253,28 @@ def test_a_pg_that_cancels_later_is_asked_once_until_a_person_says_so(
     shop.call("close")
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_a_clerk_had_cancelled_at_a_pg_that_cancels_later_is_asked_for_no_second_time(
+    driver: Driver, gateway: SandboxServer, lost: bool
+) -> None:
+    shop = make(driver, gateway)
+    assert shop.deliver(shop.pay()).paid
+    second = shop.pay(pg_provider="paypal_v2", currency="KRW")
+    shop.deliver(second)
+    if lost:
+        gateway.sandbox.faults.add(Fault("cancel", lost=True))
+        with pytest.raises(GatewayUnavailable):
+            shop.call("cancel", second.imp_uid, reason="고객 요청")
+    else:
+        assert shop.call("cancel", second.imp_uid, reason="고객 요청").money
+    assert shop.due(second).error == "asked"
+    gateway.sandbox.clock.advance(24 * 3600)
+    assert shop.back(second) == PRICE
+    assert shop.deliver(second).verdict is Verdict.CANCELLED
+    assert shop.due(second).done is not None
+    shop.call("close")
+
+
 @pytest.mark.parametrize("cut", [0, 1, 200])
 def test_an_answer_that_is_lost_gives_back_once(
     driver: Driver, gateway: SandboxServer, cut: int
@@ -290,8 +314,7 @@ def test_a_refusal_is_noted_and_tried_again_later_and_no_answer_changes(
 ) -> None:
     shop = make(driver, gateway, *ALL)
     second = shop.twice()
-    refusal = '{"code": 1, "message": "PG 점검 중입니다", "response": null}'
-    gateway.sandbox.faults.add(Fault("cancel", status=200, body=refusal, times=2))
+    gateway.sandbox.faults.add(Fault("cancel", status=200, body=REFUSAL, times=2))
     caplog.clear()
     for _ in range(2):
         assert shop.deliver(second).verdict is Verdict.DUPLICATE
@@ -384,6 +407,20 @@ def test_a_part_that_was_cancelled_of_the_orders_own_payment_keeps_no_duplicate_
     shop.call("close")
 
 
+def test_a_payment_of_the_order_that_nobody_can_read_keeps_no_money_from_going_back(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, "duplicate")
+    second = shop.twice()
+    row = {"imp_uid": "imp_1", "merchant_uid": ORDER, "status": "failed", "amount": None}
+    page = {"total": 1, "previous": 0, "next": 0, "list": [row]}
+    body = json.dumps({"code": 0, "message": None, "response": page})
+    gateway.sandbox.faults.add(Fault("find_all", status=200, body=body))
+    shop.deliver(second)
+    assert shop.back(second) == PRICE
+    shop.call("close")
+
+
 def test_deliveries_at_once_send_one_cancel(driver: Driver, gateway: SandboxServer) -> None:
     with Relay(urlsplit(gateway.url).port or 0, "/payments/cancel") as relay:
         shop = make(driver, gateway, *ALL, url=relay.url)
@@ -431,6 +468,87 @@ def test_reconcile_tries_what_the_policy_names_and_tells_the_rest(
     assert [(each.kind, each.outcome.verdict) for each in found] == [("due", Verdict.CANCELLED)]
     assert shop.back(second) == PRICE
     driver.call(consenting, "close")
+
+
+def test_the_policy_leaves_it_to_a_person_where_a_clerk_cancelled_the_other_payment(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, *ALL)
+    first = shop.pay()
+    assert shop.deliver(first).paid
+    second = shop.pay()
+    gateway.sandbox.cancel(first.imp_uid)
+    assert shop.deliver(first).verdict is Verdict.CANCELLED
+    for _ in range(2):
+        assert shop.deliver(second).verdict is Verdict.DUPLICATE
+    assert (shop.due(second).error, shop.due(second).begun) == ("order_refunded", None)
+    assert shop.told.count("review") == 1
+    assert shop.back(second) == 0
+    shop.call("close")
+
+
+@pytest.mark.parametrize("how", ["total", "closed"])
+def test_what_was_begun_goes_back_once_though_the_order_would_take_it_by_now(
+    driver: Driver, gateway: SandboxServer, how: str
+) -> None:
+    """Its cancel was refused; meanwhile the total is changed back, or the order opened."""
+    shop = make(driver, gateway, *ALL)
+    shop.open, shop.amount = how != "closed", PRICE + (how == "total")
+    gateway.sandbox.faults.add(Fault("cancel", status=200, body=REFUSAL))
+    payment = shop.pay()
+    assert not shop.deliver(payment).paid
+    shop.open, shop.amount = True, PRICE
+    assert shop.deliver(payment).verdict is Verdict.LATE
+    assert (shop.back(payment), shop.due(payment).tries) == (0, 1)
+    shop.wait(payment)
+    shop.deliver(payment)
+    assert shop.back(payment) == PRICE
+    assert shop.due(payment).done is not None
+    another = shop.pay()
+    assert shop.deliver(another).paid
+    assert shop.deliver(payment).verdict is Verdict.CANCELLED
+    assert (shop.told.count("paid"), shop.back(another)) == (1, 0)
+    shop.call("close")
+
+
+@pytest.mark.parametrize("how", ["total", "closed"])
+def test_what_was_not_begun_pays_where_the_order_takes_it_by_now(
+    driver: Driver, gateway: SandboxServer, how: str
+) -> None:
+    shop = make(driver, gateway, "duplicate")
+    shop.open, shop.amount = how != "closed", PRICE + (how == "total")
+    payment = shop.pay()
+    assert not shop.deliver(payment).paid
+    assert shop.due(payment).done is None
+    shop.open, shop.amount = True, PRICE
+    assert shop.deliver(payment).paid
+    assert shop.due(payment).done is not None
+    second = shop.pay()
+    assert shop.deliver(second).verdict is Verdict.DUPLICATE
+    assert (shop.back(payment), shop.back(second)) == (0, PRICE)
+    shop.call("close")
+
+
+def test_who_comes_back_to_an_old_link_keeps_what_was_bought_there(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    """The shop served those orders before it had this store, or days ago by another way."""
+    shop = make(driver, gateway, *ALL)
+    began = datetime.now(UTC) - timedelta(days=10)
+    shop.store._runs[""] = replace(shop.store.run(""), began=began)
+    shop.open = False
+    before, since = (int((began + timedelta(days=days)).timestamp()) for days in (-1, 5))
+    old = shop.pay(merchant_uid="OLD", paid_at=before, started_at=before)
+    newer = shop.pay(merchant_uid="NEWER", paid_at=since, started_at=since)
+    for _ in range(2):
+        for each in (old, newer):
+            assert shop.deliver(each, each.merchant_uid).verdict is Verdict.LATE
+    assert (shop.back(old), shop.back(newer)) == (0, 0)
+    assert shop.due(old) is None
+    assert (shop.due(newer).kind, shop.due(newer).next_try) == ("late", None)
+    shop.call("give_back", newer.imp_uid)  # a person has looked
+    assert shop.back(newer) == PRICE
+    shop.call("close")
 
 
 class ByHand(OrderStore):

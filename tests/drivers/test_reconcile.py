@@ -348,6 +348,31 @@ def test_a_run_that_was_stopped_is_taken_up_where_it_was(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(
+    ("behind", "more"),
+    [
+        pytest.param(0, 20, id="listed late"),
+        pytest.param(7200, 900, id="the shop's clock is ahead"),
+        pytest.param(7200, 2500, id="the shop's clock is ahead, and it sells much"),
+    ],
+)
+def test_what_came_into_the_list_while_a_run_was_stopped_hides_nothing_from_it(
+    shop: Shop, behind: int, more: int
+) -> None:
+    clock = shop.gateway.sandbox.clock
+    there = int(datetime.now(UTC).timestamp()) - behind
+    shop.store._runs[""] = Run("", datetime.fromtimestamp(there - 9 * 3600, UTC))
+    clock.stop_at(there - 5400)
+    sold(shop, 2300, (0, 300, 301, 302))
+    clock.stop_at(there)
+    assert len(shop.take(2)) == 2  # one of page 3, one of page 2
+    clock.stop_at(there + (1200 if behind else -120))
+    sold(shop, more, ())
+    assert kinds(shop.run_by_itself()) == [("missing", "N301"), ("missing", "N302")]
+    assert len(shop.told) == 4
+    assert shop.run_by_itself() == []
+
+
+@pytest.mark.parametrize(
     ("named", "what"),
     [
         ({"since": datetime(2026, 1, 1)}, "since must be a datetime with a time zone"),

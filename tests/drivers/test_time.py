@@ -163,6 +163,7 @@ def test_an_account_whose_end_the_gateway_says_is_told_once(
     shop.notice(imp_uid)
     shop.passes(8 * DAY)
     if status == "failed":
+        shop.sandbox.settings.change({"account_killed": status})
         shop.sandbox.gateway.kill_account(imp_uid)
     else:
         shop.sandbox.gateway.edit(imp_uid, status=status, cancelled_at=shop.sandbox.clock())

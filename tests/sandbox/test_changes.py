@@ -258,7 +258,7 @@ def test_a_deposit_goes_back_only_to_an_account_with_bank_and_holder(
 def test_smartro_wants_the_holders_phone_too(
     server: SandboxServer, rest: Rest, provider: str
 ) -> None:
-    imp_uid = server.sandbox.deposit(issued(server, pg=provider).imp_uid).imp_uid
+    imp_uid = server.sandbox.deposit(issued(server, "ORD1001", pg=provider).imp_uid).imp_uid
     assert cancel(rest, imp_uid=imp_uid, **REFUND) == (200, 1, None)
     assert cancel(rest, imp_uid=imp_uid, refund_tel="010-0000-0000", **REFUND)[1] == 0
 
@@ -368,7 +368,7 @@ def test_a_cancel_is_not_told_of_where_the_payment_was_not(
 
 
 def test_a_waiting_account_can_be_edited_and_killed(server: SandboxServer, rest: Rest) -> None:
-    path = f"/vbanks/{issued(server).imp_uid}"
+    path = f"/vbanks/{issued(server, pg='settle').imp_uid}"
     edited = rest.send("PUT", path, {"amount": 50000}).response
     assert (edited["amount"], edited["vbank_date"]) == (50000, NOON + 30 * 24 * 3600)
     edited = rest.send("PUT", path, {"vbank_due": NOON + 5}).response

@@ -41,9 +41,9 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("PATCH", "settings", {"language": "fr"}, "language is one of ko, en"),
     ("PATCH", "settings", {"language": "en", "webhook_order": 1}, "webhook_order is one of "),
     ("PATCH", "settings", [], "no object of settings"),
-    ("POST", "clock", {"stop_at": -1e14}, f"stop_at is a whole number from 0 to {LATEST}"),
+    ("POST", "clock", {"stop_at": -1e14}, f"stop_at is a whole number of 0 to {LATEST}"),
     ("POST", "clock", {"stop_at": 5, "advance": LATEST}, f"advance is no further than to {LATEST}"),
-    ("POST", "clock", {"stop_at": 5, "advance": True}, "advance is a whole number from 0 to "),
+    ("POST", "clock", {"stop_at": 5, "advance": True}, "advance is a whole number of 0 to "),
     ("POST", "clock", {"stop_at": 5, "run": 1}, "run is true or false"),
     ("POST", "clock", {"at": 5}, "no such field: at; there are stop_at, advance, run"),
     ("POST", "faults", {"call": "nonsense"}, "call is one of token, payment, "),
@@ -78,16 +78,16 @@ WRONG: list[tuple[str, str, object, str]] = [
     ),
     ("POST", "windows", {**ORDER, "channel": "tv"}, "channel is one of pc, mobile"),
     ("POST", "windows", [], "no object of the parameters"),
-    ("POST", "deliveries/resend", {"number": 5}, "number is that of a delivery in the journal"),
+    ("POST", "deliveries/resend", {"number": 5}, "no such delivery: 5"),
     ("POST", "deliveries/resend", {"number": 5, "imp_uid": "imp_1"}, "not both"),
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1"}, "status is missing"),
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1", "status": "paid"}, "url is missing: "),
     ("POST", "deliveries/release", {"now": 1}, "no such field: now; it takes none"),
-    ("GET", "payments?limit=0", None, "limit is a whole number from 1 to 1000"),
-    ("GET", "payments?page=x", None, "page is a whole number from 1 to "),
+    ("GET", "payments?limit=0", None, "limit is a whole number of 1 to 1000"),
+    ("GET", "payments?page=x", None, "page is a whole number of 1 to "),
     ("GET", "payments?status=nonsense", None, "status is one of ready, paid, "),
     ("GET", "health?x=1", None, "no such field: x; it takes none"),
-    ("GET", "journal?wait=31", None, "wait is a whole number from 0 to 30"),
+    ("GET", "journal?wait=31", None, "wait is a whole number of 0 to 30"),
     ("GET", "journal?kind=nonsense", None, "kind is one of api, window, "),
     ("DELETE", "faults?call=payment", None, "no such field: call; it takes none"),
 ]
@@ -109,8 +109,8 @@ def snapshot(sandbox: Sandbox) -> list[object]:
     gateway = sandbox.gateway
     return [
         *(sandbox.settings.as_dict(), sandbox.clock(), sandbox.clock.stands, sandbox.clock.due),
-        *(list(sandbox.faults), gateway.attempts(), gateway.accounts(), gateway.channels()),
-        *(gateway.registrations.everything(), sandbox.webhooks.deliveries, list(sandbox.journal)),
+        *(list(sandbox.faults), gateway.attempts(), gateway.accounts(), gateway.channels),
+        *(gateway.registrations.all(), sandbox.webhooks.deliveries, list(sandbox.journal)),
     ]
 
 
@@ -214,6 +214,7 @@ def test_a_window_is_ended(server: SandboxServer, move: str, status: str) -> Non
 
 
 def test_an_account_that_expires_takes_no_deposit(server: SandboxServer) -> None:
+    server.sandbox.settings.change({"account_expired": "failed"})
     imp_uid = issued(server).imp_uid
     assert call(server, "POST", f"payments/{imp_uid}/expire")[1]["status"] == "failed"
     assert call(server, "POST", f"payments/{imp_uid}/deposit")[0] == 409
@@ -249,7 +250,7 @@ def test_faults_are_seen_and_removed(server: SandboxServer, rest: Rest) -> None:
     path = f"/payments/{paid(server).imp_uid}"
     assert requests.get(server.url + path, headers=rest.headers).status_code == 503
     (left,) = call(server, "GET", "faults")[1]["list"]
-    assert (left["call"], left["times"]) == ("payment", 1)
+    assert (left["call"], "times" in left) == ("payment", False)
     assert call(server, "DELETE", "faults") == (200, {"list": []})
     assert rest.get(path).status == 200
 
@@ -512,8 +513,8 @@ def test_reset_gives_the_start(server: SandboxServer, rest: Rest, shop: Shop) ->
     assert sandbox.settings.as_dict() == start
     assert (list(sandbox.faults), sandbox.clock.due, sandbox.clock.stands) == ([], 0, False)
     assert [each.key for each in sandbox.gateway.accounts()] == ["sandbox_key", "other_key"]
-    assert list(sandbox.gateway.channels()) == ["channel-test", "channel-live"]
-    assert sandbox.gateway.registrations.everything() == []
+    assert list(sandbox.gateway.channels) == ["channel-test", "channel-live"]
+    assert sandbox.gateway.registrations.all() == []
     assert (sandbox.webhooks.deliveries, sandbox.webhooks.pending) == ([], [])
     (entry,) = call_journal(server)
     assert (entry["step"], entry["number"] > 5) == ("reset", True)

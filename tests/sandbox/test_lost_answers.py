@@ -129,8 +129,6 @@ def test_both_are_set_over_http(server: SandboxServer, rest: Rest) -> None:
         ({"truncate": True}, "truncate"),
         ({"truncate": "5"}, "truncate"),
         ({"lost": True, "truncate": 5}, "lost"),
-        ({"call": "window", "lost": True}, "window"),
-        ({"call": "window", "truncate": 0}, "window"),
     ],
 )
 def test_a_loss_that_cannot_be_is_named(

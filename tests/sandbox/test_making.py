@@ -93,7 +93,8 @@ def test_what_was_given_back_is_there_in_parts(server: SandboxServer, rest: Rest
     told = seen(rest, attempt)
     assert (told["status"], told["cancel_amount"]) == ("cancelled", 10500)
     history = [(e["amount"], e["cancelled_at"], e["reason"]) for e in told["cancel_history"]]
-    assert history == [(9000, NOON - 60, None), (1000, NOON - 50, "반품"), (500, NOON - 50, None)]
+    said = "취소요청"
+    assert history == [(9000, NOON - 60, said), (1000, NOON - 50, "반품"), (500, NOON - 50, said)]
     assert told["cancelled_at"] == NOON - 50
     assert len({entry["cancellation_id"] for entry in told["cancel_history"]}) == 3
 

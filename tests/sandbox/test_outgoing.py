@@ -80,7 +80,7 @@ def test_y04_a_shop_that_cannot_be_reached_can_be_seen(server: SandboxServer) ->
     (delivery,) = server.sandbox.webhooks.deliveries
     assert (delivery.ok, delivery.status) == (False, None)
     assert delivery.error is not None
-    assert "ConnectionError" in delivery.error
+    assert "ConnectionRefusedError" in delivery.error
 
 
 def test_what_is_sent_can_be_carried_by_the_test_itself() -> None:

@@ -31,5 +31,5 @@ def test_every_fact_of_a_pg_has_its_sentence() -> None:
 
 @pytest.mark.parametrize("code", PGS)
 def test_a_payment_can_be_made_with_each(server: SandboxServer, code: str) -> None:
-    attempt = paid(server, pg=code)
+    attempt = paid(server, "ORD1001", pg=code)
     assert (attempt.pg_provider, attempt.currency) == (code, pg(code).currency)

@@ -519,7 +519,7 @@ def test_a_deadline_in_no_ones_life_opens_no_window(
 
 
 def test_numbers_that_no_date_has_are_refused(server: SandboxServer, rest: Rest) -> None:
-    imp_uid = opened(server, pay_method="vbank").imp_uid
+    imp_uid = opened(server, pay_method="vbank", pg="settle").imp_uid
     server.sandbox.issue_account(imp_uid)
     path = f"/vbanks/{imp_uid}"
     assert rest.send("PUT", path, {"vbank_due": LATEST + 1}).code != 0

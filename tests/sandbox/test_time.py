@@ -224,9 +224,9 @@ def test_an_account_of_the_new_smartro_is_refunded_later_and_its_cards_at_once(
     server: SandboxServer,
 ) -> None:
     sandbox = server.sandbox
-    account = sandbox.deposit(issued(server, pg="smartro_v2").imp_uid)
+    account = sandbox.deposit(issued(server, "ORD1001", pg="smartro_v2").imp_uid)
     assert sandbox.cancel(account.imp_uid).status == "paid"
-    assert sandbox.cancel(paid(server, "ORD-1002", pg="smartro_v2").imp_uid).status == "cancelled"
+    assert sandbox.cancel(paid(server, "ORD1002", pg="smartro_v2").imp_uid).status == "cancelled"
     sandbox.clock.advance(HOUR)
     assert sandbox.gateway.attempt(account.imp_uid).status == "cancelled"
 

@@ -67,8 +67,6 @@ def empty(using: str) -> None:
     if not connections[using].in_atomic_block:
         connections[using].close()  # a test before may have had the server end it
     for model in apps.get_app_config("imp_verify").get_models():
-        if model._meta.proxy:
-            continue
         model.objects.using(using).all().delete()
     for table in ("orders", "told"):
         run(using, f"DELETE FROM {table}")

@@ -17,7 +17,7 @@ import pytest
 
 from imp_verify import ExpectedPayment, GiveBack, Outcome, Reason, StoreError, Verdict
 from imp_verify.models import read_time
-from imp_verify.stores import Due, Run
+from imp_verify.stores import Due, Run, _dues
 from imp_verify.stores._bridge import as_given
 from imp_verify.testing import TrialShop
 from imp_verify.testing._harness import FIRST, ORDER, PRICE, SECOND, Trial, paid_outcome
@@ -344,6 +344,22 @@ def test_what_the_shop_gave_back_is_due_as_that_and_never_pays(
     trial.refunds(FIRST, PRICE)
     _ = trial.deliver(FIRST)
     assert open_rows(trial) == [SECOND]
+
+
+def test_late_money_of_the_past_that_the_shop_gives_back_is_tried_by_itself(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial.pays(FIRST, paid_at=soon())
+    monkeypatch.setattr(_dues, "_RECENT", timedelta(seconds=-120))  # what comes now is old
+    trial.shop.put(CLOSED)
+    assert trial.deliver(FIRST).verdict is Verdict.LATE
+    assert (row(trial).kind, row(trial).next_try) == ("late", None)
+    assert claim(trial) is None
+    monkeypatch.setattr(trial.shop, "half_done", give_back)
+    trial.shop.put(ASKED)
+    assert trial.deliver(FIRST).verdict is Verdict.LATE
+    assert row(trial).kind == "refused"
+    assert claim(trial) is not None
 
 
 # --- who may claim it ----------------------------------------------------------------------------

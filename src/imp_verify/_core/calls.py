@@ -65,9 +65,12 @@ def find_payment(
 
 
 def find_payments(
-    account: Account, merchant_uid: str, deadline: float
+    account: Account, merchant_uid: str, deadline: float, *, strict: bool = True
 ) -> Flow[tuple[Payment, ...]]:
     """Ask for all payments of this order, newest first; empty where there is none.
+
+    Args:
+        strict: Whether one that cannot be read is an error; else it is passed over.
 
     Source: V1 REST API, GET /payments/findAll/{merchant_uid} (page, limit; response: next, list).
     """
@@ -76,12 +79,12 @@ def find_payments(
     while page is not None:
         path = f"/payments/findAll/{quote(merchant_uid, safe='')}?page={page}&limit=200"
         response = yield from account.get(path, deadline)
-        payments, page = account.read(partial(_read_page, page=page), response)
+        payments, page = account.read(partial(_read_page, page=page, strict=strict), response)
         found.extend(each for each in payments if each.merchant_uid == merchant_uid)
     return tuple(found)
 
 
-def _read_page(envelope: Envelope, page: int) -> tuple[list[Payment], int | None]:
+def _read_page(envelope: Envelope, page: int, strict: bool) -> tuple[list[Payment], int | None]:
     """Return the payments of this page, and the number of the next, None where this is the last."""
     envelope.check()
     content = envelope.response
@@ -93,7 +96,8 @@ def _read_page(envelope: Envelope, page: int) -> tuple[list[Payment], int | None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         envelope.fail("findAll is answered without a list of payments")
     more = bool(rows) and is_time(following) and following > page
-    return [read_payment(row) for row in rows], following if more else None
+    read = [read_payment(row) if strict else _read_row(row) for row in rows]
+    return [each for each in read if isinstance(each, Payment)], following if more else None
 
 
 def _read_lookup(envelope: Envelope) -> Payment | None:

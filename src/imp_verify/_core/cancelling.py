@@ -4,27 +4,31 @@ up afterwards. A flow, without I/O."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 
 from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRequest
-from ..models import Notice, Outcome, Receipt, ReceiptState, Refund
+from ..models import Notice, Outcome, Payment, Receipt, ReceiptState, Refund
 from ..settings import Settings
 from .accounts import Accounts
 from .calls import cancel_payment
-from .flow import Flow, Recall
+from .flow import Consult, Flow, Recall
 from .gateway import Account
 from .reading import EXACT, check_imp_uid, read_amount
 from .verification import verify
 from .wire import write_fields
 
-__all__ = ["Cancel", "cancel", "look_anyway"]
+__all__ = ["Cancel", "cancel", "is_later", "look_anyway"]
 
 _LONGEST_REASON = 256
 _HELD = (ReceiptState.PAYING, ReceiptState.DUPLICATE, ReceiptState.LATE)
 """What is recorded of money that is there."""
+_LATER = frozenset(("paypal", "paypal_v2", "paymentwall"))
+"""PGs that accept a cancel first and carry it out later; so do WeChat and accounts at Smartro."""
+_WECHAT = "wechat"
+_ACCOUNT = "vbank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +150,18 @@ def _at_most(name: str, value: Decimal | None, limit_name: str, limit: Decimal |
 
 
 def cancel(
-    settings: Settings, accounts: Accounts, wanted: Cancel, account_name: str | None
+    settings: Settings,
+    accounts: Accounts,
+    wanted: Cancel,
+    account_name: str | None,
+    *,
+    ledger: bool,
 ) -> Flow[Outcome]:
     """Have the gateway give money back, look the payment up, and have the store record it.
 
     Args:
         account_name: For a payment without a receipt, where there are several accounts.
+        ledger: Whether the store knows what is due.
 
     Raises:
         InvalidRequest: What is recorded says that it cannot be meant so. Nothing was sent.
@@ -165,17 +175,29 @@ def cancel(
     asked = _account(accounts, receipt, account_name)
     checked = _against_receipt(wanted, receipt)
     look = partial(verify, settings, accounts, Notice(wanted.imp_uid), "cancel", asked=asked)
+    look_and_mark = partial(_look_and_mark, look, ledger)
     try:
         yield from cancel_payment(asked, checked, accounts.deadline(settings.cancel_timeout))
     except (GatewayRefused, GatewayUnavailable) as error:
-        if isinstance(error, GatewayRefused) or error.uncertain:
+        if isinstance(error, GatewayRefused):
             yield from look_anyway(look(), error)
+        elif error.uncertain:
+            yield from look_anyway(look_and_mark(), error)
         raise
     try:
-        return (yield from look())
+        return (yield from look_and_mark())
     except Exception as error:
         error.add_note(f"the gateway has accepted the cancel of {wanted.imp_uid}")
         raise
+
+
+def _look_and_mark(look: Callable[[], Flow[Outcome]], ledger: bool) -> Flow[Outcome]:
+    """Look; where the PG may carry the cancel out later, and the money is due back anyway, note
+    that it was asked for: no number guards a second cancel there, and the policy would send one."""
+    outcome = yield from look()
+    if ledger and outcome.money and outcome.payment is not None and is_later(outcome.payment):
+        yield from Consult("close_due", (outcome.imp_uid, "asked"))
+    return outcome
 
 
 def look_anyway(look: Flow[Outcome], told: GatewayError) -> Flow[None]:
@@ -184,6 +206,15 @@ def look_anyway(look: Flow[Outcome], told: GatewayError) -> Flow[None]:
         yield from look
     except Exception as error:  # the hooks' own, too
         told.add_note(f"the payment could not be looked up and recorded ({type(error).__name__})")
+
+
+def is_later(payment: Payment) -> bool:
+    """Whether a cancel of this payment may be accepted and carried out later, so that the gateway
+    goes on calling it paid. Source: the PGs' own pages."""
+    providers = (payment.pg_provider, payment.emb_pg_provider, payment.pay_method)
+    if any(each in _LATER or (each or "").startswith(_WECHAT) for each in providers):
+        return True
+    return payment.pay_method == _ACCOUNT
 
 
 def _account(accounts: Accounts, receipt: Receipt | None, name: str | None) -> Account:

@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from ..errors import GatewayError, GatewayRefused, GatewayUnavailable, InvalidRequest
-from ..models import LEFT_TO_A_PERSON, Due, Notice, Outcome, Payment, Reason, Refund, Verdict
+from ..models import LEFT_TO_A_PERSON, Due, Notice, Outcome, Reason, Refund, Verdict
 from ..settings import Settings
 from .accounts import Accounts, expect
 from .calls import cancel_payment, find_payments
-from .cancelling import Cancel, look_anyway
+from .cancelling import Cancel, is_later, look_anyway
 from .flow import Consult, Flow
 from .gateway import Account
 from .verification import verify
@@ -45,9 +45,6 @@ _REASONS = {
     "late": ("마감된 주문의 결제 환불", "the order was closed"),
     _REFUSED: ("주문 처리 불가로 환불", "the order cannot be fulfilled"),
 }
-_LATER = frozenset(("paypal", "paypal_v2", "paymentwall"))
-"""PGs that accept a cancel first and carry it out later; so do WeChat and accounts at Smartro."""
-_WECHAT = "wechat"
 _ACCOUNT = "vbank"
 _ASKED = "asked"
 _NEEDS_ACCOUNT = "needs_account"
@@ -99,9 +96,18 @@ def is_tried(settings: Settings, due: Due) -> bool:
 
 
 def give_back(
-    settings: Settings, accounts: Accounts, imp_uid: str, refund_to: Refund | None
+    settings: Settings,
+    accounts: Accounts,
+    imp_uid: str,
+    refund_to: Refund | None,
+    *,
+    by_policy: bool = False,
 ) -> Flow[Outcome]:
     """Give a payment back because a person says so, whatever the policy names.
+
+    Args:
+        by_policy: That person named the policy and not this payment, so that what was left to a
+            person meanwhile is not tried.
 
     Raises:
         InvalidRequest: Nothing is due of it; it was given back; or it needs a bank account.
@@ -114,6 +120,8 @@ def give_back(
         raise InvalidRequest(f"{imp_uid} is due no more: it was given back, or it pays its order")
     if due.test and not settings.test_mode:
         raise InvalidRequest(f"{imp_uid} is a test payment, and the verifier is not in test mode")
+    if by_policy and not is_time(settings, due):
+        raise InvalidRequest(f"{imp_uid} is not to be tried now: {due.error or 'somebody does'}")
     asked = yield from account_of(accounts, due.account, due.merchant_uid)
     outcome = yield from look_at(settings, accounts, due, asked)
     deadline = accounts.deadline(settings.cancel_timeout)
@@ -125,6 +133,7 @@ def give_back(
             outcome,
             refund_to=refund_to,
             by_hand=True,
+            by_policy=by_policy,
             deadline=deadline,
         )
     )
@@ -162,10 +171,14 @@ def try_due(
     *,
     refund_to: Refund | None = None,
     by_hand: bool = False,
+    by_policy: bool = False,
     deadline: float,
 ) -> Flow[Outcome]:
     """Try to give one payment back that was verified just now; returns what it came to, the same
     outcome where nothing was tried.
+
+    Args:
+        by_hand, by_policy: See `give_back`.
 
     Raises:
         InvalidRequest: By hand: it needs a bank account, or somebody else tries it now.
@@ -186,7 +199,8 @@ def try_due(
     if due.kind == "duplicate" and due.begun is None:
         yield from _look_at_the_others(settings, accounts, due, asked, deadline)
     until = datetime.now(UTC) + timedelta(seconds=settings.cancel_timeout) + _LEASE
-    claimed: Due | None = yield from Consult("claim", (imp_uid, until), {"by_hand": by_hand})
+    named = {"by_hand": by_hand and not by_policy}
+    claimed: Due | None = yield from Consult("claim", (imp_uid, until), named)
     if claimed is None:
         if by_hand:
             raise InvalidRequest(
@@ -209,7 +223,9 @@ def _look_at_the_others(
     one that paid, this one may be the order's only one, and the claim leaves it to a person."""
     if due.merchant_uid in (".", ".."):
         return
-    for payment in (yield from find_payments(asked, due.merchant_uid, deadline)):
+    number = due.merchant_uid
+    # A row that nobody can read would keep the buyer's money for good.
+    for payment in (yield from find_payments(asked, number, deadline, strict=False)):
         if payment.imp_uid != due.imp_uid and payment.cancel_amount:
             other = Notice(payment.imp_uid, due.merchant_uid)
             yield from verify(settings, accounts, other, "give_back", deadline, asked=asked)
@@ -262,15 +278,6 @@ def _is_still(due: Due, outcome: Outcome) -> bool:
         return outcome.verdict in _KINDS.values()
     refused = outcome.reason is Reason.REFUSED
     return outcome.verdict is _KINDS[due.kind] and refused is (due.kind == _REFUSED)
-
-
-def is_later(payment: Payment) -> bool:
-    """Whether a cancel of this payment may be accepted and carried out later, so that the gateway
-    goes on calling it paid. Source: the PGs' own pages."""
-    providers = (payment.pg_provider, payment.emb_pg_provider, payment.pay_method)
-    if any(each in _LATER or (each or "").startswith(_WECHAT) for each in providers):
-        return True
-    return payment.pay_method == _ACCOUNT
 
 
 def _reason(settings: Settings, due: Due) -> str:

@@ -40,12 +40,14 @@ from .reading import check_merchant_uid
 from .runs import Progress, Range
 from .verification import verify
 
-__all__ = ["reconcile", "sweep"]
+__all__ = ["UNRECORDED", "reconcile", "sweep"]
 
 _log = logging.getLogger("imp_verify")
 
 T = TypeVar("T")
 
+UNRECORDED = "unrecorded"
+"""What marks a record of the log that is about a payment which the next run comes back to."""
 _CLOSED = timedelta(minutes=1)
 """How far a window keeps from now, where nobody says: what is younger may still be under way."""
 _OVERLAP = timedelta(hours=1)
@@ -157,6 +159,13 @@ class _Work:
     failed: bool = False
     there: float | None = None
 
+    @property
+    def keeps(self) -> bool:
+        """Whether a run that is stopped here is taken up where it was: not while payments are
+        still to come into its window, which would move others past the reader."""
+        over = self.there is None or self.there >= self.end.timestamp()
+        return self.place is not None and not self.failed and over
+
     def deadline(self) -> float:
         return self.accounts.deadline(_PAGE_SECONDS)
 
@@ -198,18 +207,19 @@ def _read_window(work: _Work, window: tuple[datetime, datetime], page: int | Non
         work.there = work.account.time_there()
         pages = max(1, -(-first.total // _PAGE))
         total = first.total
-        last = min(page or pages, pages)
+        # One page more than was left: what was listed late has moved others on from there.
+        last = min(page + 1 if page else pages, pages)
         work.payments, work.passed = before, passed
         listed_in_all = before + max(0, min(first.total, last * _PAGE))
         for number in range(last, 0, -1):
-            work.at = replace(work.at, page=number, total=listed_in_all)
+            work.at = replace(work.at, page=number, total=listed_in_all, kept=work.keeps)
             yield from work.tell()
             listed = first
             if pages > 1:
                 listed = yield from _patiently(work, partial(_page, work, window, number))
             yield from _judge_page(work, listed)
             total = listed.total if listed.total != first.total else total
-            if work.place is not None and not work.failed:
+            if work.place is not None and work.keeps:
                 at = replace(work.place, since=window[0], page=number - 1 or None)
                 yield from Consult("save_run", (at,))
         if total == first.total:
@@ -321,7 +331,7 @@ def _verify(work: _Work, found: Finding) -> Flow[None]:
         return
     except Exception as error:  # store or hook; what they say may be a buyer's data
         work.failed = True
-        _log.error("reconcile: %s: the store or a hook failed", notice.imp_uid, exc_info=error)
+        _log_failure("reconcile", notice.imp_uid, error)
         said = str(error) if isinstance(error, ImpVerifyError) else ""
         yield from Tell(replace(found, error=f"{type(error).__name__}: {said}".rstrip(": ")))
         return
@@ -334,6 +344,11 @@ def _verify(work: _Work, found: Finding) -> Flow[None]:
         yield from work.tell()
         return
     yield from Tell(replace(found, kind=kind, outcome=outcome))
+
+
+def _log_failure(what: str, imp_uid: str | None, error: Exception) -> None:
+    text, marks = f"{what}: %s: the store or a hook failed", {UNRECORDED: True}
+    _log.error(text, imp_uid, exc_info=error, extra=marks)
 
 
 def _is_right_by_now(kind: FindingKind, outcome: Outcome, due: Due | None, end: datetime) -> bool:
@@ -413,7 +428,7 @@ def _try_due(work: _Work, due: Due) -> Flow[Finding]:
     except GatewayError as error:
         return replace(found, error=str(error))
     except Exception as error:  # store or hook; what they say may be a buyer's data
-        _log.error("give back: %s: the store or a hook failed", due.imp_uid, exc_info=error)
+        _log_failure("give back", due.imp_uid, error)
         return replace(found, error=type(error).__name__)
     left = (yield from _due(work, due.imp_uid)) if outcome.money and not outcome.paid else None
     return replace(found, outcome=outcome, error=None if left is None else left.error)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 import rich  # noqa: F401  # that it is missing is better said at once than by half of the commands
 
+from ..sandbox.command import sandbox
 from ._demo import demo
 from ._doctor import doctor
 from ._give_back import give_back
@@ -31,7 +32,7 @@ def commands() -> None:
     """Hold the commands."""
 
 
-for each in (demo, doctor, give_back, reconcile, snippet, trigger, verify):
+for each in (demo, doctor, give_back, reconcile, sandbox, snippet, trigger, verify):
     commands.add_command(each)
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
 import imp_verify.cli as cli
 
+from ..sandbox.running import until_stopped
 from ._printing import GOOD, printable, wrong_use
 
 __all__ = ["demo"]
@@ -71,23 +68,10 @@ def demo(port: int | None, host: str, db: str | None, language: str, sdk: str) -
         return wrong_use(f"{host}, port {port}: {error.strerror}")
     except sqlite3.Error as error:
         return wrong_use(f"{db}: {error}")
-    with _ending() as ended:
+    with until_stopped() as ended:
         if warning := made.warning():
             print(printable(warning, sys.stderr), file=sys.stderr, flush=True)
         print(printable(made.guide(), sys.stdout), flush=True)
         ended.wait()
     made.stop()
     return GOOD
-
-
-@contextmanager
-def _ending() -> Iterator[threading.Event]:
-    """Yield an event that Ctrl-C or SIGTERM sets, instead of ending the process in mid-work."""
-    ended = threading.Event()
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: ended.set()) for number in numbers}
-    try:
-        yield ended
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -61,7 +61,7 @@ def _examine(shop: Shop, words: Words, endpoints: str | None, prefix: str) -> It
     else:
         from ._reach import check_address  # here: it loads an HTTP client
 
-        yield check_address(f"{endpoints}/webhook", prefix, words)
+        yield from check_address(f"{endpoints}/webhook", prefix, shop.settings, words)
     yield check_versions()
 
 
@@ -74,7 +74,7 @@ def _show(check: Check, shop: Shop, words: Words) -> None:
     line = Text(f"{words(check.level):<5}", _STYLES[check.level])
     line.append(f"{name}: ", "bold").append(shop.conceal(check.text))
     if check.advice is not None:
-        line.append(f"\n     -> {check.advice}", "default")
+        line.append(f"\n     -> {check.advice}", "not bold default")
     console = make_console()
     console.print(line, soft_wrap=True)
     if check.error is not None and shop.verbose:

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from .. import GatewayError, InvalidRequest, Refund
+from .. import ImpVerifyError, InvalidRequest, Refund
 from .._core.giving_back import is_time, is_tried
 from .._core.reading import check_imp_uid
 from ..models import LEFT_TO_A_PERSON, Due
 from ..stores._bridge import as_given
-from ._printing import FOUND, GOOD, TROUBLE, WRONG_USE, WrongUse, make_console, said, widened
+from ._printing import FOUND, GOOD, TROUBLE, WRONG_USE, WrongUse, make_console, said, where, widened
 from ._shop import Shop, explain, needs_shop
 from ._words import Words
 
@@ -63,7 +63,10 @@ def give_back(
     named = [check_imp_uid(each) for each in imp_uids] or [
         due.imp_uid for due in _dues(shop) if is_time(shop.settings, due)
     ]
-    ended = [_try(shop, words, imp_uid, refund_to, as_json=as_json) for imp_uid in named]
+    ended = [
+        _try(shop, words, imp_uid, refund_to, by_policy=policy, as_json=as_json)
+        for imp_uid in named
+    ]
     if policy and (left := len(list(_dues(shop)))):
         ended.append(FOUND)
         sys.stderr.write(f"imp-verify: {words('dues_left', count=f'{left:,}')}\n")
@@ -160,23 +163,22 @@ def _left(shop: Shop, due: Due, words: Words) -> str:
     return words("next_try", time=time) + said_last
 
 
-def _try(shop: Shop, words: Words, imp_uid: str, refund_to: Refund | None, *, as_json: bool) -> int:
+def _try(
+    shop: Shop,
+    words: Words,
+    imp_uid: str,
+    refund_to: Refund | None,
+    *,
+    by_policy: bool,
+    as_json: bool,
+) -> int:
     """Give one back and say what came of it; trouble with one does not keep the next from it."""
     try:
-        outcome = shop.call(shop.verifier.give_back, imp_uid, refund_to=refund_to)
-    except GatewayError as error:
-        status, became, text = TROUBLE, "trouble", shop.conceal(explain(error))
-    except InvalidRequest as error:
-        status, became, text = WRONG_USE, "refused", _refused(shop, words, imp_uid, error)
-    else:
-        payment = outcome.payment
-        if outcome.paid:
-            status, became = GOOD, "pays_now"
-        elif payment is not None and not payment.holds_money:
-            status, became = GOOD, "given_back"
-        else:
-            status, became = FOUND, "still_there"
-        text = words(became)
+        status, became, text = _give_back(shop, words, imp_uid, refund_to, by_policy=by_policy)
+    except Exception as error:  # of store or hook; what they say may be a buyer's data
+        ours = isinstance(error, ImpVerifyError)
+        status, became = TROUBLE, "trouble"
+        text = shop.conceal(explain(error) if ours or shop.verbose else where(error))
     if as_json:
         fields = {"imp_uid": imp_uid, "became": became, "text": text}
         sys.stdout.write(json.dumps(fields, ensure_ascii=True) + "\n")
@@ -185,13 +187,31 @@ def _try(shop: Shop, words: Words, imp_uid: str, refund_to: Refund | None, *, as
     return status
 
 
-def _refused(shop: Shop, words: Words, imp_uid: str, error: InvalidRequest) -> str:
+def _give_back(
+    shop: Shop, words: Words, imp_uid: str, refund_to: Refund | None, *, by_policy: bool
+) -> tuple[int, str, str]:
+    """Return the exit status, a word for what came of it, and a text."""
+    try:
+        outcome = shop.give_back(imp_uid, refund_to, by_policy=by_policy)
+    except InvalidRequest as error:
+        return WRONG_USE, "refused", _refused(shop, words, imp_uid, error, by_policy)
+    payment = outcome.payment
+    if outcome.paid:
+        status, became = GOOD, "pays_now"
+    elif payment is not None and not payment.holds_money:
+        status, became = GOOD, "given_back"
+    else:
+        status, became = FOUND, "still_there"
+    return status, became, words(became)
+
+
+def _refused(shop: Shop, words: Words, imp_uid: str, error: InvalidRequest, by_policy: bool) -> str:
     """Say why nothing was tried, in the language asked for where that can be told."""
     due: Due | None = shop.call(shop.verifier.store.due, imp_uid)  # type: ignore[union-attr]
     if due is None:
         return words("not_due")
     if due.done is not None:
         return words("due_done")
-    if due.error == "needs_account":
-        return words("left_needs_account")
+    if due.error == "needs_account" or (by_policy and due.error in LEFT_TO_A_PERSON):
+        return words(f"left_{due.error}")
     return shop.conceal(str(error))

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .._core.reconciling import UNRECORDED
+
 __all__ = ["Failures", "Interrupts", "kept_failures"]
 
 _MOST_FAILURES = 20
@@ -16,8 +18,8 @@ class Failures(logging.Handler):
     """What the shop's own code raised meanwhile: kept for the end, for a bar or JSON may be shown.
 
     Attributes:
-        count: How many there were.
-        kept: The first of them, each with the payment that was in hand.
+        count: How many kept a payment from being recorded.
+        kept: The first of all, each with the payment that was in hand.
     """
 
     def __init__(self) -> None:
@@ -32,19 +34,27 @@ class Failures(logging.Handler):
             if logging.lastResort is not None and not logging.getLogger().handlers:
                 _ = logging.lastResort.handle(record)
             return
-        self.count += 1
+        self.count += hasattr(record, UNRECORDED)  # not where it was recorded, and a mail failed
         if len(self.kept) < _MOST_FAILURES and isinstance(record.args, tuple):
             self.kept.append((str(record.args[0]), error))
 
 
 @contextmanager
 def kept_failures() -> Iterator[Failures]:
+    """Keep them, also where the shop's own logging shows none of ours: `dictConfig` turns off each
+    logger that was there before, unless it is told not to."""
     log, failures = logging.getLogger("imp_verify"), Failures()
+    disabled, level = log.disabled, log.level
+    log.disabled = False
+    if not log.isEnabledFor(logging.ERROR):
+        log.setLevel(logging.ERROR)
     log.addHandler(failures)
     try:
         yield failures
     finally:
         log.removeHandler(failures)
+        log.setLevel(level)
+        log.disabled = disabled
 
 
 class Interrupts:

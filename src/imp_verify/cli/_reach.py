@@ -6,15 +6,17 @@ from __future__ import annotations
 import json
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
 from socket import gaierror
 from urllib.parse import urlsplit
 
 import requests
 
-from ..settings import is_loopback
+from ..settings import Settings, is_loopback
 from ._checks import Check
 from ._printing import said
+from ._senders import check_senders
 from ._words import Words
 
 __all__ = ["check_address"]
@@ -25,8 +27,9 @@ _LOGIN = re.compile(r"log-?in|sign-?in|/auth", re.IGNORECASE)
 _PASSWORD = re.compile(r"""type\s*=\s*["']?password""", re.IGNORECASE)
 
 
-def check_address(url: str, prefix: str, words: Words) -> Check:
-    """Post an empty body to the webhook, and tell what answers.
+def check_address(url: str, prefix: str, settings: Settings, words: Words) -> Iterator[Check]:
+    """Post an empty body to the webhook, and tell what answers; where it is ours, whether it
+    believes a made header.
 
     Args:
         url: The webhook's public address.
@@ -35,21 +38,36 @@ def check_address(url: str, prefix: str, words: Words) -> Check:
     try:
         answer, text = _post(url)
     except requests.RequestException as error:
-        return _unreached(url, error, words)
+        yield _unreached(url, error, words)
+        return
     level, key, advice, location = _kind(answer, text)
     status = f"HTTP {answer.status_code}"
     seen = words(f"public_{key}", url=url, answer=status, location=said(location))
-    return Check(
-        "public_url", level, seen, words(f"do_{advice}", prefix=prefix) if advice else None
-    )
+    yield Check("public_url", level, seen, words(f"do_{advice}", prefix=prefix) if advice else None)
+    if level == "good":
+        ask = partial(_is_refused, url)
+        yield from check_senders(key == "sources", ask, url, settings, words)
 
 
-def _post(url: str) -> tuple[requests.Response, str]:
+def _is_refused(url: str, sender: str) -> bool | None:
+    """Tell whether our endpoint refuses what is said to be of this sender; None where something
+    else answers."""
+    try:
+        answer, text = _post(url, {"X-Forwarded-For": sender})
+    except requests.RequestException:
+        return None
+    key = _kind(answer, text)[1]
+    return key == "sources" if key in ("good", "sources") else None
+
+
+def _post(url: str, more: Mapping[str, str] | None = None) -> tuple[requests.Response, str]:
     """Send it as the gateway would, from this machine; nothing is followed, and only the beginning
     read."""
     with requests.Session() as http:
         http.trust_env = not is_loopback(urlsplit(url).hostname or "")
-        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
+        headers = {"Content-Type": "application/json", "Accept-Encoding": "identity"} | dict(
+            more or {}
+        )
         with http.post(
             url, b"", headers=headers, timeout=_TIMEOUT, allow_redirects=False, stream=True
         ) as answer:

@@ -20,6 +20,7 @@ from .. import (
     GatewayError,
     InvalidRequest,
     Outcome,
+    Refund,
     StoreError,
     Verifier,
 )
@@ -88,6 +89,10 @@ class Shop(AbstractContextManager["Shop"]):
     def verify(self, imp_uid: str, merchant_uid: str | None, *, record: bool) -> Outcome:
         """See `Verifier.verify`. Without `record` nothing is recorded, and no hook is called."""
         return self._run(self.verifier._verification(imp_uid, merchant_uid, record=record))
+
+    def give_back(self, imp_uid: str, refund_to: Refund | None, *, by_policy: bool) -> Outcome:
+        """See `Verifier.give_back`; by policy only what is to be tried without a person, still."""
+        return self._run(self.verifier._giving_back(imp_uid, refund_to, by_policy=by_policy))
 
     def reconcile(
         self, window: Window, *, account: str | None, dry_run: bool, check: Callable[[], object]

@@ -180,6 +180,27 @@ KO: dict[str, str] = {
     "do_timeout": "방화벽을 확인하고, 쇼핑몰 서버가 바쁜지 보세요.",
     "public_unreachable": "{url}: {error}",
     "do_unreachable": "이 컴퓨터에서 쇼핑몰 주소에 연결할 수 있어야 확인할 수 있습니다.",
+    "check_senders": "웹훅을 보낸 곳",
+    "senders_good": "X-Forwarded-For를 꾸며 보내도 믿지 않습니다. 쇼핑몰 로그에 남은 거절된 "
+    "주소가 프록시가 아니라 이 컴퓨터의 주소인지 확인하세요",
+    "senders_listed": "X-Forwarded-For를 꾸며 보내도 믿지 않습니다(이 컴퓨터는 webhook_sources에 "
+    "있습니다)",
+    "senders_believed": "꾸며 보낸 X-Forwarded-For를 믿습니다: webhook_sources의 주소를 적으면 "
+    "누구나 아임포트로 통합니다",
+    "senders_everybody": "trusted_proxies에 모든 주소가 들어 있습니다: 누구나 보낸 주소를 스스로 "
+    "정합니다",
+    "do_senders_proxies": "trusted_proxies에는 쇼핑몰 앞의 프록시만 적고, 프록시가 자기가 본 "
+    "주소를 덧붙이게 하세요(nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for).",
+    "senders_inside": "꾸며 보낸 X-Forwarded-For를 믿었지만, 이 컴퓨터({address})가 "
+    "trusted_proxies에 들어 있습니다",
+    "do_senders_inside": "다른 곳에서 보낸 것도 믿는지는 바깥 컴퓨터에서 같은 설정으로 실행해야 "
+    "알 수 있습니다.",
+    "senders_passes": "webhook_sources에 없는 이 컴퓨터({address})가 아임포트로 통합니다",
+    "do_senders_passes": "프록시 주소가 webhook_sources에 있으면 누구나 통하니 trusted_proxies로 "
+    "옮기세요. 이 컴퓨터의 공인 주소가 들어 있다면 괜찮습니다.",
+    "senders_untried": "X-Forwarded-For를 꾸며 보내니 {url}에서 다른 것이 답해, 믿는지 알 수 "
+    "없었습니다",
+    "do_senders_untried": "방화벽이나 프록시가 그런 요청을 막는지 보세요. 막는다면 괜찮습니다.",
     "check_versions": "버전",
     "console": "콘솔에 입력할 것",
     "console_webhook": "결제알림(Webhook) URL, 실결제와 테스트 모드 모두: {url} "
@@ -195,6 +216,9 @@ KO: dict[str, str] = {
     "imp-verify demo가 자기 샌드박스의 주소를 출력합니다",
     "no_sandbox": "{url}에 샌드박스가 없습니다: {error}",
     "no_address": "웹훅을 받을 주소를 알려 주세요: --to http://127.0.0.1:8000/payments/webhook",
+    "no_order_named": "주문번호를 알려 주세요: --order ORD-1001",
+    "no_amount": "주문 {order}에 사전등록된 금액이 없습니다. --amount를 적어 주세요.",
+    "no_such_payment": "샌드박스에 없는 결제입니다: {imp_uid}",
     "sandbox_refused": "샌드박스가 거절했습니다: {error}",
     "failed_note": "아임포트는 결제창에서 실패한 결제의 웹훅을 보내지 않습니다. "
     "예약 결제가 실패했을 때의 웹훅을 이 명령이 대신 보냅니다.",
@@ -405,6 +429,26 @@ EN: dict[str, str] = {
     "do_timeout": "See the firewall, and whether the shop's server is busy.",
     "public_unreachable": "{url}: {error}",
     "do_unreachable": "This machine must reach the shop's address for this to be tried.",
+    "check_senders": "senders",
+    "senders_good": "a made X-Forwarded-For is not believed; see that the sender which the shop's "
+    "log says it refused is this machine, and not a proxy",
+    "senders_listed": "a made X-Forwarded-For is not believed (this machine is in webhook_sources)",
+    "senders_believed": "a made X-Forwarded-For is believed: who writes an address of "
+    "webhook_sources there passes for the gateway",
+    "senders_everybody": "trusted_proxies holds every address: who sends says who sent",
+    "do_senders_proxies": "Name your own proxies alone in trusted_proxies, and have them add the "
+    "address they see (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for).",
+    "senders_inside": "a made X-Forwarded-For was believed, but of this machine ({address}), "
+    "which is itself in trusted_proxies",
+    "do_senders_inside": "Whether strangers are believed is seen from outside: run it there with "
+    "the same settings.",
+    "senders_passes": "this machine ({address}) passes for the gateway, and is not in "
+    "webhook_sources",
+    "do_senders_passes": "If a proxy's address is in webhook_sources, everybody passes: put it "
+    "into trusted_proxies instead. If this machine's public address is, all is well.",
+    "senders_untried": "something else answered at {url} to a made X-Forwarded-For, so it was not "
+    "learned whether one is believed",
+    "do_senders_untried": "See whether a firewall or proxy stops such requests; that is good too.",
     "check_versions": "versions",
     "console": "Enter in the console",
     "console_webhook": "Webhook URL, for live and for test mode: {url} (JSON or form, either will "
@@ -420,6 +464,9 @@ EN: dict[str, str] = {
     "prints the address of its own",
     "no_sandbox": "no sandbox at {url}: {error}",
     "no_address": "say where the webhook goes: --to http://127.0.0.1:8000/payments/webhook",
+    "no_order_named": "say for which order: --order ORD-1001",
+    "no_amount": "nothing is registered for order {order}: give its --amount",
+    "no_such_payment": "the sandbox has no such payment: {imp_uid}",
     "sandbox_refused": "the sandbox refuses: {error}",
     "failed_note": "The gateway sends no webhook for a payment that failed in its window. This "
     "command sends the one of a scheduled charge that failed.",

@@ -8,8 +8,9 @@ The SDK's stand-in is at the paths of the real one, `/v1/iamport.js` and
 1.3.x or the newest. It calls back, then hides its frame, then builds all frames anew, so that a
 payment begun inside the callback is closed by that. A second `init` is no error. Without `init` or
 parameters, and where a popup is blocked, there is an alert and no callback. On a phone it shows a
-dialog for a second and then posts the page to the window. `certification`, `communicate`,
-`naver_zzim`, `loadUI`, `updateLoadUIRequest` and `loadModule` are there and do nothing. What is not
+dialog for a second and then posts the page to the window. `loadUI` puts a button into the element
+of the class `portone-ui-container`, which `updateLoadUIRequest` gives other parameters.
+`certification`, `communicate`, `naver_zzim` and `loadModule` are there and do nothing. What is not
 the build's choice is set by `Settings`: a window that is slow to show, closes without a callback,
 or never comes.
 """

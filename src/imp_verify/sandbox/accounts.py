@@ -83,6 +83,11 @@ class Accounts:
                 return self._accounts[key]
         raise unauthorized()
 
+    def revoke(self, authorization: str) -> None:
+        """Let the token that the header carries be of no use; the next one is another."""
+        text = authorization.removeprefix("Bearer ").strip()
+        self._tokens = {k: v for k, v in self._tokens.items() if v.access_token != text}
+
     def hide(self, text: str) -> str:
         """Take every secret and living token out of a text."""
         for token in self._tokens.values():
@@ -108,14 +113,14 @@ class Accounts:
             raise ValueError("user_code is one of another account")
         self._accounts[account.key] = account
 
-    def everybody(self) -> list[Account]:
-        """Return all, the first one first."""
-        return list(self._accounts.values())
-
     def reset(self) -> None:
         """Forget tokens, and who was added."""
         self._accounts = dict(self._first)
         self._tokens.clear()
+
+    def all(self) -> list[Account]:
+        """Return all accounts, the first one first."""
+        return list(self._accounts.values())
 
     def knows(self, key: str) -> bool:
         """Tell whether there is an account of this key."""

@@ -7,9 +7,11 @@ methods that there are; then the token, the parameters, the handler; and all of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from urllib.parse import parse_qs
 
 from imp_verify.sandbox import calls, journal
+from imp_verify.sandbox._api.barrier import Barrier
 from imp_verify.sandbox._api.call import Call
 from imp_verify.sandbox._api.declare import ApiCall
 from imp_verify.sandbox._api.shown import shown_answer, shown_body, shown_query
@@ -29,6 +31,7 @@ class Api:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
+        self._barrier = Barrier(sandbox.settings, sandbox.clock)
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
         """Answer one call; what becomes of the answer on its way is the caller's to do."""
@@ -37,16 +40,23 @@ class Api:
 
     def answer_now(self, request: ApiRequest) -> ApiAnswer:
         """Answer without running what is due: then a GET waits for no shop."""
-        coming = _Coming(self._sandbox, request)
-        fault = self._sandbox.faults.take(coming.target())
-        answer = fault.instead() if fault else None
-        if answer is None:
-            answer = self._carry_out(coming)
-            answer = fault.afterwards(answer) if fault else answer
+        sandbox, coming = self._sandbox, _Coming(self._sandbox, request)
+        fault = sandbox.faults.take(coming.target(sandbox)) if sandbox.faults else None
+        answer = self._faulty(coming, fault) if fault else self._carry_out(coming, sandbox)
         self._write_down(coming, answer, fault)
         return answer
 
-    def _carry_out(self, coming: _Coming) -> ApiAnswer:
+    def _faulty(self, coming: _Coming, fault: Fault) -> ApiAnswer:
+        if fault.revoke:
+            self._sandbox.gateway.revoke(coming.request.header("authorization"))
+        answer = fault.instead()
+        if answer is not None:
+            return answer
+        past = fault.stale is not None
+        sandbox = self._sandbox.as_of(fault.stale or 0) if past else self._sandbox
+        return fault.afterwards(self._carry_out(coming, sandbox))
+
+    def _carry_out(self, coming: _Coming, sandbox: Sandbox) -> ApiAnswer:
         found, request = coming.found, coming.request
         name = f"{request.method} {request.path}"
         if found.methods:
@@ -56,22 +66,25 @@ class Api:
         if found.call is None:
             message = f"{name}: 샌드박스에 없는 API입니다. (not in the sandbox)"
             return envelope(None, code=-1, message=message, status=501)
+        settings = self._sandbox.settings
         try:
-            told = found.call.handle(self._call(coming, found.call))
+            self._barrier.check(found.call, coming.account)
+            told = found.call.handle(self._call(coming, found.call, sandbox))
         except Refused as error:
             return refusal(error)
-        return envelope(told.response, status=told.status)
+        code = settings.code_207 if told.status == 207 else 0
+        return envelope(settings.written(told.response), code=code, status=told.status)
 
-    def _call(self, coming: _Coming, call: ApiCall) -> Call:
+    def _call(self, coming: _Coming, call: ApiCall, sandbox: Sandbox) -> Call:
         request, account = coming.request, ""
         if not call.open:
-            account = self._sandbox.gateway.account_of(request.header("authorization")).key
+            account = sandbox.gateway.account_of(request.header("authorization")).key
         if len(request.body) > LONGEST_BODY:
             raise Refused(_UNREADABLE, code=-1, status=413)
         if call.has_body and coming.body is None:
             raise Refused(_UNREADABLE, code=-1, status=400)
         values = call.read(coming.found.path, coming.query, coming.body or {})
-        return Call(self._sandbox, account, request.header("tier") or None, values)
+        return Call(sandbox, account, request.header("tier") or None, values)
 
     def _write_down(self, coming: _Coming, answer: ApiAnswer, fault: Fault | None) -> None:
         request, hide = coming.request, self._sandbox.gateway.hide_secrets
@@ -88,7 +101,7 @@ class Api:
             body=shown_body(request.body, coming.body, hide),
             status=answer.status,
             answer=shown_answer(answer.body, hide),
-            fault=fault.wire() if fault else None,
+            fault=fault.did() if fault else None,
         )
 
 
@@ -97,7 +110,7 @@ class _Coming:
 
     def __init__(self, sandbox: Sandbox, request: ApiRequest) -> None:
         self.request = request
-        self.found: Found = calls.find(request.method, request.path)
+        self.found: Found = calls.find(request.method, sandbox.settings.path(request.path))
         self.account = sandbox.gateway.key_of(request.header("authorization"))
         self.query = parse_qs(request.query, keep_blank_values=True) if request.query else {}
         self.body: Mapping[str, object] | None = {}
@@ -112,13 +125,17 @@ class _Coming:
         value = self.found.path.get(name) or (self.body or {}).get(name)
         return value if isinstance(value, str) else None
 
-    def target(self) -> Target:
-        """Return it as faults see it."""
+    def target(self, sandbox: Sandbox) -> Target:
+        """Return it as faults see it: by a payment's id its order is named too."""
+        imp_uid, order = self.named("imp_uid"), self.named("merchant_uid")
+        if imp_uid and not order:
+            with suppress(Refused):
+                order = sandbox.gateway.attempt(imp_uid).merchant_uid
         return Target(
             self.found.call.name if self.found.call else "",
             self.request.method,
             self.request.path,
-            self.account,
-            self.named("imp_uid"),
-            self.named("merchant_uid"),
+            self.account or self.named("imp_key"),
+            imp_uid,
+            order,
         )

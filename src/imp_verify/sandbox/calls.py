@@ -10,15 +10,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from imp_verify.sandbox._api import cancel, payments, prepare, tokens, vbanks
+from imp_verify.sandbox._api import (
+    balance,
+    cancel,
+    payments,
+    prepare,
+    subscribe,
+    tokens,
+    vbanks,
+)
 from imp_verify.sandbox._api.declare import ApiCall
 
 CALLS: tuple[ApiCall, ...] = (
     *tokens.CALLS,
     *payments.CALLS,
+    *balance.CALLS,
     *prepare.CALLS,
     *cancel.CALLS,
     *vbanks.CALLS,
+    *subscribe.CALLS,
 )
 NAMES = tuple(dict.fromkeys(call.name for call in CALLS))
 """What faults call them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from heapq import heappop, heappush
 from itertools import count
 from typing import NamedTuple
@@ -17,6 +17,7 @@ class _Due(NamedTuple):
     at: int
     number: int
     action: Callable[[], object]
+    told: Mapping[str, object] | None
 
 
 class Clock:
@@ -89,15 +90,29 @@ class Clock:
         with self._lock:
             return len(self._due)
 
-    def schedule(self, at: int, action: Callable[[], object]) -> None:
+    def schedule(
+        self, at: int, action: Callable[[], object], told: Mapping[str, object] | None = None
+    ) -> None:
         """Let something happen once the clock shows this time, after all that was due before it.
 
         Args:
             at: Unix seconds; what is past is due at once.
             action: Called in the thread that moves the clock; its result is thrown away.
+            told: What it will do, for a record that schedules it again; None is left out there.
         """
         with self._lock:
-            heappush(self._due, _Due(_within(at), next(self._numbers), action))
+            heappush(self._due, _Due(_within(at), next(self._numbers), action, told))
+
+    def planned(self) -> list[tuple[int, Mapping[str, object]]]:
+        """Return what is due later and told of itself, with its time, in its order."""
+        with self._lock:
+            return [(due.at, due.told) for due in sorted(self._due) if due.told is not None]
+
+    def record(self) -> dict[str, int]:
+        """Return how it was set: the second at which it stands, or how far it was moved on."""
+        if self._stands_at is not None:
+            return {"stop_at": self._stands_at}
+        return {"advance": self._offset}
 
     @property
     def has_due(self) -> bool:
@@ -108,7 +123,16 @@ class Clock:
     def run_due(self) -> None:
         """Run what got due while the clock ran on by itself."""
         while (due := self._next_due(self._now())) is not None:
-            self._run(due)
+            self._own.by_itself = True
+            try:
+                self._run(due)
+            finally:
+                self._own.by_itself = False
+
+    @property
+    def ran_by_itself(self) -> bool:
+        """Whether what asks is run by `run_due`: whoever called that waits for something else."""
+        return getattr(self._own, "by_itself", False)
 
     def _now(self) -> int:
         if self._stands_at is not None:

@@ -1,39 +1,71 @@
-"""What is sent to a shop, when, and what came of it: webhooks, and the question before an approval.
+"""What is sent to a shop and what came of it, and the question before an approval.
 
 How a request travels is not known here: `Send` is given one as a value and returns what came back.
+When a webhook is sent, and whether again, is another module's.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from itertools import count
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.attempt import Attempt
-from imp_verify.sandbox.clock import Clock
-from imp_verify.sandbox.events import Event
 from imp_verify.sandbox.exact import dumps, loads
+from imp_verify.sandbox.faults import Fault
 from imp_verify.sandbox.journal import Journal, cut
 from imp_verify.sandbox.settings import Settings
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
-WEBHOOK_TIMEOUT = (10.0, 30.0)
-CONFIRM_TIMEOUT = (10.0, 10.0)
+CONNECT_SECONDS = 10.0
+LOST = "the answer was lost, as a fault says"
+
+
+class Times(NamedTuple):
+    """How long a request may take, in seconds.
+
+    Attributes:
+        connect: Until there is a connection.
+        read: Until each part of the answer is there.
+        whole: All of it.
+    """
+
+    connect: float
+    read: float
+    whole: float
+
+    @classmethod
+    def in_all(cls, seconds: float | Decimal) -> Times:
+        """Return those of a request that is timed as a whole."""
+        return cls(float(seconds), float(seconds), float(seconds))
+
+    @classmethod
+    def first(cls, read: float | Decimal) -> Times:
+        """Return those of a webhook's first send; a shop that drips has no more time either."""
+        return cls(CONNECT_SECONDS, float(read), CONNECT_SECONDS + float(read))
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A POST to a shop; the timeout is for connecting and for the answer, in seconds."""
+    """A POST to a shop.
+
+    Attributes:
+        times: How long it may take.
+        headers: Besides the content type.
+        follows: Whether redirects are followed.
+    """
 
     url: str
     content_type: str
     body: str
-    timeout: tuple[float, float]
+    times: Times
     headers: tuple[tuple[str, str], ...] = ()
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +100,10 @@ class Delivery:
         milliseconds: How long it took.
         attempt: Which try it was, from 1.
         imp_uid: Of the payment that it tells of.
-        number: Of its entry in the journal.
-        merchant_uid: Of the order that it tells of.
+        merchant_uid: Of the order.
+        headers: That were sent besides the content type.
+        number: Its own, from 1: by that it is sent again.
+        at: The sandbox's time when it was sent, Unix seconds.
     """
 
     url: str
@@ -81,8 +115,10 @@ class Delivery:
     milliseconds: int = 0
     attempt: int = 1
     imp_uid: str | None = None
+    merchant_uid: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
     number: int = 0
-    merchant_uid: str = ""
+    at: int = 0
 
     @property
     def ok(self) -> bool:
@@ -91,7 +127,22 @@ class Delivery:
 
     def wire(self) -> dict[str, object]:
         """Return it for the control endpoint."""
-        return {**asdict(self), "ok": self.ok}
+        return {**asdict(self), "headers": [list(pair) for pair in self.headers], "ok": self.ok}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a request to the shop is about.
+
+    Attributes:
+        attempt: Which try it is, from 1.
+        fault: That it meets.
+    """
+
+    imp_uid: str | None
+    merchant_uid: str | None
+    attempt: int = 1
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +159,21 @@ class Shop:
     Args:
         send: Carries a request.
         kept: Where all that is sent is written down.
+        settings: How it is asked.
+        clock: The sandbox's.
     """
 
-    def __init__(self, send: Send, kept: Journal) -> None:
-        self._send = send
+    def __init__(
+        self, send: Send, kept: Journal, settings: Settings, clock: Callable[[], int]
+    ) -> None:
+        self.send = send
         self._kept = kept
+        self._settings = settings
+        self._clock = clock
+        self._numbers = count(1)
 
     def ask(self, url: str, attempt: Attempt) -> Consent:
-        """Ask the shop whether to go on; 200 alone is a yes.
+        """Ask the shop whether to go on; 200 alone is a yes, and that within its time as a whole.
 
         Source: V1 confirm process page.
         """
@@ -124,15 +182,23 @@ class Shop:
             "merchant_uid": attempt.merchant_uid,
             "amount": attempt.amount,
         }
-        sent = Outgoing(url, JSON, dumps(question), CONFIRM_TIMEOUT)
-        answer = self.post(journal.CONFIRM, sent, attempt.imp_uid, attempt.merchant_uid)
-        return Consent(True) if answer.ok else Consent(False, _reason(answer.answer))
+        settings = self._settings
+        kind, body = written(question, settings.confirm_format, settings)
+        times = Times.in_all(settings.confirm_seconds)
+        sent = Outgoing(url, kind, body, times, usual_headers(settings))
+        for number in range(1, 3 if settings.confirm_twice else 2):
+            about = About(attempt.imp_uid, attempt.merchant_uid, number)
+            answer = self.post(journal.CONFIRM, sent, about)
+            if not answer.ok:
+                return Consent(False, _reason(answer.answer))
+        return Consent(True)
 
-    def post(
-        self, kind: str, sent: Outgoing, imp_uid: str, merchant_uid: str, attempt: int = 1
-    ) -> Delivery:
+    def post(self, kind: str, sent: Outgoing, about: About) -> Delivery:
         """Send one request and write down what came of it, as a kind of entry."""
-        reply = self._send(sent)
+        number, at, fault = next(self._numbers), self._clock(), about.fault
+        reply = self.send(sent)
+        if fault and fault.lost:
+            reply = Reply(None, "", LOST, reply.milliseconds)
         delivery = Delivery(
             sent.url,
             sent.content_type,
@@ -141,15 +207,44 @@ class Shop:
             cut(reply.answer),
             reply.error,
             reply.milliseconds,
-            attempt,
-            imp_uid,
-            merchant_uid=merchant_uid,
+            about.attempt,
+            about.imp_uid,
+            about.merchant_uid,
+            sent.headers,
+            number,
+            at,
         )
-        what = {**delivery.wire(), "headers": [list(pair) for pair in sent.headers]}
-        for name in ("imp_uid", "merchant_uid", "number"):
-            del what[name]
-        entry = self._kept.add(kind, imp_uid=imp_uid, merchant_uid=merchant_uid, **what)
-        return replace(delivery, number=entry.number)
+        own = ("imp_uid", "merchant_uid", "number", "at")  # an entry has its own
+        told = {name: value for name, value in delivery.wire().items() if name not in own}
+        self._kept.add(
+            kind,
+            imp_uid=about.imp_uid,
+            merchant_uid=about.merchant_uid,
+            delivery=number,
+            fault=fault.did() if fault else None,
+            **told,
+        )
+        return delivery
+
+    def let_go(self, *, for_good: bool = False) -> None:
+        """End what is under way; `for_good`: and send nothing more."""
+        end = getattr(self.send, "end", None)
+        if end is not None:  # who carries requests to a shop in this process holds none
+            end(for_good=for_good)
+
+
+def usual_headers(settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Return the headers that the settings ask for."""
+    return (("User-Agent", settings.webhook_agent),) if settings.webhook_agent else ()
+
+
+def written(fields: Mapping[str, object], how: str, settings: Settings) -> tuple[str, str]:
+    """Write a body as JSON or as a form, and return its content type with it."""
+    charset = ";charset=UTF-8" if settings.webhook_charset else ""
+    if how == "form":
+        plain = {k: v if isinstance(v, str) else dumps(v) for k, v in fields.items()}
+        return FORM + charset, urlencode(plain)
+    return JSON + charset, dumps(fields)
 
 
 def _reason(text: str) -> str | None:
@@ -159,125 +254,3 @@ def _reason(text: str) -> str | None:
         return None
     reason = content.get("reason") if isinstance(content, dict) else None
     return reason if isinstance(reason, str) else None
-
-
-class Webhooks:
-    """Sends events in the order that the settings ask for, and keeps every result.
-
-    Nothing is sent again by itself: resending is off at the gateway too unless the vendor
-    switches it on. What is to be sent later is scheduled on the clock.
-    """
-
-    def __init__(self, settings: Settings, shop: Shop, clock: Clock) -> None:
-        self._settings = settings
-        self._shop = shop
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._pending: list[Event] = []
-        self._running: list[Future[list[Delivery]]] = []
-        self._deliveries: list[Delivery] = []
-        self._untold: set[str] = set()
-        self._pool = ThreadPoolExecutor(4, "sandbox-webhook")
-
-    @property
-    def deliveries(self) -> list[Delivery]:
-        """What was sent so far, in the order of the answers."""
-        with self._lock:
-            return list(self._deliveries)
-
-    @property
-    def pending(self) -> list[Event]:
-        """What is kept back for the browser to be first."""
-        with self._lock:
-            return list(self._pending)
-
-    def announce(self, event: Event) -> None:
-        """Send an event now, keep it back, or send it beside what follows."""
-        if event.status == "paid" and not self._addresses(event):
-            self._untold.add(event.imp_uid)
-        order = self._settings.webhook_order
-        if order == "webhook-first":
-            self._tell(event)
-            return
-        with self._lock:
-            if order == "browser-first":
-                self._pending.append(event)
-            else:
-                self._running.append(self._pool.submit(self._tell, event))
-
-    def told_of(self, imp_uid: str) -> bool:
-        """Tell whether a payment used webhooks: not where none had an address when it was paid.
-
-        Only then an API cancel sends one. A payment that `Gateway.make` made counts as one that
-        did.
-
-        Source: V1 REST API, POST /payments/cancel, enable_webhook.
-        """
-        return imp_uid not in self._untold
-
-    def deliver(self) -> list[Delivery]:
-        """Send what was kept back, wait for what is under way, and return all results."""
-        with self._lock:
-            events, self._pending = self._pending, []
-            running, self._running = self._running, []
-        for event in events:
-            self._tell(event)
-        for future in running:
-            future.result()
-        return self.deliveries
-
-    def resend(self, number: int) -> Delivery | None:
-        """Send once more what was sent; None where no delivery has this number."""
-        known = {each.number: each for each in self.deliveries}
-        return self._again(known[number]) if number in known else None
-
-    def resend_all(self, imp_uid: str | None = None) -> list[Delivery]:
-        """Send once more all first sends, of one payment where it is named, in their order."""
-        first = [each for each in self.deliveries if each.attempt == 1]
-        return [self._again(each) for each in first if imp_uid in (None, each.imp_uid)]
-
-    def tell(self, event: Event) -> list[Delivery]:
-        """Send an event now, whatever the order of the settings, and return what came of it."""
-        return self._tell(event)
-
-    def clear(self) -> None:
-        """Forget what was sent and what is kept back."""
-        with self._lock:
-            for each in self._running:
-                each.cancel()
-            self._running.clear()
-            self._pending.clear()
-            self._deliveries.clear()
-            self._untold.clear()
-
-    def close(self) -> None:
-        """Wait for what is under way and take no more."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-    def _again(self, before: Delivery) -> Delivery:
-        sent = Outgoing(before.url, before.content_type, before.body, WEBHOOK_TIMEOUT)
-        told = before.imp_uid or "", before.merchant_uid
-        same = (before.url, before.body)
-        tries = sum((each.url, each.body) == same for each in self.deliveries)
-        return self._keep(self._shop.post(journal.DELIVERY, sent, *told, attempt=tries + 1))
-
-    def _keep(self, delivery: Delivery) -> Delivery:
-        with self._lock:
-            self._deliveries.append(delivery)
-        return delivery
-
-    def _tell(self, event: Event) -> list[Delivery]:
-        form = self._settings.webhook_format == "form"
-        kind, body = (FORM, urlencode(event.fields())) if form else (JSON, dumps(event.fields()))
-        told = event.imp_uid, event.merchant_uid
-        return [
-            self._keep(
-                self._shop.post(journal.DELIVERY, Outgoing(url, kind, body, WEBHOOK_TIMEOUT), *told)
-            )
-            for url in self._addresses(event)
-        ]
-
-    def _addresses(self, event: Event) -> tuple[str, ...]:
-        if event.urls:
-            return event.urls
-        return (self._settings.webhook_url,) if self._settings.webhook_url else ()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
+
+_UNGUESSABLE = random.SystemRandom()
 
 
 class Digits:
@@ -10,20 +13,25 @@ class Digits:
 
     Args:
         seed: What the numbers follow from; None for none that could be repeated.
+        drawn: How many numbers of this seed were drawn before.
+
+    Attributes:
+        seed: As given.
+        drawn: How many were drawn: with the seed all that the next ones depend on.
     """
 
-    def __init__(self, seed: str | None = None) -> None:
-        self._seed = seed
-        self._source = random.SystemRandom() if seed is None else random.Random(seed)
+    def __init__(self, seed: str | None = None, drawn: int = 0) -> None:
+        self.seed = seed
+        self.drawn = drawn
+        self._first = drawn
 
     def restart(self) -> None:
         """Give the same numbers once more, where they follow from a seed."""
-        if self._seed is not None:
-            self._source.seed(self._seed)
+        self.drawn = self._first
 
     def __call__(self, length: int) -> str:
         """Return so many random digits."""
-        return f"{self._source.randrange(10**length):0{length}d}"
+        return f"{self._bits(160) % 10**length:0{length}d}"
 
     def tid(self) -> str:
         """Return a PG's number for a transaction."""
@@ -35,4 +43,11 @@ class Digits:
 
     def token(self) -> str:
         """Return an access token: 40 hexadecimal digits."""
-        return f"{self._source.getrandbits(160):040x}"
+        return f"{self._bits(160):040x}"
+
+    def _bits(self, number: int) -> int:
+        self.drawn += 1
+        if self.seed is None:
+            return _UNGUESSABLE.getrandbits(number)
+        text = hashlib.sha256(f"{self.seed}\n{self.drawn}".encode()).digest()
+        return int.from_bytes(text[: number // 8])

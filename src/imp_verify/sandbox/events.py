@@ -10,20 +10,32 @@ from imp_verify.sandbox.attempt import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What a shop is to be told: the webhook's fields. `urls` is empty for the default one."""
+    """What a shop is to be told.
+
+    Attributes:
+        urls: Where; empty for the address that is set.
+        sandbox: Whether it is of a test payment, for which another address may be set.
+        more: Further fields of the body.
+    """
 
     imp_uid: str
     merchant_uid: str
     status: str
     cancellation_id: str | None = None
     urls: tuple[str, ...] = ()
+    sandbox: bool = False
+    more: tuple[tuple[str, object], ...] = ()
 
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, object]:
         """Return the webhook's body. Source: V1 webhook page."""
-        body = {"imp_uid": self.imp_uid, "merchant_uid": self.merchant_uid, "status": self.status}
+        body: dict[str, object] = {
+            "imp_uid": self.imp_uid,
+            "merchant_uid": self.merchant_uid,
+            "status": self.status,
+        }
         if self.cancellation_id is not None:
             body["cancellation_id"] = self.cancellation_id
-        return body
+        return {**body, **dict(self.more)}
 
 
 class Moved(NamedTuple):

@@ -1,20 +1,24 @@
-"""JSON with exact decimal numbers: what the gateway reads and writes, nothing about payments."""
+"""JSON with exact decimal numbers, and forms: what the gateway reads and writes, of any subject."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from urllib.parse import parse_qsl
 
+Read = Callable[[str], object]
+"""Makes the value that the digits in a text are."""
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 # To the end where no quote ends it, or a hostile text is read again from each of its quotes.
 _TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_BRACKETED = re.compile(r"([^][]+)\[([^][]*)\]")
 DEEPEST = 100
-LONGEST = 30
-"""Digits of a number, before and after the point: 1e999999999 is short, and ends the process that
-writes it out."""
+LONGEST = 18
+"""Digits of a number, those before and those after the point together: no price has more, and
+1e999999999, which is short, ends the process that writes it out."""
+_NO_NUMBER = Decimal("NaN")
 
 
 def dumps(value: object) -> str:
@@ -39,6 +43,8 @@ def _plain(value: object) -> object:
         return dict(value)
     if not isinstance(value, Decimal):
         raise TypeError(f"{type(value).__name__} is no JSON")
+    if not value.is_finite():
+        raise _NotAsFloat
     text = format(value, "f")
     number: object = float(text) if "." in text else int(text)
     if str(number) != text:
@@ -65,9 +71,16 @@ def loads(text: str | bytes) -> object:
     Raises:
         ValueError: It is none, or one that nobody means: too deep, or a number too long.
     """
+    return _read(text, _number, int)
+
+
+def _read(text: str | bytes, number: Read, integer: Read) -> object:
     text = text if isinstance(text, str) else text.decode()
     _check_depth(text)
-    return json.loads(text, parse_float=_number, parse_constant=_number)
+    content: object = json.loads(text, parse_float=number, parse_constant=number, parse_int=integer)
+    if "\\u" in text:
+        dumps(content).encode()  # half of a pair of surrogates is no text, and a ValueError here
+    return content
 
 
 def _check_depth(text: str) -> None:
@@ -91,21 +104,53 @@ def _number(text: str) -> Decimal:
 
 def _is_short(number: Decimal) -> bool:
     exponent = number.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -LONGEST and number.adjusted() < LONGEST
+    if not isinstance(exponent, int):
+        return False
+    return max(number.adjusted() + 1, 1) + max(-exponent, 0) <= LONGEST
+
+
+def _any_number(text: str) -> Decimal:
+    """Leave a number that nobody means to whoever looks at it: the rest can be read."""
+    try:
+        return _number(text)
+    except ValueError:
+        return _NO_NUMBER
+
+
+def _any_integer(text: str) -> object:
+    return int(text) if len(text.lstrip("-")) <= LONGEST else _NO_NUMBER
 
 
 def read_fields(body: bytes, content_type: str) -> dict[str, object]:
     """Read a request's parameters, sent as JSON or as form text.
 
+    A number that is none, or too long, is a NaN: the call refuses it as it refuses any wrong value.
+    In a form `extra[requester]` is a name within `extra`, and `notice_url[]` one of a list.
+
     Raises:
         ValueError: The body is neither.
     """
     if "json" in content_type.lower():
-        content = loads(body or b"{}")
+        content = _read(body or b"{}", _any_number, _any_integer)
         if not isinstance(content, dict):
             raise ValueError("the body is JSON but no object")
         return content
-    return dict(parse_qsl(body.decode(), keep_blank_values=True))
+    return _from_form(parse_qsl(body.decode(), keep_blank_values=True))
+
+
+def _from_form(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
+    fields: dict[str, object] = {}
+    for name, value in pairs:
+        found = _BRACKETED.fullmatch(name)
+        outer, inner = found.groups() if found else (name, None)
+        within = fields.get(outer)
+        if inner is None:
+            fields[outer] = value
+        elif not inner or inner.isdigit():
+            fields[outer] = [*(within if isinstance(within, list) else ()), value]
+        else:
+            fields[outer] = {**(within if isinstance(within, dict) else {}), inner: value}
+    return fields
 
 
 def as_amount(value: object) -> Decimal | None:

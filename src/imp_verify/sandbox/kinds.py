@@ -98,6 +98,57 @@ class Seconds:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole number."""
+
+    least: int
+    most: int
+
+    @property
+    def allowed(self) -> str:
+        """Name the range."""
+        return f"a whole number of {self.least} to {self.most}"
+
+    def read(self, value: object) -> int:
+        """Take an int that is in the range."""
+        if type(value) is not int or not self.least <= value <= self.most:
+            raise ValueError(self.allowed)
+        return value
+
+    def parse(self, text: str) -> int:
+        """Take plain digits."""
+        try:
+            return self.read(int(text))
+        except ValueError:
+            raise ValueError(self.allowed) from None
+
+
+@dataclass(frozen=True, slots=True)
+class OneNumber:
+    """One of some whole numbers."""
+
+    choices: tuple[int, ...]
+
+    @property
+    def allowed(self) -> str:
+        """Name them."""
+        return f"one of {', '.join(map(str, self.choices))}"
+
+    def read(self, value: object) -> int:
+        """Take one of them as it stands."""
+        if type(value) is not int or value not in self.choices:
+            raise ValueError(self.allowed)
+        return value
+
+    def parse(self, text: str) -> int:
+        """Take the digits of one."""
+        try:
+            return self.read(int(text))
+        except ValueError:
+            raise ValueError(self.allowed) from None
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """A text of a certain form, or none; `form` says it where there is a pattern."""
 

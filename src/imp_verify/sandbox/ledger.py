@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 
 from imp_verify.sandbox.attempt import Attempt
@@ -96,6 +97,7 @@ class Ledger:
     def __init__(self) -> None:
         self._attempts: dict[str, Attempt] = {}
         self._ids: list[str] = []
+        self._past: dict[str, list[Attempt]] = {}
         self._orders: dict[tuple[Group, str], list[int]] = {}
         self._listings: defaultdict[tuple[Group, str], _Listing] = defaultdict(_Listing)
 
@@ -121,10 +123,21 @@ class Ledger:
             self._ids.append(attempt.imp_uid)
         else:
             self._forget(before)
+            self._past.setdefault(attempt.imp_uid, []).append(before)
         self._attempts[attempt.imp_uid] = attempt
         insort(self._orders.setdefault(_order(attempt), []), attempt.number)
         for each in self._listings_of(attempt):
             each.add(attempt)
+
+    def as_of(self, time: int) -> Ledger:
+        """Return the attempts that there were at a time, each as it was then."""
+        past = Ledger()
+        for imp_uid, attempt in self._attempts.items():
+            versions = [*self._past.get(imp_uid, ()), attempt]
+            known = [each for each in versions if each.updated_at <= time]
+            if known:
+                past.put(replace(known[-1], number=len(past)))
+        return past
 
     def of_order(self, group: Group, merchant_uid: str) -> list[Attempt]:
         """Return the attempts for an order number, in the order of their opening."""

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from imp_verify.sandbox.attempt import Attempt, Cancellation, Card, VirtualAccount
+from imp_verify.sandbox.attempt import (
+    Attempt,
+    Cancellation,
+    Card,
+    Promotion,
+    VirtualAccount,
+    wallet_of,
+)
 from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.digits import Digits
 from imp_verify.sandbox.exact import as_amount
@@ -23,7 +30,17 @@ from imp_verify.sandbox.search import STATUSES
 
 PAID = ("paid", "cancelled")
 USAGES = ("issue", "payment", "payment.scheduled")
-_PLAIN = ("sandbox", "tier", "channel", "name", "custom_data", "customer_uid", "customer_uid_usage")
+_PLAIN = (
+    "sandbox",
+    "tier",
+    "channel",
+    "name",
+    "escrow",
+    "promotion",
+    "custom_data",
+    "customer_uid",
+    "customer_uid_usage",
+)
 """Fields that are kept as they are read."""
 FIXED = ("merchant_uid", "account", "tier")
 """What stays as it was made: who finds a payment, and by what number."""
@@ -80,6 +97,7 @@ def _made(read: dict[str, Any], *, account: str, now: int, digits: Digits) -> di
         "status": status,
         "pay_method": read.get("pay_method", "card"),
         "pg_provider": provider,
+        "emb_pg_provider": wallet_of(read.get("pay_method", "card"), provider),
         "buyer": tuple(read.get(name) for name in BUYER),
         "notice_urls": read.get("notice_url", ()),
         **times,
@@ -335,6 +353,19 @@ def _part(name: str, value: object) -> _Part:
     )
 
 
+def _promotion(name: str, value: object) -> Promotion:
+    if not isinstance(value, Mapping) or not {"id", "discount"} <= set(value):
+        raise ValueError(f"{name} is an object of id, discount and least")
+    for key in value:
+        if key not in ("id", "discount", "least"):
+            raise ValueError(f"{name}: no such field: {key}")
+    return Promotion(
+        _text(100)(f"{name}.id", value["id"]),
+        _amount(f"{name}.discount", value["discount"]),
+        _amount(f"{name}.least", value.get("least", 0)),
+    )
+
+
 _READERS: dict[str, Callable[[str, object], Any]] = {
     "merchant_uid": _text(LONGEST_NUMBER),
     "amount": _amount,
@@ -360,6 +391,8 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "vbank_date": _time,
     "vbank_issued_at": _time,
     "name": _optional(_text(40)),
+    "escrow": _flag,
+    "promotion": _optional(_promotion),
     **dict.fromkeys(BUYER, _optional(_text(128))),
     "custom_data": _optional(_text(10_000)),
     "customer_uid": _optional(_text(200)),

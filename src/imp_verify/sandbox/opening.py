@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
+from imp_verify.sandbox.attempt import wallet_of
 from imp_verify.sandbox.clock import LATEST
-from imp_verify.sandbox.errors import Refused
+from imp_verify.sandbox.errors import PLAIN_NUMBER, Refused
 from imp_verify.sandbox.exact import as_amount, dumps
-from imp_verify.sandbox.pgs import pg
+from imp_verify.sandbox.pgs import Pg, pg
 
 KOREA = timezone(timedelta(hours=9))
 LONGEST_NUMBER = 40
@@ -30,38 +31,60 @@ def read_request(
         channels: For a channelKey, its PG's code and whether it is a test channel.
 
     Raises:
-        Refused: amount is not a number, or merchant_uid not a text that fits: no window opens.
+        Refused: amount is not a number, merchant_uid not a text that fits, or the PG takes no such
+            currency, number or account: no window opens.
 
     Source: JavaScript SDK, request_pay; release note of 2024-03-15 on the two types.
     """
-    merchant_uid, amount = _essentials(params)
     provider, is_test = _channel(params, channels)
+    row = pg(provider)
+    merchant_uid, amount = _number(params, row), _amount(params, row)
+    method = row.method or _text(params, "pay_method") or "card"
+    currency = _text(params, "currency") or row.currency
+    if row.currencies and currency not in row.currencies:
+        raise Refused(f"{provider}: {', '.join(row.currencies)}만 결제할 수 있습니다.")
+    due = read_due(_text(params, "vbank_due"))
+    if method == "vbank" and row.due_required and not due:
+        raise Refused("vbank_due 파라메터가 누락되었습니다.")
     custom = params.get("custom_data")
     return {
         "merchant_uid": merchant_uid,
         "amount": amount,
         "pg_provider": provider,
         "sandbox": is_test,
-        "pay_method": _text(params, "pay_method") or "card",
-        "currency": _text(params, "currency") or pg(provider).currency,
+        "pay_method": method,
+        "currency": currency,
         "name": _text(params, "name"),
+        "escrow": params.get("escrow") is True,
+        "emb_pg_provider": wallet_of(method, provider),
+        "tax_free": as_amount(params.get("tax_free")) or Decimal(0),
         "buyer": tuple(_text(params, key) for key in BUYER),
         "custom_data": None if custom is None else dumps(custom),
         "customer_uid": _text(params, "customer_uid"),
         "notice_urls": _addresses(params.get("notice_url")),
         "confirm_url": _text(params, "confirm_url"),
-        "vbank_due": read_due(_text(params, "vbank_due")),
+        "vbank_due": due,
     }
 
 
-def _essentials(params: Mapping[str, object]) -> tuple[str, Decimal]:
-    merchant_uid, amount = params.get("merchant_uid"), params.get("amount")
-    if not isinstance(merchant_uid, str) or not 0 < len(merchant_uid) <= LONGEST_NUMBER:
-        raise Refused("merchant_uid는 1자 이상 40자 이하의 문자열이어야 합니다.")
+def _number(params: Mapping[str, object], row: Pg) -> str:
+    number = params.get("merchant_uid")
+    if isinstance(number, str) and row.longest_number:
+        number = number[: row.longest_number]
+    least = row.shortest_number
+    if not isinstance(number, str) or not least <= len(number) <= LONGEST_NUMBER:
+        raise Refused(f"merchant_uid는 {least}자 이상 40자 이하의 문자열이어야 합니다.")
+    if not row.mixed_number and not (number.isascii() and number.isalnum()):
+        raise Refused(PLAIN_NUMBER)
+    return number
+
+
+def _amount(params: Mapping[str, object], row: Pg) -> Decimal:
+    amount = params.get("amount", 0 if row.amount_optional else None)
     number = None if isinstance(amount, str) else as_amount(amount)
     if number is None or number < 0:
         raise Refused("amount는 숫자여야 합니다.")
-    return merchant_uid, number
+    return number
 
 
 def _channel(

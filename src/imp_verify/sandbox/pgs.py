@@ -27,7 +27,9 @@ class Pg:
         code: As `pg_provider` has it.
         callback: What the newer builds of the SDK tell the page: FULL or IDS_ALONE.
         redirect_on_pc: The browser leaves the page on a PC too.
+        redirect_unless: The parameter that must be false for that; empty where there is none.
         callback_on_mobile: The page waits for a callback on a phone too.
+        popup: The window is a popup, on a phone too.
         currency: The one that is meant where the page names none.
         currencies: Those that it takes; empty where that is not known.
         method: What `pay_method` says whatever the page asked for; None: what was asked for.
@@ -53,6 +55,11 @@ class Pg:
         fails_first: One that waits is told as failed, and is paid later.
         confirms: Asks the shop's `confirm_url` before it approves.
         issuing: Whether registering a card charges too: NEVER, ALWAYS, BY_AMOUNT or PHONE.
+        issued_amount: What `amount` says where a card is registered and 0 was asked for.
+        issued_back: After so many seconds that amount is given back; 0 for never.
+        issues_as_zero: It says 0 of every card that is registered.
+        amount_optional: `amount` may be left out and is 0 then.
+        cancels_mismatch: Cancels at once what is approved for another amount than was asked for.
         issuer: Whether the card's issuer and publisher are told.
         flag_lies: `success` may be false on a paid payment.
         amount_changes: The buyer's wallet may change the amount.
@@ -63,7 +70,9 @@ class Pg:
     code: str = ""
     callback: str = FULL
     redirect_on_pc: bool = False
+    redirect_unless: str = ""
     callback_on_mobile: bool = False
+    popup: bool = False
     currency: str = "KRW"
     currencies: tuple[str, ...] = ()
     method: str | None = None
@@ -88,6 +97,11 @@ class Pg:
     fails_first: bool = False
     confirms: bool = True
     issuing: str = BY_AMOUNT
+    issued_amount: int = 0
+    issued_back: int = 0
+    issues_as_zero: bool = False
+    amount_optional: bool = False
+    cancels_mismatch: bool = False
     issuer: bool = False
     flag_lies: bool = False
     amount_changes: bool = False
@@ -95,6 +109,7 @@ class Pg:
     closed_prefix: str = ""
 
 
+_HALF_AN_HOUR = 30 * 60
 _ROWS = (
     Pg(code="html5_inicis", issuing=NEVER, kill_needs_key=True),
     Pg(code="inicis_jp", callback=IDS_ALONE, currency="JPY", currencies=("JPY",)),
@@ -128,8 +143,16 @@ _ROWS = (
         issuing=NEVER,
         issuer=True,
     ),
-    Pg(code="danal", callback_on_mobile=True),
-    Pg(code="danal_tpay", callback_on_mobile=True),
+    *(
+        Pg(
+            code=code,
+            callback_on_mobile=True,
+            amount_optional=True,
+            issued_amount=10,
+            issued_back=_HALF_AN_HOUR,
+        )
+        for code in ("danal", "danal_tpay")
+    ),
     Pg(code="daou", flag_lies=True, extension=True, confirms=False),
     Pg(code="settle", unlimited_accounts=True, edits_accounts=True),
     Pg(code="settle_acc"),
@@ -144,9 +167,15 @@ _ROWS = (
     ),
     Pg(code="kicc", issuing=NEVER),
     Pg(code="welcome", callback=IDS_ALONE, currencies=("KRW",), issuing=PHONE, issuer=True),
-    Pg(code="galaxia", callback=IDS_ALONE, issuing=NEVER),
+    Pg(code="galaxia", callback=IDS_ALONE, issuing=NEVER, issued_amount=1000),
     Pg(code="kakaopay", balance_method="point", closed_prefix="[결제포기] "),
-    Pg(code="naverpay", redirect_on_pc=True, issuing=NEVER, cancel_needs_reason=True),
+    Pg(
+        code="naverpay",
+        redirect_on_pc=True,
+        redirect_unless="naverPopupMode",
+        issuing=NEVER,
+        cancel_needs_reason=True,
+    ),
     Pg(code="naverco", amount_changes=True, confirms=False),
     Pg(code="payco", callback_on_mobile=True, issuing=NEVER),
     Pg(code="tosspay_v2", issuer=True),
@@ -155,6 +184,7 @@ _ROWS = (
         callback_on_mobile=True,
         currency="USD",
         vbank_number="unknown",
+        cancels_mismatch=True,
         confirms=False,
     ),
     Pg(code="paymentwall", cancels_later=True, pending=True, fails_first=True, issuing=ALWAYS),
@@ -170,8 +200,10 @@ _ROWS = (
         code="paypal_v2",
         callback=IDS_ALONE,
         callback_on_mobile=True,
+        popup=True,
         currency="USD",
         method="paypal",
+        issues_as_zero=True,
         cancels_later=True,
         pending=True,
         issuer=True,

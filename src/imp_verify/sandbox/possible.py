@@ -18,6 +18,9 @@ def moves_of(attempt: Attempt) -> tuple[str, ...]:
         moves.append("deposit")
     if attempt.waits_for_deposit:
         moves.append("expire")
+    whole = attempt.status == "paid" and not attempt.cancellations
+    if whole and attempt.vbank is not None and not attempt.unlimited:
+        moves.append("take-back")
     if attempt.remaining:
         moves.append("cancel")
     return tuple(moves)

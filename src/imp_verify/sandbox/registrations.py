@@ -62,15 +62,15 @@ class Registrations:
         with self._lock:
             return self._put(account, registration)
 
-    def everything(self) -> list[tuple[str, Registration]]:
-        """Return all that is registered, with the account's key."""
-        with self._lock:
-            return [(account, each) for (account, _), each in self._known.items()]
-
     def clear(self) -> None:
         """Forget all."""
         with self._lock:
             self._known.clear()
+
+    def all(self) -> list[tuple[str, Registration]]:
+        """Return all, each with the key of its account, in the order of their numbers' first."""
+        with self._lock:
+            return [(account, each) for (account, _), each in self._known.items()]
 
     def check(self, account: str, fields: Mapping[str, Any]) -> None:
         """Raise Refused where a window asks for something else than what is registered."""

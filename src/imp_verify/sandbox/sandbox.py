@@ -5,23 +5,42 @@ Every method may block while a shop answers, so an event loop calls it in a thre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from copy import copy
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
+from typing import Any
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
-from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.attempt import Attempt, Promotion
 from imp_verify.sandbox.clock import Clock
-from imp_verify.sandbox.deliveries import Outgoing, Reply, Send, Shop, Webhooks
+from imp_verify.sandbox.deliveries import Send, Shop
 from imp_verify.sandbox.digits import Digits
-from imp_verify.sandbox.errors import CLOSED, CLOSED_MESSAGE, PENDING_MESSAGE, Refused
-from imp_verify.sandbox.events import Moved
+from imp_verify.sandbox.errors import (
+    CLOSED,
+    CLOSED_MESSAGE,
+    NO_RECORD,
+    NO_RECORD_MESSAGE,
+    PENDING_MESSAGE,
+    Refused,
+)
+from imp_verify.sandbox.events import Event, Moved
 from imp_verify.sandbox.faults import Faults
 from imp_verify.sandbox.journal import Journal
+from imp_verify.sandbox.ledger import Group
+from imp_verify.sandbox.outgoing import Http
 from imp_verify.sandbox.settings import Settings, check_delay
 from imp_verify.sandbox.state import Gateway
+from imp_verify.sandbox.webhooks import Webhooks
 
+ESCROW = (2, 3, 31, 32, 4, 8, 10)
+ESCROW_EVENT = "Inicis.Escrow.Changed"
+CARD_CHECK = "카드 확인 결제 취소"
+MISMATCH = "결제 요청금액 불일치"
 MEANWHILE = ("failed", "ready", "pending")
 
 
@@ -43,7 +62,6 @@ class Sandbox:
         webhooks: What was sent, and what is kept back.
         journal: All that happened.
         seed: What `reset` fills the emptied sandbox with, where there is something.
-        when_reset: What else is to be forgotten then.
     """
 
     def __init__(
@@ -62,8 +80,9 @@ class Sandbox:
         self.gateway = Gateway(
             accounts, clock=self.clock, channels=channels, settings=self.settings, digits=digits
         )
-        self._shop = Shop(send or _over_http, self.journal)
-        self.webhooks = Webhooks(self.settings, self._shop, self.clock)
+        self._shop = Shop(send or Http(), self.journal, self.settings, self.clock)
+        self.webhooks = Webhooks(self.settings, self._shop, self.clock, self.faults)
+        self._asked: Counter[str] = Counter()
         self._start = self.settings.as_dict()
         self.seed: Callable[[], object] | None = None
         self.when_reset: list[Callable[[], object]] = []
@@ -91,13 +110,55 @@ class Sandbox:
             raise
         return self._noted(journal.WINDOW, "open", attempt)
 
-    def approve(self, imp_uid: str) -> Attempt:
-        """Approve, after the shop's consent where the page gave a confirm_url."""
+    def approve(
+        self,
+        imp_uid: str,
+        *,
+        amount: Decimal | None = None,
+        currency: str | None = None,
+        balance: bool = False,
+        promotion: Promotion | None = None,
+    ) -> Attempt:
+        """Approve, after the shop's consent where the page gave a confirm_url.
+
+        Args:
+            imp_uid: Whose window is open.
+            amount: Another one than the page asked for, as a buyer who tampers with the page makes
+                it, or a wallet that may change it.
+            currency: The same.
+            balance: From the balance or the points of the PG's wallet.
+            promotion: What was taken off the price.
+
+        Raises:
+            Refused: It cannot be approved, or not so.
+        """
+        asked = self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
-        return self._bought("approve", self.gateway.approve(imp_uid))
+        moved = self.gateway.approve(imp_uid, balance=balance, promotion=promotion)
+        self._noted(journal.WINDOW, "approve", moved.attempt)
+        self._given_back_by_pg(asked, moved.attempt)
+        self._told(moved)
+        return self.gateway.attempt(imp_uid)
 
-    def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str = "ready") -> Attempt:
+    def _tampered(self, imp_uid: str, amount: Decimal | None, currency: str | None) -> Attempt:
+        """Change what a window asks for, and return the payment as its page asked for it."""
+        asked = self.gateway.attempt(imp_uid)
+        if amount is not None or currency is not None:
+            changed = self.gateway.tamper(imp_uid, amount, currency)
+            self._noted(journal.WINDOW, "tamper", changed)
+        return asked
+
+    def _given_back_by_pg(self, asked: Attempt, paid: Attempt) -> None:
+        """Do what a PG does by itself. That a webhook tells of it is not documented: none does."""
+        row, given = asked.pg, (asked.amount, asked.currency)
+        if row.cancels_mismatch and given != (paid.amount, paid.currency):
+            self.gateway.cancel(paid.imp_uid, reason=MISMATCH)
+        elif row.issued_back and paid.customer_uid and not asked.amount and paid.amount:
+            told = {"do": "cancel", "imp_uid": paid.imp_uid, "reason": CARD_CHECK, "quiet": True}
+            self.plan(self.clock() + row.issued_back, told)
+
+    def approve_later(self, imp_uid: str, seconds: int, *, meanwhile: str | None = None) -> Attempt:
         """Approve once so many seconds have passed on the clock, with a webhook then.
 
         Args:
@@ -105,14 +166,14 @@ class Sandbox:
             seconds: 0 to a year.
             meanwhile: What an open one is until then. `failed`, as old PayPal has it for two or
                 three days, and Paymentwall; `ready`, as the PGs that leave it so, and its window
-                can still be closed or approved; or `pending`.
+                can still be closed or approved; or `pending`. None: as the settings say.
 
         Raises:
             ValueError: seconds or meanwhile is none of these.
             Refused: The payment is paid, say, or waits for a deposit.
         """
         delay = check_delay("seconds", seconds)
-        if meanwhile not in MEANWHILE:
+        if meanwhile is not None and meanwhile not in MEANWHILE:
             raise ValueError(f"meanwhile is one of {', '.join(MEANWHILE)}")
         attempt = self.gateway.attempt(imp_uid)
         put_off = attempt.status in ("failed", "pending")
@@ -120,21 +181,33 @@ class Sandbox:
             raise Refused("승인할 수 없는 상태의 결제입니다.")
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
+        meanwhile = meanwhile or self._pending(attempt)
         if attempt.in_window and meanwhile == "failed":
             self.gateway.fail(imp_uid, code="SANDBOX_PENDING", reason=PENDING_MESSAGE)
         elif attempt.in_window and meanwhile == "pending":
             self.gateway.put_off(imp_uid)
-        self._later(delay, lambda: self.gateway.approve(imp_uid, late=True))
+        self.plan(self.clock() + delay, {"do": "approve", "imp_uid": imp_uid})
         return self._noted(journal.CONTROL, "approve-later", self.gateway.attempt(imp_uid))
 
-    def issue_account(self, imp_uid: str) -> Attempt:
+    def _pending(self, attempt: Attempt) -> str:
+        if self.settings.pending_is != "by-pg":
+            return self.settings.pending_is
+        return "failed" if attempt.pg.fails_first else "ready"
+
+    def issue_account(
+        self, imp_uid: str, *, amount: Decimal | None = None, currency: str | None = None
+    ) -> Attempt:
         """Issue a virtual account, after the shop's consent like an approval.
 
-        Whether the real gateway asks here too is not documented.
+        Whether the real gateway asks here too is not documented. `amount` and `currency` are others
+        than the page asked for, as in `approve`.
         """
+        self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
-        return self._bought("issue", self.gateway.issue_account(imp_uid))
+        moved = self.gateway.issue_account(imp_uid)
+        self._expire_when_due(imp_uid)
+        return self._bought("issue", moved)
 
     def decline(self, imp_uid: str) -> Attempt:
         """Decline as a card company does. No webhook."""
@@ -146,8 +219,41 @@ class Sandbox:
         if self.settings.closed_becomes == "ready":
             attempt = self.gateway.attempt(imp_uid)
         else:
-            attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=CLOSED_MESSAGE)
+            reason = self.gateway.attempt(imp_uid).pg.closed_prefix + CLOSED_MESSAGE
+            attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=reason)
         return self._noted(journal.WINDOW, "close", attempt)
+
+    def expire(self, imp_uid: str) -> Attempt:
+        """Let a waiting account's deadline pass, whatever the clock shows."""
+        return self._told_of_end(self.gateway.expire(imp_uid), "expire")
+
+    def kill_account(self, imp_uid: str) -> Attempt:
+        """Give a waiting account up, as a call of the API does."""
+        return self._told_of_end(self.gateway.kill_account(imp_uid))
+
+    def take_back(self, imp_uid: str) -> Attempt:
+        """Let the bank take the deposit of a virtual account back."""
+        return self._told_of_end(self.gateway.take_back(imp_uid), "take-back")
+
+    def _told_of_end(self, moved: Moved, step: str = "") -> Attempt:
+        if step:  # a call of the API is written down anyway
+            self._noted(journal.CONTROL, step, moved.attempt)
+        return self._told(moved) if self.settings.account_ends_told else moved.attempt
+
+    def _expire_when_due(self, imp_uid: str) -> None:
+        """Expire an account when its deadline passes, and that may be moved meanwhile."""
+        attempt = self.gateway.attempt(imp_uid)
+        if attempt.vbank is not None and not attempt.unlimited:
+            self.plan(attempt.vbank.due, {"do": "expire", "imp_uid": imp_uid})
+
+    def _end_account(self, imp_uid: str) -> None:
+        attempt = self.gateway.attempt(imp_uid)
+        if not attempt.waits_for_deposit or attempt.vbank is None:
+            return
+        if attempt.vbank.due > self.clock():
+            self._expire_when_due(imp_uid)
+        elif self.settings.account_expired != "ready" or self.settings.account_ends_told:
+            self.expire(imp_uid)
 
     def deposit(
         self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
@@ -163,6 +269,32 @@ class Sandbox:
         """Return money back as the console does: with a webhook."""
         return self.refund(imp_uid, amount=amount, reason=reason, webhook=True, by_console=True)
 
+    def escrow(self, imp_uid: str, escrow_status: int, reason: str | None = None) -> Attempt:
+        """Tell the shop how the delivery of goods under escrow goes on; the payment stays paid.
+
+        Args:
+            imp_uid: A paid payment of Inicis.
+            escrow_status: 2 shipped, 3, 31 or 32 confirmed, 4 refused, 8 cancelled, 10 the refusal
+                is confirmed.
+            reason: Why it was refused.
+
+        Raises:
+            ValueError: The status is none of these.
+            Refused: It is no such payment.
+
+        Source: the page of Inicis.
+        """
+        if type(escrow_status) is not int or escrow_status not in ESCROW:
+            raise ValueError(f"escrow_status is one of {', '.join(map(str, ESCROW))}")
+        attempt = self.gateway.attempt(imp_uid)
+        if attempt.status != "paid" or not attempt.pg_provider.startswith("html5_inicis"):
+            raise Refused("에스크로 상태를 변경할 수 없는 결제입니다.")
+        extra = {"escrow_status": escrow_status, "changed_at": self.clock()}
+        more = (("event", ESCROW_EVENT), ("extra", {**extra, "denied_reason": reason}))
+        told = (imp_uid, attempt.merchant_uid, "paid", None, attempt.notice_urls)
+        self._noted(journal.CONTROL, "escrow", attempt)
+        return self._told(Moved(attempt, Event(*told, sandbox=attempt.sandbox, more=more)))
+
     def refund(
         self,
         imp_uid: str,
@@ -170,6 +302,8 @@ class Sandbox:
         amount: Decimal | None = None,
         checksum: Decimal | None = None,
         reason: str | None = None,
+        tax_free: Decimal = Decimal(0),
+        retain_promotion: bool = False,
         webhook: bool = False,
         by_console: bool = False,
     ) -> Attempt:
@@ -184,18 +318,25 @@ class Sandbox:
         """
         part = self.gateway.cancellable(imp_uid, amount=amount, checksum=checksum)
         attempt = self.gateway.attempt(imp_uid)
+        cancel = partial(
+            self.gateway.cancel,
+            imp_uid,
+            reason=reason,
+            tax_free=tax_free,
+            retain_promotion=retain_promotion,
+        )
         if attempt.cancels_later and (seconds := self.settings.cancel_seconds):
-            self._later(seconds, lambda: self.gateway.cancel(imp_uid, amount=part, reason=reason))
+            told = {"do": "cancel", "imp_uid": imp_uid, "amount": part, "reason": reason}
+            more = {"tax_free": tax_free, "retain_promotion": retain_promotion}
+            self.plan(self.clock() + seconds, {**told, **more})
             return self._noted(journal.CONTROL, "cancel", attempt) if by_console else attempt
         # Compared once more: two that come together must not both pass on what was left before.
-        moved = self.gateway.cancel(imp_uid, amount=amount, checksum=checksum, reason=reason)
+        moved = cancel(amount=amount, checksum=checksum)
         if by_console:
             self._noted(journal.CONTROL, "cancel", moved.attempt)
+        if webhook and not by_console and self.settings.cancel_webhook_to == "settings":
+            moved = moved._replace(event=replace(moved.event, urls=()))
         return self._told(moved) if webhook else moved.attempt
-
-    def expire(self, imp_uid: str) -> Attempt:
-        """Let an issued account end without a deposit."""
-        return self._noted(journal.CONTROL, "expire", self.gateway.kill_account(imp_uid))
 
     def start_with(self, settings: Mapping[str, object]) -> None:
         """Change settings, so that `reset` goes back to these."""
@@ -209,37 +350,132 @@ class Sandbox:
         self.clock.reset()
         self.gateway.clear()
         self.settings.change(self._start)
-        for forget in self.when_reset:
+        for forget in (self._asked.clear, *self.when_reset):
             forget()
         self.journal.clear()
         self.journal.add(journal.CONTROL, step="reset")
         if seeded and self.seed is not None:
             self.seed()
 
+    def charge_scheduled(
+        self,
+        customer_uid: str,
+        merchant_uid: str,
+        amount: Decimal,
+        *,
+        name: str | None = None,
+        declined: bool = False,
+        group: Group | None = None,
+    ) -> Attempt:
+        """Charge a stored card as the gateway itself does at a time that was agreed.
+
+        The shop is told of it either way, as of no other payment that failed.
+
+        Args:
+            customer_uid: The card's name.
+            merchant_uid: The order's number.
+            amount: How much.
+            name: The order's title.
+            declined: Whether the card company says no.
+            group: The account and the tier whose card it is; the first account where left out.
+
+        Raises:
+            Refused: There is no such card, or the order is paid.
+
+        Source: V1 webhook page.
+        """
+        fields = {"merchant_uid": merchant_uid, "amount": amount, "name": name}
+        usage = "payment.scheduled"
+        charge = self.gateway.charge_again
+        group = group or self.gateway.first_group()
+        moved = charge(group, customer_uid, fields, usage=usage, declined=declined)
+        self._noted(journal.CONTROL, "scheduled", moved.attempt)
+        return self._told(moved)
+
+    def tell(self, moved: Moved) -> Attempt:
+        """Tell the shop of what a call of the API did."""
+        return self._told(moved)
+
+    def as_of(self, seconds: int) -> Sandbox:
+        """Return it with its payments as they were so many seconds ago, to be looked at alone."""
+        past = copy(self)
+        past.gateway = self.gateway.as_of(self.clock() - seconds)
+        return past
+
+    def reach(self, send: Send | None) -> None:
+        """Carry requests to shops in another way from now on; over HTTP where None."""
+        self._shop.send = send or Http()
+
     def close_down(self) -> None:
-        """Wait for what is being sent and send no more; nobody waits for the journal any longer."""
+        """End what is being sent and send no more; nobody waits for anything any longer."""
         self.journal.close()
+        self.faults.clear()
         self.webhooks.close()
 
-    def _later(self, seconds: int, change: Callable[[], Moved]) -> None:
-        """Change a payment when so much time has passed, and tell the shop."""
+    def lose(self, imp_uid: str) -> Attempt:
+        """End a window so that the page is never told which payment it was. No webhook."""
+        attempt = self.gateway.fail(imp_uid, code=NO_RECORD, reason=NO_RECORD_MESSAGE)
+        return self._noted(journal.WINDOW, "lose", attempt)
+
+    def leave(self, imp_uid: str) -> Attempt:
+        """Let the buyer leave an open window without an end: it stays ready. No webhook."""
+        return self._noted(journal.WINDOW, "leave", self.gateway.attempt(imp_uid))
+
+    def plan(self, at: int, told: Mapping[str, Any]) -> None:
+        """Change a payment at a time of the clock, and tell the shop.
+
+        Args:
+            at: Unix seconds.
+            told: `do`, which is approve, cancel or expire, and `imp_uid`; for cancel its arguments
+                too, and `quiet`, where no shop is told.
+
+        Raises:
+            ValueError: It is to do something else.
+        """
+        told = dict(told)
+        more = {name: told[name] for name in told if name not in ("do", "imp_uid", "quiet")}
+        changes: dict[object, Callable[[str], Moved | None]] = {
+            "approve": partial(self.gateway.approve, late=True),
+            "cancel": partial(self.gateway.cancel, **more),
+            "expire": self._end_account,
+        }
+        if told.get("do") not in changes:
+            raise ValueError(f"do is one of {', '.join(map(str, changes))}")
+        change = changes[told["do"]]
 
         def run() -> None:
             with suppress(Refused):  # it has become something else meanwhile
-                moved = change()
+                moved = change(told["imp_uid"])
+                if moved is None:
+                    return
                 self._noted(journal.CONTROL, "due", moved.attempt)
-                self._told(moved)
+                if not told.get("quiet"):
+                    self._told(moved)
 
-        self.clock.schedule(self.clock() + seconds, run)
+        self.clock.schedule(at, run, told)
 
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)
-        if attempt.confirm_url is None or not attempt.in_window:
+        asked = attempt.confirm_url is not None and attempt.pg.confirms
+        if attempt.confirm_url is None or not asked or not attempt.in_window:
             return True
-        consent = self._shop.ask(attempt.confirm_url, attempt)
+        with self._asking(imp_uid):
+            consent = self._shop.ask(attempt.confirm_url, attempt)
         if not consent.given:
             self.gateway.refuse_by_shop(imp_uid, consent.reason)
         return consent.given
+
+    @contextmanager
+    def _asking(self, imp_uid: str) -> Iterator[None]:
+        self._asked[imp_uid] += 1
+        try:
+            yield
+        finally:
+            self._asked[imp_uid] -= 1
+
+    def hides(self, attempt: Attempt) -> bool:
+        """Tell whether a look-up does not find it yet: while the shop is asked to confirm it."""
+        return self.settings.lookup_in_confirm == 404 and self._asked[attempt.imp_uid] > 0
 
     def _told(self, moved: Moved) -> Attempt:
         self.webhooks.announce(moved.event)
@@ -262,9 +498,3 @@ class Sandbox:
 
     def _clock_moved(self, before: int, now: int) -> None:
         self.journal.add(journal.CLOCK, before=before, now=now)
-
-
-def _over_http(sent: Outgoing) -> Reply:
-    from imp_verify.sandbox.outgoing import post  # who needs no network needs no client
-
-    return post(sent)

@@ -66,6 +66,20 @@ class _Sorted:
         await (self._pages if own else self._rest)(scope, receive, send)
 
 
+class _Shown:
+    """The application of the sandbox that is shown just now."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.show(sandbox)
+
+    def show(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._app = application(sandbox)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+
 class _Uvicorn(uvicorn.Server):
     """A server that tells when it has started, and stops when it is told instead of looking."""
 
@@ -101,6 +115,8 @@ class SandboxServer:
             pay and cancel there. `server.public_url` is then its address for browsers.
         accounts: The gateway's customers; one with made-up keys where left out.
         channels: For a channelKey, its PG's code and whether it is a test channel.
+        sandbox: One that is there already, in place of the arguments that make one; it is used by
+            others too, and so not closed down when the server stops.
         settings: Fields of Settings.
     """
 
@@ -111,14 +127,29 @@ class SandboxServer:
         host: str = LOOPBACK,
         accounts: Iterable[Account] = (),
         channels: Mapping[str, tuple[str, bool]] | None = None,
+        sandbox: Sandbox | None = None,
         **settings: Any,
     ) -> None:
-        chosen = Settings()
-        chosen.change(settings)
-        self.sandbox = Sandbox(accounts=accounts, channels=channels, settings=chosen)
+        self._shared = sandbox is not None
+        if sandbox is None:
+            chosen = Settings()
+            chosen.change(settings)
+            sandbox = Sandbox(accounts=accounts, channels=channels, settings=chosen)
+        elif accounts or channels or settings:
+            raise ValueError("a sandbox that is there already has its accounts and settings")
+        self._app = _Shown(sandbox)
         self._port = port
         self._host = host
         self._ends = ExitStack()
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """The sandbox that answers."""
+        return self._app.sandbox
+
+    def show(self, sandbox: Sandbox) -> None:
+        """Let another sandbox answer from now on, at the same address."""
+        self._app.show(sandbox)
 
     @property
     def url(self) -> str:
@@ -134,7 +165,7 @@ class SandboxServer:
         """Begin to answer; returns when the first request can be served."""
         listeners = self._listen()
         config = uvicorn.Config(
-            application(self.sandbox),
+            self._app,
             loop="asyncio",
             http=Protocol,
             ws="none",
@@ -149,7 +180,8 @@ class SandboxServer:
         server.has_started.wait()
         self._ends.callback(thread.join)
         self._ends.callback(server.stop)
-        self._ends.callback(self.sandbox.close_down)
+        if not self._shared:
+            self._ends.callback(self.sandbox.close_down)
 
     def _listen(self) -> list[socket.socket]:
         with ExitStack() as ends:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, fields
 from decimal import Decimal
 from typing import Any
 
 from imp_verify.sandbox.kinds import Flag, Kind, OneOf, Seconds, Text, Texts
+from imp_verify.sandbox.unknown import Unknown
+from imp_verify.sandbox.unknown import setting as _setting
 
 HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 """A name or an address, and a port where one is given, as browsers write them."""
@@ -35,6 +37,7 @@ class Setting:
         default: What it is where nobody sets it.
         says: What it does, in a sentence.
         question: The number of the open question that it answers; None where it is none of those.
+        why: What speaks for the default, where it answers a question.
         hardest: What `--strict` picks: of the documented alternatives the hardest on a shop.
     """
 
@@ -43,20 +46,16 @@ class Setting:
     default: object
     says: str
     question: int | None
+    why: str
     hardest: object
 
 
-def _setting(
-    default: object, kind: Kind, says: str, *, question: int | None = None, hardest: object = None
-) -> Any:
-    told = {"kind": kind, "says": says, "question": question}
-    hardest = default if hardest is None else hardest
-    return field(default=default, metadata={**told, "hardest": hardest})
-
-
 @dataclass(slots=True)
-class Settings:
-    """How the sandbox behaves; every field may be changed while it runs. `TABLE` explains each."""
+class Settings(Unknown):
+    """How the sandbox behaves; every field may be changed while it runs. `TABLE` explains each.
+
+    What nobody knows of the real gateway is in `Unknown`.
+    """
 
     # How a shop is told
 
@@ -65,8 +64,17 @@ class Settings:
         Text(),
         "Where webhooks go that no notice_url sends elsewhere; null means nowhere.",
     )
+    webhook_test_url: str | None = _setting(
+        None,
+        Text(),
+        "The same for test payments, which have an address of their own; null means that "
+        "webhook_url was entered there too.",
+    )
     webhook_format: str = _setting(
         "json", OneOf(("json", "form")), "What a webhook's body is written as."
+    )
+    webhook_test_format: str = _setting(
+        "json", OneOf(("json", "form")), "The same of what is sent to webhook_test_url."
     )
     webhook_order: str = _setting(
         "webhook-first",
@@ -74,6 +82,16 @@ class Settings:
         "webhook-first waits for the shop's answer before the browser hears of the result; "
         "browser-first keeps webhooks back until they are delivered by hand; both starts a webhook "
         "and goes on at once, as the real gateway does.",
+    )
+    webhook_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
+        30,
+        Seconds(LONGEST_WAIT, whole=False),
+        "How long a webhook's first send waits for the answer; it connects within 10.",
+    )
+    resend_seconds: float | Decimal = _setting(  # noqa: RUF009 - it is a field
+        15,
+        Seconds(LONGEST_WAIT, whole=False),
+        "How long sending it again may take in all.",
     )
 
     # The buyer's side
@@ -107,6 +125,15 @@ class Settings:
         "and no callback tells so.",
     )
 
+    # Charges without a window
+
+    charges_declined: bool = _setting(
+        False,
+        Flag(),
+        "The card company declines what is charged without a window: the answer is a payment that "
+        "failed.",
+    )
+
     # Where it is and what it is called
 
     language: str = _setting(
@@ -129,8 +156,6 @@ class Settings:
         "The origins whose pages may open a payment window; none named are all on loopback (by a "
         "name or an IPv4 address). The sandbox's pages lead back to the first one.",
     )
-
-    # What nobody knows of the real gateway
 
     cancel_seconds: int = _setting(
         3600,
@@ -163,9 +188,9 @@ class Settings:
 
 TABLE = {
     each.name: Setting(name=each.name, default=each.default, **each.metadata)
-    for each in fields(Settings)
+    for each in sorted(fields(Settings), key=lambda each: each.metadata["question"] or 0)
 }
-"""Every setting, by name."""
+"""Every setting, by name; those that answer a question come last, in the order of the questions."""
 
 
 def parse_pair(text: str) -> tuple[str, object]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 from itertools import islice
 
-from imp_verify.sandbox._moves.cancelling import Cancelling
+from imp_verify.sandbox._moves.charges import Charging
+from imp_verify.sandbox._moves.ends import Ending
 from imp_verify.sandbox._moves.making import Making
-from imp_verify.sandbox._moves.vbank import OfAccounts
 from imp_verify.sandbox._moves.window import InWindow
 from imp_verify.sandbox.accounts import Account, Token
 from imp_verify.sandbox.attempt import Attempt
@@ -27,7 +28,7 @@ def system_clock() -> int:
     return int(time.time())
 
 
-class Gateway(Making, InWindow, OfAccounts, Cancelling):
+class Gateway(Making, InWindow, Ending, Charging):
     """Accounts, payment attempts and pre-registrations, and every way they can change.
 
     Args:
@@ -39,6 +40,7 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
 
     Attributes:
         registrations: The pre-registered amounts.
+        customers: The stored cards.
     """
 
     def __init__(
@@ -55,6 +57,21 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
     def now(self) -> int:
         """Return the gateway's time."""
         return self._clock()
+
+    def first_group(self) -> Group:
+        """Return the first account, without a tier."""
+        with self._lock:
+            return self._accounts.first().key, None
+
+    def channel(self, key: str) -> tuple[str, bool] | None:
+        """Return a channel's PG and whether it is a test channel; None where there is none."""
+        with self._lock:
+            return self._channels.get(key)
+
+    def apply_number(self) -> str:
+        """Make up a card's approval number."""
+        with self._lock:
+            return self._digits(8)
 
     def issue_token(self, key: str, secret: str) -> Token:
         """Return the access token of a key pair, or raise Refused."""
@@ -73,10 +90,22 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
         except Refused:
             return None
 
+    def revoke(self, authorization: str) -> None:
+        """Let the token that the header carries be of no use any more."""
+        with self._lock:
+            self._accounts.revoke(authorization)
+
     def hide_secrets(self, text: str) -> str:
         """Take every secret and living token out of a text that somebody will look at."""
         with self._lock:
             return self._accounts.hide(text)
+
+    def as_of(self, time: int) -> Gateway:
+        """Return it with its payments as they were at a time; for looking at them alone."""
+        with self._lock:
+            past = copy(self)
+            past._ledger = self._ledger.as_of(time)
+            return past
 
     def attempts(self, account: str | None = None, tier: str | None = None) -> list[Attempt]:
         """Return the attempts of one account and tier, or (account None) all, in their order."""
@@ -122,20 +151,10 @@ class Gateway(Making, InWindow, OfAccounts, Cancelling):
             ]
         return len(found), found[first : first + limit]
 
-    def accounts(self) -> list[Account]:
-        """Return all customers, the first one first."""
-        with self._lock:
-            return self._accounts.everybody()
-
     def add_account(self, account: Account) -> None:
         """Add a customer; ValueError where its key or user code is another's."""
         with self._lock:
             self._accounts.add(account)
-
-    def channels(self) -> dict[str, tuple[str, bool]]:
-        """Return for each channelKey its PG's code and whether it is a test channel."""
-        with self._lock:
-            return dict(self._channels)
 
     def add_channel(self, key: str, pg_provider: str, *, test: bool) -> None:
         """Add a channel, or set one anew."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import dumps
+from imp_verify.sandbox.waits import Waits
 
 JSON = "application/json"
 LONGEST_BODY = 1024 * 1024
@@ -42,10 +43,25 @@ class Way:
     Attributes:
         lost: The connection ends before it.
         truncate: After so many bytes of its body the connection ends.
+        reset: The connection ends before it, by RST.
+        delay: Seconds before its first byte.
+        drip: Bytes of it in a second; None for all at once.
+        drip_headers: Whether its headers come so slowly already.
+        waits: Ends what delay and drip wait for: the rest then goes at once.
     """
 
     lost: bool = False
     truncate: int | None = None
+    reset: bool = False
+    delay: float = 0
+    drip: float | None = None
+    drip_headers: bool = False
+    waits: Waits = field(default_factory=Waits, compare=False)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it arrives, in one write, be it late."""
+        return not (self.lost or self.reset) and self.truncate is None and self.drip is None
 
 
 WHOLE = Way()

@@ -135,6 +135,8 @@ def due_after(
     kind = None if due.begun is not None else _kind(receipt, change, outcome)
     # What was claimed as one kind is given back as that, whatever it would be by now.
     after = replace(due, kind=kind or due.kind, amount=min(due.amount, payment.remaining))
+    if after.kind != due.kind and due.error is None:
+        after = replace(after, next_try=due.next_try or now_in_ms())  # it is of the past no more
     return None if after == due else after
 
 

@@ -1,18 +1,14 @@
-"""The five tables of a `DjangoStore`, which writes them alone, and the money in them that should
-go back."""
+"""The five tables of a `DjangoStore`, which writes them alone."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from ...stores._dues import LONGEST_ERROR
 from .fields import ExactTextField, MoneyField
 
-__all__ = ["Change", "Due", "MoneyToGiveBack", "Order", "Receipt", "Run"]
+__all__ = ["Change", "Due", "Order", "Receipt", "Run"]
 
 _STATES = {
     "waiting": _("waiting for a deposit"),
@@ -122,8 +118,9 @@ class Due(models.Model):
 
     class Meta:
         db_table = "imp_dues"
-        verbose_name = _("money to give back")
-        verbose_name_plural = _("money to give back")
+        permissions = (("give_back_due", "Can give money back at the gateway"),)
+        verbose_name = _("payment to give back")
+        verbose_name_plural = _("payments to give back")
 
     def __str__(self) -> str:
         return str(self.imp_uid)
@@ -148,26 +145,3 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return str(self.account)
-
-
-class _GivesBack(models.Manager):
-    def get_queryset(self) -> Any:
-        kept = Receipt.objects.filter(state__in=("duplicate", "late")).values("imp_uid")
-        good = Receipt.objects.filter(state__in=("paying", "cancelled")).values("imp_uid")
-        paid = Q(verdict__in=("duplicate", "late"), imp_uid__in=kept)
-        # A refused payment without money is kept with an amount of 0.
-        refused = Q(verdict="forgery") & ~Q(reason="order") & ~Q(amount=0) & ~Q(imp_uid__in=good)
-        return super().get_queryset().filter(paid | refused)
-
-
-class MoneyToGiveBack(Change):
-    """Changes that speak of money which pays no order: paid twice, too late, or refused. What the
-    shop accepted later is not among them, nor what was given back of the first two; of a refused
-    payment no receipt is kept, so that it stays."""
-
-    objects = _GivesBack()
-
-    class Meta:
-        proxy = True
-        verbose_name = _("money to give back")
-        verbose_name_plural = _("money to give back")

@@ -89,6 +89,12 @@ class Call:
         """Return whether it was sent as true."""
         return self.values[name] is True
 
+    def named(self, name: str) -> Mapping[str, object]:
+        """Return the values that were sent under a name, each by its own."""
+        value = self.values[name]
+        assert isinstance(value, Mapping | None)
+        return value or {}
+
     def texts(self, name: str) -> list[str]:
         """Return all that was sent under a name."""
         value = self.values[name]

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from imp_verify.sandbox._api.call import Answer, Call
 from imp_verify.sandbox.errors import MISSING, Refused
-from imp_verify.sandbox.exact import LONGEST, as_amount
+from imp_verify.sandbox.exact import LONGEST, as_amount, dumps
 
 PATH = "path"
 QUERY = "query"
@@ -18,8 +18,11 @@ AMOUNT = "amount"
 NUMBER = "number"
 FLAG = "flag"
 TEXTS = "texts"
+NAMED = "named"
+STORED = "stored"
 """What a parameter is: a text (a number is one too), a decimal of 0 or more, a whole number, a word
-of which `true` alone means yes, any number of texts."""
+of which `true` alone means yes, any number of texts, values by name (what is none of those is left
+alone), anything (what is no text is kept as JSON)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Parameter:
 
     Attributes:
         name: As it is sent.
-        kind: TEXT, AMOUNT, NUMBER, FLAG or TEXTS.
+        kind: One of those above.
         place: PATH, QUERY or BODY.
         required: Whether the call is refused without it.
         least: Of a number.
@@ -75,7 +78,9 @@ class Parameter:
 
 
 def _text(raw: object) -> object:
-    return None if isinstance(raw, bool | list | dict) else str(raw)
+    if isinstance(raw, bool | list | dict) or (isinstance(raw, Decimal) and raw.is_nan()):
+        return None
+    return str(raw)
 
 
 def _amount(raw: object) -> object:
@@ -97,12 +102,22 @@ def _texts(raw: object) -> object:
     return items if all(isinstance(each, str) for each in items) else None
 
 
+def _named(raw: object) -> object:
+    return raw if isinstance(raw, dict) else {}
+
+
+def _stored(raw: object) -> object:
+    return raw if isinstance(raw, str) else dumps(raw)
+
+
 _READERS: Mapping[str, Callable[[object], object]] = {
     TEXT: _text,
     AMOUNT: _amount,
     NUMBER: _number,
     FLAG: _flag,
     TEXTS: _texts,
+    NAMED: _named,
+    STORED: _stored,
 }
 
 

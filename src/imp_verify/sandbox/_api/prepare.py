@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from imp_verify.sandbox._api.call import Answer, Call
 from imp_verify.sandbox._api.declare import AMOUNT, BODY, PATH, TEXT, ApiCall, Parameter
+from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.opening import LONGEST_NUMBER
 from imp_verify.sandbox.registrations import Registration
 
@@ -26,7 +27,12 @@ def _change(call: Call) -> Answer:
 
 def _prepared(call: Call) -> Answer:
     registrations = call.sandbox.gateway.registrations
-    return Answer(registrations.get(call.account, call.needed("merchant_uid")).wire())
+    try:
+        return Answer(registrations.get(call.account, call.needed("merchant_uid")).wire())
+    except Refused as error:
+        if call.sandbox.settings.unprepared == 200:
+            raise Refused(error.message) from error
+        raise
 
 
 _FIELDS = (

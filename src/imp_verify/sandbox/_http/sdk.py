@@ -10,20 +10,24 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from imp_verify.sandbox._http.connection import Faulty
 from imp_verify.sandbox._http.responses import TYPES, fresh, package_file
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.browser import (
+    MOBILE,
+    PC,
     V1,
     VERSIONS,
     Visit,
     callback,
+    leaves,
     popup_closed,
     refused,
     version_of,
 )
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import dumps, loads
-from imp_verify.sandbox.faults import WINDOW, Target
+from imp_verify.sandbox.faults import SCRIPT, WINDOW, Fault, Target
 from imp_verify.sandbox.guard import (
     NOT_JSON,
     NOT_THIS_ORIGIN,
@@ -32,6 +36,7 @@ from imp_verify.sandbox.guard import (
     is_shop,
     read_body,
 )
+from imp_verify.sandbox.pgs import PGS, Pg
 from imp_verify.sandbox.sandbox import Sandbox
 
 _log = logging.getLogger("imp_verify")
@@ -69,9 +74,13 @@ class Sdk:
             "base": settings.public_url or f"{request.url.scheme}://{request.headers.get('host')}",
             "version": version,
             "redirect": settings.redirect,
+            "pgs": {code: shown for code, row in PGS.items() if (shown := _for_script(row))},
+            "channels": {key: pg for key, (pg, _) in self._sandbox.gateway.channels.items()},
         }
         text = package_file("iamport.js").replace("__CONFIG__", dumps(config))
-        return fresh(Response(text, media_type=TYPES["js"]))
+        whole = fresh(Response(text, media_type=TYPES["js"]))
+        fault = self._sandbox.faults.take(Target(SCRIPT, request.method, request.url.path))
+        return Faulty(whole, fault) if fault else whole
 
     def _allows(self, request: Request) -> bool:
         """Tell whether the sender may open a window: a shop's page, or no page at all."""
@@ -95,10 +104,25 @@ class Sdk:
             return _for_page(PlainTextResponse(NOT_JSON, 415), request)
         try:
             wanted = loads(await read_body(request))
-            answer = await self._answer(wanted, request) if isinstance(wanted, dict) else {}
+            if not isinstance(wanted, dict):
+                return _for_page(Response("{}", media_type="application/json"), request)
+            if "closed" not in wanted and (fault := self._sandbox.faults.take(_target(wanted))):
+                return self._faulty(fault, wanted, request)
+            answer = await self._answer(wanted, request)
         except ValueError as error:
             return _for_page(PlainTextResponse(str(error), 400), request)
         return _for_page(Response(dumps(answer), media_type="application/json"), request)
+
+    def _faulty(self, fault: Fault, wanted: dict[str, object], request: Request) -> Response:
+        """Refuse as a fault says, by an answer that the page understands, or spoil the answer."""
+        if fault.status is not None and not (fault.html or fault.empty or fault.huge):
+            number, version = _params(wanted).get("merchant_uid"), _version(wanted)
+            code = "F500" if fault.status >= 500 else "F400"
+            told = {"refused": refused(number, fault.body or NO_WINDOW, version, code)}
+            return _for_page(Response(dumps(told), media_type="application/json"), request)
+        answer = self._opened(wanted, request) if fault.carried_out else {}
+        whole = Response(dumps(answer), media_type="application/json")
+        return Faulty(_for_page(whole, request), fault)
 
     async def _answer(self, wanted: dict[str, object], request: Request) -> dict[str, object]:
         if "closed" in wanted:
@@ -115,23 +139,27 @@ class Sdk:
         return PlainTextResponse(NOT_THIS_ORIGIN, 403)
 
     def _opened(self, wanted: dict[str, object], request: Request) -> dict[str, object]:
-        params = wanted.get("params")
-        params = params if isinstance(params, dict) else {}
-        number, version = params.get("merchant_uid"), str(wanted.get("version"))
-        version = version if version in VERSIONS else V1
-        if fault := self._sandbox.faults.take(_target(params)):
-            code = "F500" if fault.status >= 500 else "F400"
-            return {"refused": refused(number, fault.body or NO_WINDOW, version, code)}
+        params, version = _params(wanted), _version(wanted)
+        number = params.get("merchant_uid")
         try:
             attempt = self._open_for(params, wanted, request.headers.get("user-agent"))
         except Refused as error:
             return {"refused": refused(number, error.message, version)}
-        back = params.get("m_redirect_url") if wanted.get("redirect") else None
+        settings, back = self._sandbox.settings, params.get("m_redirect_url")
+        back = back if isinstance(back, str) and back else None
+        left = bool(back and wanted.get("redirect"))
         self._visits[attempt.imp_uid] = Visit(
             version,
             request.headers.get("origin"),
-            str(back) if back else None,
-            str(params.get("language") or self._sandbox.settings.language),
+            back if left else None,
+            str(params.get("language") or settings.language),
+            back,
+            tuple(
+                device
+                for device in (PC, MOBILE)
+                if back and leaves(attempt.pg, device, params, settings.redirect)
+            ),
+            left,
         )
         after = self._sandbox.settings.frame_seconds
         return {"imp_uid": attempt.imp_uid, "path": f"/window/{attempt.imp_uid}", "after": after}
@@ -164,8 +192,29 @@ class Sdk:
         return {"result": heard(self._sandbox, "close", tell(attempt, visit.version))}
 
 
-def _target(params: dict[str, object]) -> Target:
-    number = params.get("merchant_uid")
+def _for_script(row: Pg) -> dict[str, object]:
+    """Return what of a PG decides on the page's side, as far as it is not as usual."""
+    facts = {
+        "leaves": row.redirect_on_pc,
+        "unless": row.redirect_unless,
+        "callback": row.callback_on_mobile,
+        "popup": row.popup,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _params(wanted: dict[str, object]) -> dict[str, object]:
+    params = wanted.get("params")
+    return params if isinstance(params, dict) else {}
+
+
+def _version(wanted: dict[str, object]) -> str:
+    version = str(wanted.get("version"))
+    return version if version in VERSIONS else V1
+
+
+def _target(wanted: dict[str, object]) -> Target:
+    number = _params(wanted).get("merchant_uid")
     return Target(
         WINDOW, "POST", "/window", merchant_uid=number if isinstance(number, str) else None
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from urllib.parse import parse_qs, quote
 
@@ -14,15 +16,45 @@ from imp_verify.sandbox import pages
 from imp_verify.sandbox._http.responses import page
 from imp_verify.sandbox._http.sdk import heard
 from imp_verify.sandbox.attempt import Attempt
-from imp_verify.sandbox.browser import Visit, callback, return_address
+from imp_verify.sandbox.browser import (
+    MOBILE,
+    NO_ID,
+    NULL_ID,
+    PC,
+    SILENT,
+    UNTRUE,
+    USUAL,
+    Visit,
+    callback,
+    return_address,
+)
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.exact import as_amount
 from imp_verify.sandbox.guard import read_body
 from imp_verify.sandbox.sandbox import Sandbox
+from imp_verify.sandbox.settings import check_delay
 
+_CURRENCY = re.compile(r"[A-Z]{3}")
+LONGEST_SECONDS = 8
+"""Digits of a time."""
 _OWN = "/"
 """As the target of a message: the sender's own origin."""
-_BUYERS = frozenset({"approve", "issue", "decline", "close"})
+_BUYERS = {
+    "approve": USUAL,
+    "issue": USUAL,
+    "decline": USUAL,
+    "close": USUAL,
+    "balance": USUAL,
+    "tamper": USUAL,
+    "late": USUAL,
+    "leave": SILENT,
+    "silent": SILENT,
+    "lose": NULL_ID,
+    "untrue": UNTRUE,
+    "no-id": NO_ID,
+}
+"""What a buyer can do in an open window, and how the page is told of it."""
+Form = Mapping[str, list[str]]
 
 
 class Window:
@@ -64,7 +96,8 @@ class Window:
     def _page(self, attempt: Attempt, language: str, message: str = "") -> Response:
         visit = self._visits.get(attempt.imp_uid)
         if attempt.in_window:
-            return page(pages.window(attempt, language, message), visit)
+            top = bool(visit and visit.redirect_url and not visit.has_left)
+            return page(pages.window(attempt, language, message, top=top), visit)
         shop = next(iter(self._sandbox.settings.shops), "")
         return page(pages.payment(attempt, language, message, shop), visit)
 
@@ -78,29 +111,56 @@ class Window:
         except Refused as error:
             return self._after_refusal(imp_uid, error, request)
         visit = self._visits.get(imp_uid)
-        if action not in _BUYERS or visit is None:
+        told = _BUYERS.get(action)
+        if told is None or visit is None:
             return RedirectResponse(
                 f"/window/{imp_uid}?lang={self._language(request, attempt)}", 303
             )
-        if visit.redirect_url is not None:
-            return RedirectResponse(return_address(attempt, visit), 302)
-        result = heard(self._sandbox, action, callback(attempt, visit.version))
+        if visit.redirect_url is not None and told != SILENT:
+            return RedirectResponse(return_address(attempt, visit, told), 302)
+        result = None
+        if told != SILENT:
+            result = heard(self._sandbox, action, callback(attempt, visit.version, told))
         return page(pages.finished(result, visit.origin or _OWN, visit.language), visit)
 
-    def _do(self, imp_uid: str, action: str, form: dict[str, list[str]]) -> Attempt:
+    def _do(self, imp_uid: str, action: str, form: Form) -> Attempt:
         sandbox = self._sandbox
-        if action == "cancel":
-            return sandbox.cancel(imp_uid, _part(form), form.get("reason", [None])[0])
-        actions = {
-            "approve": sandbox.approve,
-            "issue": sandbox.issue_account,
-            "decline": sandbox.decline,
-            "close": sandbox.close,
-            "deposit": sandbox.deposit,
+        actions: dict[str, Callable[[], Attempt]] = {
+            "approve": lambda: sandbox.approve(imp_uid),
+            "issue": lambda: sandbox.issue_account(imp_uid),
+            "decline": lambda: sandbox.decline(imp_uid),
+            "close": lambda: sandbox.close(imp_uid),
+            "balance": lambda: sandbox.approve(imp_uid, balance=True),
+            "tamper": lambda: self._pay(imp_uid, _amount(form), _currency(form)),
+            "late": lambda: sandbox.approve_later(imp_uid, _seconds(form)),
+            "leave": lambda: sandbox.leave(imp_uid),
+            "lose": lambda: sandbox.lose(imp_uid),
+            "device": lambda: self._on_other_device(imp_uid),
+            "deposit": lambda: sandbox.deposit(imp_uid),
+            "cancel": lambda: sandbox.cancel(imp_uid, _amount(form, "취소할 "), _reason(form)),
         }
+        for paid in ("silent", "untrue", "no-id"):
+            actions[paid] = lambda: self._pay(imp_uid)
         if action not in actions:
             raise Refused("Not Found", status=404)
-        return actions[action](imp_uid)
+        return actions[action]()
+
+    def _pay(
+        self, imp_uid: str, amount: Decimal | None = None, currency: str | None = None
+    ) -> Attempt:
+        """Approve, or issue the account that was asked for."""
+        is_account = self._sandbox.gateway.attempt(imp_uid).pay_method == "vbank"
+        pay = self._sandbox.issue_account if is_account else self._sandbox.approve
+        return pay(imp_uid, amount=amount, currency=currency)
+
+    def _on_other_device(self, imp_uid: str) -> Attempt:
+        attempt = self._sandbox.gateway.attempt(imp_uid)
+        if not attempt.in_window:
+            raise Refused("이미 종료된 결제입니다.")
+        device = PC if attempt.channel == MOBILE else MOBILE
+        if visit := self._visits.get(imp_uid):
+            self._visits[imp_uid] = visit.on(device)
+        return self._sandbox.gateway.edit(imp_uid, channel=device)
 
     def _after_refusal(self, imp_uid: str, error: Refused, request: Request) -> Response:
         try:
@@ -115,9 +175,30 @@ class Window:
         return asked or (visit.language if visit else self._sandbox.settings.language)
 
 
-def _part(form: dict[str, list[str]]) -> Decimal | None:
+def _reason(form: Form) -> str | None:
+    return form.get("reason", [None])[0]
+
+
+def _amount(form: Form, which: str = "") -> Decimal | None:
     text = form.get("amount", [""])[0].replace(",", "").strip()
     amount = as_amount(text) if text else None
-    if text and amount is None:
-        raise Refused("취소할 금액이 올바르지 않습니다.")
+    if text and (amount is None or amount < 0):
+        raise Refused(f"{which}금액이 올바르지 않습니다.")
     return amount
+
+
+def _currency(form: Form) -> str | None:
+    text = form.get("currency", [""])[0].strip().upper()
+    if text and not _CURRENCY.fullmatch(text):
+        raise Refused("통화는 영문 세 글자입니다.")
+    return text or None
+
+
+def _seconds(form: Form) -> int:
+    text = form.get("seconds", [""])[0].strip()
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_SECONDS):
+        raise Refused("시간은 초 단위의 숫자입니다.")
+    try:
+        return check_delay("seconds", int(text))
+    except ValueError as error:
+        raise Refused(str(error)) from error

@@ -9,10 +9,12 @@ from typing import Any
 
 from imp_verify.sandbox.accounts import Account, Accounts
 from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.customers import Customers
 from imp_verify.sandbox.digits import Digits
-from imp_verify.sandbox.errors import unknown_payment
+from imp_verify.sandbox.errors import ALREADY_PAID, PLAIN_NUMBER, Refused, unknown_payment
 from imp_verify.sandbox.events import Event, Moved
-from imp_verify.sandbox.ledger import Ledger
+from imp_verify.sandbox.ledger import Group, Ledger
+from imp_verify.sandbox.pgs import pg
 from imp_verify.sandbox.registrations import Registrations
 from imp_verify.sandbox.settings import Settings
 
@@ -38,6 +40,12 @@ class Base:
         self._ledger = Ledger()
         self._series = digits(6)
         self.registrations = Registrations(self._lock)
+        self.customers = Customers(self._lock)
+
+    @property
+    def channels(self) -> Mapping[str, tuple[str, bool]]:
+        """For a channelKey, its PG's code and whether it is a test channel."""
+        return self._channels
 
     def attempt(self, imp_uid: str) -> Attempt:
         """Return one attempt, whosever it is, or raise Refused."""
@@ -56,15 +64,39 @@ class Base:
             self._ledger = Ledger()
             self._series = self._digits(6)
             self.registrations.clear()
+            self.customers.clear()
+
+    def _begin(self, group: Group, fields: Mapping[str, Any]) -> Attempt:
+        """Begin a payment that has no window.
+
+        Raises:
+            Refused: Its order is paid, or its number none that the PG takes.
+        """
+        number = fields["merchant_uid"]
+        row = pg(fields["pg_provider"])
+        if not row.mixed_number and not (number.isascii() and number.isalnum()):
+            raise Refused(PLAIN_NUMBER)
+        if any(other.paid_at for other in self._ledger.of_order(group, number)):
+            raise Refused(ALREADY_PAID)
+        account, tier = group
+        attempt = Attempt(
+            imp_uid=self._new_imp_uid("imps"),
+            account=account,
+            tier=tier,
+            channel="api",
+            started_at=self._clock(),
+            updated_at=self._clock(),
+            number=len(self._ledger),
+            **{"currency": row.currency, **fields},
+        )
+        self._ledger.put(attempt)
+        return attempt
 
     def _paid(self) -> dict[str, Any]:
-        return {
-            "paid_at": self._clock(),
-            "pg_tid": self._digits.tid(),
-            "failed_at": 0,
-            "fail_reason": None,
-            "error_code": None,
-        }
+        paid = {"paid_at": self._clock(), "pg_tid": self._digits.tid()}
+        if self._settings.failed_fields == "kept":
+            return paid
+        return {**paid, "failed_at": 0, "fail_reason": None, "error_code": None}
 
     def _fail(self, imp_uid: str, code: str, reason: str) -> Attempt:
         return self._move(
@@ -79,17 +111,17 @@ class Base:
         self, imp_uid: str, status: str, *, cancellation_id: str | None = None, **changes: Any
     ) -> Moved:
         attempt = self._move(imp_uid, status=status, **changes)
-        return Moved(
-            attempt,
-            Event(imp_uid, attempt.merchant_uid, status, cancellation_id, attempt.notice_urls),
-        )
+        if status == "paid" and attempt.customer_uid_usage == "issue":
+            self.customers.remember(attempt)
+        told = (imp_uid, attempt.merchant_uid, status, cancellation_id, attempt.notice_urls)
+        return Moved(attempt, Event(*told, sandbox=attempt.sandbox))
 
     def _move(self, imp_uid: str, **changes: Any) -> Attempt:
         attempt = replace(self.attempt(imp_uid), updated_at=self._clock(), **changes)
         self._ledger.put(attempt)
         return attempt
 
-    def _new_imp_uid(self) -> str:
+    def _new_imp_uid(self, prefix: str = "imp") -> str:
         # Counted, so that none comes twice, after a start that no other run has: a shop's
         # database outlives the sandbox, and an id there belongs to one order for ever.
-        return f"imp_{self._series}{len(self._ledger):06d}"
+        return f"{prefix}_{self._settings.series(self._series)}{len(self._ledger):06d}"

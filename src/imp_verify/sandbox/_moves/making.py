@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from imp_verify.sandbox._moves.base import Base
+from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt
 from imp_verify.sandbox.making import read_edit, read_payment
 
@@ -24,9 +25,11 @@ class Making(Base):
 
                 `status`: ready, paid (where left out), failed, cancelled or pending. `pay_method`
                 (vbank: an account is issued), `pg_provider`, `channel`, `currency`, `name`,
-                `buyer_name` and so on, `custom_data`, `customer_uid`, `customer_uid_usage`,
-                `notice_url`. `sandbox`: made through a test channel. `account`: the key of whose it
-                is, the first one's where left out, and `tier`.
+                `escrow`, `buyer_name` and so on, `custom_data`, `customer_uid`,
+                `customer_uid_usage`, `notice_url`. `sandbox`: made through a test channel.
+                `account`: the key of whose it is, the first one's where left out, and `tier`.
+                `promotion`: an object of `id`, `discount`, and `least`, what must be left of the
+                amount for the promotion to stay.
 
                 `cancelled`: what was given back, a list of amounts, or of objects of `amount`,
                 `cancelled_at` and `reason`; all where a cancelled payment has none; a paid one may
@@ -69,6 +72,8 @@ class Making(Base):
                 imp_uid, number = self._new_imp_uid(), len(self._ledger)
                 made.append(Attempt(imp_uid=imp_uid, number=number, **fields))
                 self._ledger.put(made[-1])
+                if made[-1].customer_uid_usage == "issue" and made[-1].paid_at:
+                    self.customers.remember(made[-1])
         return made
 
     def change(self, imp_uid: str, /, **fields: object) -> Attempt:
@@ -92,3 +97,38 @@ class Making(Base):
         with self._lock:
             self.attempt(imp_uid)
             return self._move(imp_uid, **changes)
+
+    def accounts(self) -> list[Account]:
+        """Return the gateway's customers, the first one first."""
+        return self._accounts.all()
+
+    def record(self) -> dict[str, Any]:
+        """Return all that it holds, at one moment, as `restore` takes it up."""
+        with self._lock:
+            return {
+                "accounts": self._accounts.all(),
+                "channels": dict(self._channels),
+                "prepared": self.registrations.all(),
+                "series": self._series,
+                "ids": self._digits.seed,
+                "drawn": self._digits.drawn,
+                "attempts": list(self._ledger),
+            }
+
+    def restore(self, series: str, drawn: int, attempts: Iterable[Attempt]) -> None:
+        """Take up the payments of a record, where there are none yet.
+
+        Raises:
+            ValueError: They are not all the payments of a gateway, in the order of their opening.
+        """
+        with self._lock:
+            if len(self._ledger):
+                raise ValueError("state: there are payments already")
+            for at, attempt in enumerate(attempts):
+                name = f"state.attempts[{at}]"
+                if attempt.number != at or self._ledger.get(attempt.imp_uid):
+                    raise ValueError(f"{name}: its number is not {at}, or its imp_uid is not new")
+                if not self._accounts.knows(attempt.account):
+                    raise ValueError(f"{name}: account is no key of this gateway")
+                self._ledger.put(attempt)
+            self._series, self._digits.drawn = series, drawn

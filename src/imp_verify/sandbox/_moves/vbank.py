@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 from imp_verify.sandbox._moves.base import Base
 from imp_verify.sandbox.attempt import Attempt, Deposit, VirtualAccount
 from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.events import Moved
+from imp_verify.sandbox.ledger import Group
 from imp_verify.sandbox.opening import DEFAULT_DUE
 
 
@@ -21,9 +24,32 @@ class OfAccounts(Base):
             attempt, now = self.attempt(imp_uid), self._clock()
             if not attempt.in_window or attempt.pay_method != "vbank":
                 raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
-            number = f"{self._digits(3)}-{self._digits(3)}-{self._digits(6)}"
+            number = attempt.pg.vbank_number or self._number()
             account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
+            if not attempt.pg.vbank_holder:
+                account = replace(account, holder=None)
             return self._tell(imp_uid, "ready", vbank=account, pg_tid=self._digits.tid())
+
+    def issue_at_once(
+        self, group: Group, fields: Mapping[str, Any], account: Mapping[str, Any], due: int
+    ) -> Moved:
+        """Issue a virtual account without a window. Several may wait for one order.
+
+        Args:
+            group: Who asks.
+            fields: Of the Attempt, `merchant_uid`, `amount` and `pg_provider` among them.
+            account: Of the VirtualAccount; a number is made up where none is given.
+            due: Its deadline, Unix seconds.
+
+        Source: V1 REST API, POST /vbanks.
+        """
+        with self._lock:
+            begun, now = self._begin(group, {**fields, "pay_method": "vbank"}), self._clock()
+            made = VirtualAccount(**{"number": self._number(), **account}, due=due, issued_at=now)
+            return self._tell(begun.imp_uid, "ready", vbank=made, pg_tid=self._digits.tid())
+
+    def _number(self) -> str:
+        return f"{self._digits(3)}-{self._digits(3)}-{self._digits(6)}"
 
     def deposit(
         self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
@@ -58,12 +84,6 @@ class OfAccounts(Base):
         deposits = (*attempt.deposits, entry)
         return self._tell(attempt.imp_uid, status, deposits=deposits, **changes)
 
-    def kill_account(self, imp_uid: str) -> Attempt:
-        """End a waiting account: it counts as failed."""
-        with self._lock:
-            self._waiting(imp_uid)
-            return self._fail(imp_uid, "SANDBOX_KILLED", "가상계좌 말소")
-
     def edit_account(self, imp_uid: str, amount: Decimal | None, due: int | None) -> Attempt:
         """Change a waiting account's amount, deadline or both."""
         with self._lock:
@@ -71,6 +91,11 @@ class OfAccounts(Base):
             assert attempt.vbank is not None
             vbank = replace(attempt.vbank, due=due or attempt.vbank.due)
             return self._move(imp_uid, vbank=vbank, amount=amount or attempt.amount)
+
+    def check_waits(self, imp_uid: str) -> None:
+        """Raise Refused where a payment is no account that waits for its deposit."""
+        with self._lock:
+            self._waiting(imp_uid)
 
     def _waiting(self, imp_uid: str) -> Attempt:
         attempt = self.attempt(imp_uid)

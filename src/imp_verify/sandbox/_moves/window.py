@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from imp_verify.sandbox._moves.base import Base
 from imp_verify.sandbox.accounts import Account
-from imp_verify.sandbox.attempt import Attempt, Card
+from imp_verify.sandbox.attempt import Attempt, Card, Promotion
 from imp_verify.sandbox.errors import ALREADY_PAID, CONFIRM_NO_REASON, CONFIRM_REFUSED, Refused
 from imp_verify.sandbox.events import Moved
 from imp_verify.sandbox.opening import read_request
+from imp_verify.sandbox.pgs import ALWAYS, BY_AMOUNT, PHONE
+
+
+def charges(attempt: Attempt) -> bool:
+    """Tell whether its PG takes the money of a payment that registers a card too."""
+    if not attempt.amount:
+        return False
+    issuing = attempt.pg.issuing
+    return issuing in (ALWAYS, BY_AMOUNT) or (issuing == PHONE and attempt.pay_method == "phone")
+
+
+OVER = "이미 종료된 결제입니다."
 
 
 class InWindow(Base):
@@ -35,6 +48,9 @@ class InWindow(Base):
             user_agent: The buyer's browser.
         """
         fields: dict[str, Any] = read_request(params, self._channels)
+        fields["notice_urls"] = self._settings.notice_urls(fields["notice_urls"])
+        if self._settings.order_numbers == "ascii" and not fields["merchant_uid"].isascii():
+            raise Refused("merchant_uid는 영문, 숫자, 기호만 사용할 수 있습니다.")
         with self._lock:
             account = self._account_of_page(user_code)
             self.registrations.check(account.key, fields)
@@ -63,29 +79,67 @@ class InWindow(Base):
             raise Refused("등록되지 않은 고객사 식별코드입니다.")
         return account
 
-    def approve(self, imp_uid: str, *, late: bool = False) -> Moved:
-        """Let the payment through; `late` also one that failed or was pending, as some PGs do."""
+    def tamper(self, imp_uid: str, amount: Decimal | None, currency: str | None) -> Attempt:
+        """Let an open window ask for another amount or currency than the page did."""
+        with self._lock:
+            attempt = self.attempt(imp_uid)
+            if not attempt.in_window:
+                raise Refused(OVER)
+            asked = attempt.amount if amount is None else amount
+            return self._move(imp_uid, amount=asked, currency=currency or attempt.currency)
+
+    def approve(self, imp_uid: str, *, late: bool = False, **how: Any) -> Moved:
+        """Let the payment through.
+
+        Args:
+            imp_uid: Whose window is open.
+            late: Also where it failed or is pending, as some PGs do.
+            how: `balance`: from the balance or the points of the PG's wallet; `promotion`: what
+                was taken off the price.
+        """
         with self._lock:
             attempt = self.attempt(imp_uid)
             put_off = late and attempt.status in ("failed", "pending")
             if not (attempt.in_window or put_off) or attempt.pay_method == "vbank":
                 raise Refused("승인할 수 없는 상태의 결제입니다.")
-            card = Card(self._digits(8)) if attempt.pay_method == "card" else None
-            usage = "issue" if attempt.customer_uid else None
-            return self._tell(imp_uid, "paid", card=card, customer_uid_usage=usage, **self._paid())
+            balance, promotion = how.get("balance"), how.get("promotion") or attempt.promotion
+            method = attempt.pg.balance_method if balance else attempt.pay_method
+            if method is None:
+                raise Refused("잔액이나 포인트로 결제할 수 없는 결제대행사입니다.")
+            return self._tell(
+                imp_uid,
+                "paid",
+                pay_method=method,
+                card=Card(self._digits(8)) if method == "card" else None,
+                amount=self._charged(attempt, promotion),
+                promotion=promotion,
+                customer_uid_usage="issue" if attempt.customer_uid else None,
+                **self._paid(),
+            )
+
+    def _charged(self, attempt: Attempt, promotion: Promotion | None) -> Decimal:
+        """Return what `amount` says once it is paid."""
+        if promotion and promotion.discount > attempt.amount:
+            raise Refused("할인금액이 결제금액보다 큽니다.")
+        if promotion and self._settings.promotion_amount == "received":
+            return attempt.amount - promotion.discount
+        if not attempt.customer_uid or charges(attempt):
+            return attempt.amount
+        as_zero = attempt.pg.issues_as_zero or self._settings.issuance_amount == "zero"
+        return Decimal(0) if as_zero else attempt.amount or Decimal(attempt.pg.issued_amount)
 
     def put_off(self, imp_uid: str) -> Attempt:
         """Leave an open window's payment pending: neither approved nor refused."""
         with self._lock:
             if not self.attempt(imp_uid).in_window:
-                raise Refused("이미 종료된 결제입니다.")
+                raise Refused(OVER)
             return self._move(imp_uid, status="pending")
 
     def fail(self, imp_uid: str, *, code: str, reason: str) -> Attempt:
         """End an open window without money: declined, closed or refused. Nothing is sent."""
         with self._lock:
             if not self.attempt(imp_uid).in_window:
-                raise Refused("이미 종료된 결제입니다.")
+                raise Refused(OVER)
             return self._fail(imp_uid, code, reason)
 
     def refuse_by_shop(self, imp_uid: str, reason: str | None) -> Attempt:

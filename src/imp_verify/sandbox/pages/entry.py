@@ -12,8 +12,8 @@ from imp_verify.sandbox.pages.markup import Html, Words, clock, html, join
 
 _LINE = {
     journal.API: ("method", "path", "status"),
-    journal.DELIVERY: ("url", "status", "ok"),
-    journal.CONFIRM: ("url", "status", "ok"),
+    journal.DELIVERY: ("url", "status", "ok", "delivery"),
+    journal.CONFIRM: ("url", "status", "ok", "delivery"),
     journal.CLOCK: ("before", "now"),
     journal.WINDOW: ("step", "status"),
     journal.CONTROL: ("step", "status"),
@@ -111,7 +111,7 @@ def _resend(entry: Entry, query: str, words: Words) -> Html:
         '<form method="post" class="small" action="/log/deliveries/{number}/resend?{query}">'
         '<button class="plain" id="resend-{number}" aria-label="{resend}: {number}">{resend}'
         "</button></form>",
-        number=entry.number,
+        number=entry.what["delivery"],
         query=query,
         **words,
     )

@@ -53,6 +53,8 @@ def clock(seconds: int) -> str:
 
 def state_of(attempt: Attempt) -> str:
     """Name what an attempt is, as a key of the words where there is one."""
+    if attempt.status == "paid" and attempt.cancellations and attempt.remaining:
+        return "partly"
     if attempt.status == "cancelled":
         return "partly" if attempt.remaining else "cancelled"
     return "waiting" if attempt.waits_for_deposit else attempt.status
@@ -137,6 +139,7 @@ def who(attempt: Attempt, words: Words) -> list[tuple[str, str]]:
         (words["order_number"], attempt.merchant_uid),
         (words["method"], words.get(attempt.pay_method, attempt.pay_method)),
         (words["provider"], attempt.pg_provider),
+        (words["device"], words.get(f"device_{attempt.channel}", attempt.channel)),
         (words["imp_uid"], attempt.imp_uid),
     ]
 

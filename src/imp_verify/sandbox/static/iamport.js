@@ -11,18 +11,32 @@
   var POLL = 100; // milliseconds between two looks at a popup
   var DIALOG = 1000; // milliseconds that a phone shows a dialog before its page is posted
   var user = null;
+  var shownUis = {}; // by their type
   var stage = null; // the frame that windows are shown in, hidden until one is
 
   function isMobile() {
     return /Android|iPhone|iPad|iPod|Mobile/.test(navigator.userAgent);
   }
 
+  /* What of the PG is not as with most: see the table of PGs. */
+  function pgOf(params) {
+    var code = config.channels[params.channelKey] || String(params.pg || "").split(".")[0];
+    return config.pgs[code] || {};
+  }
+
   function leavesPage(params) {
     var own = params.bypass && params.bypass.sandbox;
+    var pg = pgOf(params);
     if (!params.m_redirect_url || config.redirect === "never") {
       return false;
     }
-    return config.redirect === "always" || isMobile() || Boolean(own && own.redirect);
+    if (config.redirect === "always" || Boolean(own && own.redirect)) {
+      return true;
+    }
+    if (isMobile()) {
+      return !pg.callback;
+    }
+    return Boolean(pg.leaves) && (!pg.unless || params[pg.unless] === false);
   }
 
   // ---- The frame: a dialog over the page, which is inert behind it
@@ -212,7 +226,7 @@
       return window.alert("결제 정보가 없습니다.");
     }
     leaves = leavesPage(params);
-    pops = !leaves && params.popup === true;
+    pops = !leaves && (params.popup === true || Boolean(pgOf(params).popup));
     payment = { params: params, callback: callback, focused: document.activeElement };
     // Within the click: a browser blocks what opens later.
     payment.popup = pops ? window.open("", "", "width=460,height=680") : null;
@@ -254,6 +268,52 @@
     }
   }
 
+  // ---- The PG's own button or widget within the page: paypal-spb, paypal-rt, toss_brandpay
+
+  function placeOf(type) {
+    var all = document.querySelectorAll(".portone-ui-container");
+    var named = Array.prototype.filter.call(all, function (each) {
+      return each.getAttribute("data-portone-ui-type") === type;
+    });
+    return named[0] || all[0];
+  }
+
+  function removeUi(type) {
+    shownUis[type].button.remove();
+    delete shownUis[type];
+  }
+
+  function loadUI(type, params, callback) {
+    var place = placeOf(type);
+    var button = document.createElement("button");
+    if (!user) {
+      return window.alert("IMP.init을 먼저 호출해야 합니다.");
+    }
+    if (!params) {
+      return window.alert("결제 정보가 없습니다.");
+    }
+    if (!place) {
+      return window.alert("portone-ui-container가 없습니다.");
+    }
+    if (shownUis[type]) {
+      removeUi(type);
+    }
+    button.type = "button";
+    button.className = "imp-sandbox-ui";
+    button.textContent = type;
+    button.onclick = function () {
+      requestPay(shownUis[type].params, callback);
+    };
+    shownUis[type] = { button: button, params: params };
+    place.appendChild(button);
+  }
+
+  function updateLoadUIRequest(type, params) {
+    if (shownUis[type] && params) {
+      shownUis[type].params = params;
+    }
+  }
+
   function start(userCode, tier) {
     user = { code: userCode, tier: tier || null };
     rebuild();
@@ -279,11 +339,12 @@
     naver_zzim: nothing
   };
   if (config.version === "1.3" || config.version === "v1") {
-    window.IMP.loadUI = nothing;
-    window.IMP.updateLoadUIRequest = nothing;
+    window.IMP.loadUI = loadUI;
+    window.IMP.updateLoadUIRequest = updateLoadUIRequest;
     window.IMP.loadModule = nothing;
     window.IMP.deinit = function () {
       user = null;
+      Object.keys(shownUis).forEach(removeUi);
       if (stage) {
         stage.dialog.remove();
         stage = null;

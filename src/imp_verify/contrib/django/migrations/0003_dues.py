@@ -20,6 +20,7 @@ class Migration(migrations.Migration):
     dependencies = [("imp_verify", "0002_innodb")]
 
     operations = [
+        migrations.DeleteModel(name="MoneyToGiveBack"),  # it had no table, and `Due` is its place
         migrations.AddField(
             model_name="receipt",
             name="reason",
@@ -85,9 +86,10 @@ class Migration(migrations.Migration):
                 ("done", models.DateTimeField(null=True, verbose_name="done")),
             ],
             options={
-                "verbose_name": "money to give back",
-                "verbose_name_plural": "money to give back",
+                "verbose_name": "payment to give back",
+                "verbose_name_plural": "payments to give back",
                 "db_table": "imp_dues",
+                "permissions": (("give_back_due", "Can give money back at the gateway"),),
             },
         ),
         migrations.CreateModel(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, fields
-from typing import Any
-
 from imp_verify.sandbox import journal
 from imp_verify.sandbox._http.control.declare import (
     Amount,
@@ -13,7 +10,6 @@ from imp_verify.sandbox._http.control.declare import (
     Line,
     Operation,
     Whole,
-    check_names,
 )
 from imp_verify.sandbox.accounts import SHORTEST_SECRET, Account
 from imp_verify.sandbox.clock import LATEST
@@ -62,14 +58,14 @@ def _move_clock(sandbox: Sandbox, asked: Asked) -> object:
 
 
 def _faults(sandbox: Sandbox, _: Asked) -> object:
-    return {"list": [fault_fields(each) for each in sandbox.faults]}
+    return {"list": [each.wire() for each in sandbox.faults]}
 
 
 def _add_fault(sandbox: Sandbox, asked: Asked) -> object:
     fault = read_fault(asked.body)
     sandbox.faults.add(fault)
-    sandbox.journal.add(journal.CONTROL, step="fault", set=fault_fields(fault))
-    return fault_fields(fault)
+    sandbox.journal.add(journal.CONTROL, step="fault", set=fault.wire())
+    return fault.wire()
 
 
 def _remove_faults(sandbox: Sandbox, _: Asked) -> object:
@@ -79,24 +75,10 @@ def _remove_faults(sandbox: Sandbox, _: Asked) -> object:
 
 
 def read_fault(body: object) -> Fault:
-    """Make a fault of its fields.
-
-    Raises:
-        ValueError: A name or a value is wrong; it names the field and what is allowed.
-    """
+    """Make a fault of its fields, or raise ValueError, which names the field."""
     if not isinstance(body, dict):
         raise ValueError("the body is no object of fields")
-    check_names(body, [each.name for each in fields(Fault) if each.init])
-    for each in fields(Fault):
-        needed = each.default is MISSING and each.default_factory is MISSING
-        if needed and each.name not in body:
-            raise ValueError(f"{each.name} is missing")
-    return Fault(**body)
-
-
-def fault_fields(fault: Fault) -> dict[str, Any]:
-    """Return a fault's fields by name."""
-    return {each.name: getattr(fault, each.name) for each in fields(fault) if each.init}
+    return Fault.of(body)
 
 
 def _accounts(sandbox: Sandbox, _: Asked) -> object:
@@ -117,7 +99,7 @@ def _channels(sandbox: Sandbox, _: Asked) -> object:
     return {
         "list": [
             {"channel_key": key, "pg_provider": code, "test": test}
-            for key, (code, test) in sandbox.gateway.channels().items()
+            for key, (code, test) in sandbox.gateway.channels.items()
         ]
     }
 
@@ -130,7 +112,7 @@ def _add_channel(sandbox: Sandbox, asked: Asked) -> object:
 
 
 def _prepared(sandbox: Sandbox, _: Asked) -> object:
-    known = sandbox.gateway.registrations.everything()
+    known = sandbox.gateway.registrations.all()
     return {"list": [{"account": account, **each.wire()} for account, each in known]}
 
 

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
 from imp_verify.sandbox.exact import as_amount
-from imp_verify.sandbox.kinds import Kind
+from imp_verify.sandbox.kinds import Kind, Whole
 from imp_verify.sandbox.sandbox import Sandbox
 
+__all__ = ["Amount", "Asked", "Field", "Line", "Operation", "Whole", "check_names"]
+
 PREFIX = "/sandbox/v1"
-_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class Whole:
-    """A whole number."""
-
-    least: int
-    most: int
-
-    @property
-    def allowed(self) -> str:
-        """Name the range."""
-        return f"a whole number from {self.least} to {self.most}"
-
-    def read(self, value: object) -> int:
-        """Take an int alone."""
-        if type(value) is not int or not self.least <= value <= self.most:
-            raise ValueError(self.allowed)
-        return value
-
-    def parse(self, text: str) -> int:
-        """Take digits."""
-        return self.read(int(text) if _WHOLE.fullmatch(text) else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,8 @@ from typing import NamedTuple
 
 from imp_verify.sandbox._http.control.declare import Asked, Field, Line, Operation, Whole
 from imp_verify.sandbox.errors import Refused
-from imp_verify.sandbox.events import Event
 from imp_verify.sandbox.journal import KINDS
-from imp_verify.sandbox.kinds import OneOf
+from imp_verify.sandbox.kinds import Flag, OneOf
 from imp_verify.sandbox.sandbox import Sandbox
 
 LONGEST_WAIT = 30
@@ -37,10 +36,7 @@ def _resend(sandbox: Sandbox, asked: Asked) -> object:
         return {"list": [each.wire() for each in sandbox.webhooks.resend_all(imp_uid)]}
     if imp_uid is not None:
         raise ValueError("number and imp_uid: one delivery is named or one payment, not both")
-    again = sandbox.webhooks.resend(number)
-    if again is None:
-        raise ValueError("number is that of a delivery in the journal")
-    return {"list": [again.wire()]}
+    return {"list": [sandbox.webhooks.resend(number).wire()]}
 
 
 def _release(sandbox: Sandbox, _: Asked) -> object:
@@ -53,14 +49,16 @@ def _trigger(sandbox: Sandbox, asked: Asked) -> object:
     urls = (values["url"],) if "url" in values else urls
     if not urls and not sandbox.settings.webhook_url:
         raise ValueError("url is missing: neither the payment nor webhook_url has an address")
-    event = Event(
-        values["imp_uid"],
-        values.get("merchant_uid", order),
-        values["status"],
-        values.get("cancellation_id"),
-        urls,
-    )
-    return {"list": [each.wire() for each in sandbox.webhooks.tell(event)]}
+    fields = {"imp_uid": values["imp_uid"], "merchant_uid": values.get("merchant_uid", order)}
+    fields |= {name: values[name] for name in ("status", "cancellation_id") if name in values}
+    form = {"json": False, "form": True}.get(values.get("format", ""))
+    sent = [sandbox.webhooks.send(fields, to=url, form=form) for url in urls or (None,)]
+    return {"list": [each.wire() for each in sent]}
+
+
+def _test_call(sandbox: Sandbox, asked: Asked) -> object:
+    test = asked.values.get("test", False)
+    return {"list": [sandbox.webhooks.test_call(test=test).wire()]}
 
 
 def _known(sandbox: Sandbox, imp_uid: str) -> tuple[tuple[str, ...], str]:
@@ -96,7 +94,7 @@ OPERATIONS = (
         "Send once more: one delivery, all of a payment, or, where neither is named, all.",
         _resend,
         (
-            Field("number", Whole(1, 10**12), "of the delivery, in the journal"),
+            Field("number", Whole(1, 10**12), "of the delivery"),
             Field("imp_uid", Line(200), "of the payment"),
         ),
     ),
@@ -117,8 +115,16 @@ OPERATIONS = (
             Field("status", Line(40), "what it claims", required=True),
             Field("merchant_uid", Line(200), "of the order; the payment's where left out"),
             Field("cancellation_id", Line(200), "of a cancel"),
+            Field("format", OneOf(("json", "form")), "of the body; as set where left out"),
             Field("url", Line(2000), "where to; else the payment's address, or webhook_url"),
         ),
+    ),
+    Operation(
+        "POST",
+        "/deliveries/test-call",
+        "Send what the console's button sends, to the address that is set.",
+        _test_call,
+        (Field("test", Flag(), "to that of test payments"),),
     ),
     Operation(
         "GET",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from imp_verify.sandbox import journal
 from imp_verify.sandbox._http.control.declare import Amount, Asked, Field, Line, Operation, Whole
 from imp_verify.sandbox.attempt import Attempt
-from imp_verify.sandbox.kinds import OneOf
+from imp_verify.sandbox.kinds import Flag, OneOf
 from imp_verify.sandbox.opening import LONGEST_NUMBER
 from imp_verify.sandbox.sandbox import MEANWHILE, Sandbox
 from imp_verify.sandbox.search import STATUSES
@@ -101,6 +101,7 @@ _MOVES: tuple[tuple[str, str, Callable[..., Attempt], tuple[Field, ...]], ...] =
             Field("depositor", Line(100), "who pays in, on an unlimited account"),
         ),
     ),
+    ("take-back", "Let the bank take the deposit back.", Sandbox.take_back, ()),
     ("expire", "Let the account end without a deposit.", Sandbox.expire, ()),
     (
         "cancel",
@@ -130,6 +131,19 @@ OPERATIONS = (
         _make,
         free="Payment",
         lists=True,
+    ),
+    Operation(
+        "POST",
+        "/payments/scheduled",
+        "Charge a stored card, as the gateway does at a time that was agreed, with a webhook.",
+        lambda sandbox, asked: sandbox.charge_scheduled(**asked.values).wire(),
+        (
+            Field("customer_uid", Line(200), "the card's name", required=True),
+            Field("merchant_uid", Line(LONGEST_NUMBER), "the order", required=True),
+            Field("amount", Amount(), "how much", required=True),
+            Field("name", Line(40), "the order's title"),
+            Field("declined", Flag(), "whether the card company says no"),
+        ),
     ),
     Operation("GET", "/payments/{imp_uid}", "One payment.", _payment),
     Operation(
