@@ -112,9 +112,9 @@ def test_a_strangers_page_opens_no_window_and_sets_nothing(demo: Demo, stranger:
     wanted = '{"params":{"merchant_uid":"A","amount":1,"currency":"<script>"}}'
     requests = (
         ("/window", wanted),
-        ("/sandbox/open", '{"merchant_uid":"A","amount":1}'),
-        ("/sandbox/settings", '{"webhook_url":"http://evil.test"}'),
-        ("/sandbox/faults", '{"call":"payment"}'),
+        ("/sandbox/v1/windows", '{"merchant_uid":"A","amount":1}'),
+        ("/sandbox/v1/settings", '{"webhook_url":"http://evil.test"}'),
+        ("/sandbox/v1/faults", '{"call":"payment"}'),
         ("/users/getToken", "imp_key=sandbox_key&imp_secret=sandbox_secret"),
     )
     for (path, body), kind, mode in product(requests, KINDS, ("cors", "no-cors")):
@@ -127,7 +127,7 @@ def test_a_strangers_page_opens_no_window_and_sets_nothing(demo: Demo, stranger:
 
 def test_a_strangers_page_reads_nothing(demo: Demo, stranger: Page) -> None:
     imp_uid = waiting(demo).imp_uid
-    for path in ("/", f"/window/{imp_uid}", "/sandbox/payments", "/sandbox/settings"):
+    for path in ("/", f"/window/{imp_uid}", "/sandbox/v1/payments", "/sandbox/journal"):
         assert stranger.evaluate(READ, demo.sandbox.url + path) == "refused"
         assert stranger.evaluate(LOAD, demo.sandbox.url + path) == "refused"
     assert stranger.evaluate(READ, demo.url + "/") == "refused"
@@ -172,10 +172,10 @@ def test_a_name_that_came_to_mean_loopback_is_answered_nothing(
             lambda route: route.fulfill(content_type="text/html", body="<!doctype html>"),
         )
         page.goto(rebound + "/attack")
-        for path in ("/", "/?lang=en", "/sandbox/payments", "/orders/A", "/v1/iamport.js"):
+        for path in ("/", "/?lang=en", "/sandbox/v1/payments", "/orders/A", "/v1/iamport.js"):
             told = page.evaluate(READ, path)
             assert told.startswith("This server answers to its own names"), told
-        told = page.evaluate(SEND, ["/sandbox/open", "application/json", "{}", "same-origin"])
+        told = page.evaluate(SEND, ["/sandbox/v1/windows", "application/json", "{}", "same-origin"])
         assert told.startswith("This server answers to its own names")
         page.close()
     assert len(demo.sandbox.sandbox.gateway.attempts()) == 1

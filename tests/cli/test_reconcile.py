@@ -49,7 +49,7 @@ def on_paid(outcome, db):
     order = outcome.merchant_uid
     if order.startswith("DOWN"):
         fault = json.dumps({"call": "status", "status": 500, "times": 99}).encode()
-        url = os.environ["IMP_API_URL"] + "/sandbox/faults"
+        url = os.environ["IMP_API_URL"] + "/sandbox/v1/faults"
         headers = {"Content-Type": "application/json"}
         urllib.request.urlopen(urllib.request.Request(url, fault, headers)).close()
     if order.startswith("TABLE"):

@@ -201,7 +201,7 @@ def test_another_server_is_sent_nothing(status: int, capsys: pytest.CaptureFixtu
     other, stop = scripted.start_as(Other)
     given = ["paid", "--order", "ORD-1", "--amount", "39000", "--sandbox", other.url]
     assert cli.main(["trigger", *given, "--to", "http://127.0.0.1:9"]) == 3
-    assert other.asked == ["GET /sandbox/settings"]
+    assert other.asked == ["GET /sandbox/v1/settings"]
     stop()
 
 

@@ -112,7 +112,9 @@ def test_any_call_of_the_api_can_lose_its_answer(server: SandboxServer, rest: Re
 
 def test_both_are_set_over_http(server: SandboxServer, rest: Rest) -> None:
     for fields in ({"lost": True}, {"truncate": 5}):
-        answer = requests.post(f"{server.url}/sandbox/faults", json={"call": "payment", **fields})
+        answer = requests.post(
+            f"{server.url}/sandbox/v1/faults", json={"call": "payment", **fields}
+        )
         assert answer.status_code == 200
         with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
             rest.get("/payments/imp_0")
@@ -133,7 +135,7 @@ def test_a_loss_that_cannot_be_is_named(
     server: SandboxServer, fields: dict[str, object], name: str
 ) -> None:
     wanted = {"call": "cancel", **fields}
-    answer = requests.post(f"{server.url}/sandbox/faults", json=wanted)
+    answer = requests.post(f"{server.url}/sandbox/v1/faults", json=wanted)
     assert (answer.status_code, name in answer.json()["error"]) == (400, True)
     assert server.sandbox.faults.take(str(wanted["call"])) is None
 

@@ -23,7 +23,7 @@ def make(server: SandboxServer, **fields: object) -> Attempt:
 
 
 def post(server: SandboxServer, body: object) -> tuple[int, Any]:
-    answer = requests.post(f"{server.url}/sandbox/payments", json=body)
+    answer = requests.post(f"{server.url}/sandbox/v1/payments", json=body)
     return answer.status_code, answer.json()
 
 

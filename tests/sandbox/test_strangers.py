@@ -5,20 +5,23 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import re
 import time
 from html.parser import HTMLParser
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 import requests
 
 from imp_verify.sandbox import SandboxServer, Settings
+from imp_verify.sandbox._http.control.declare import Operation
+from imp_verify.sandbox._http.control.table import OPERATIONS
 from imp_verify.sandbox.clock import LATEST, Clock
 from imp_verify.sandbox.guard import LARGEST_BODY, is_foreign, is_own_host, is_shop
 from imp_verify.sandbox.pages import Html, html
-from tests.sandbox.conftest import Rest, Shop, opened, paid
-from tests.sandbox.test_window import JSON, SHOP, click, control, open_window, view
+from imp_verify.sandbox.settings import TABLE
+from tests.sandbox.conftest import Rest, Shop, call, opened, paid
+from tests.sandbox.test_window import JSON, SHOP, click, open_window
 
 STRANGER = "http://evil.test:8000"
 PAYMENT = {"params": {"merchant_uid": "ORD-1", "amount": 100}, "userCode": "imp00000000"}
@@ -49,13 +52,15 @@ PATHS = (
     ("GET", "/"),
     ("GET", "/v1/iamport.js"),
     ("GET", "/static/window.js"),
-    ("GET", "/sandbox/payments"),
+    ("GET", "/sandbox/v1/payments"),
     ("GET", "/payments/imp_1"),
     ("GET", "/nothing"),
     ("POST", "/window"),
-    ("POST", "/deliver"),
+    ("POST", "/log/release"),
     ("POST", "/users/getToken"),
-    ("POST", "/sandbox/settings"),
+    ("PATCH", "/sandbox/v1/settings"),
+    ("DELETE", "/sandbox/v1/faults"),
+    ("GET", "/sandbox/journal"),
     ("OPTIONS", "/window"),
 )
 
@@ -130,14 +135,17 @@ CHANGES = (
     "/users/getToken",
     "/payments/cancel",
     "/payments/prepare",
-    "/deliver",
-    "/sandbox/settings",
-    "/sandbox/open",
-    "/sandbox/faults",
-    "/sandbox/clock",
-    "/sandbox/deliver",
+    "/log/release",
+    "/log/deliveries/1/resend",
+    "/log/payments/imp_1/cancel",
+    "/sandbox/v1/windows",
+    "/sandbox/v1/payments",
+    "/sandbox/v1/faults",
+    "/sandbox/v1/clock",
+    "/sandbox/v1/deliveries/release",
+    "/sandbox/v1/reset",
 )
-VIEWS = ("/", "/sandbox/payments", "/sandbox/settings", "/payments/imp_1", "/static/window.js")
+VIEWS = ("/", "/sandbox/v1/payments", "/sandbox/journal", "/payments/imp_1", "/static/window.js")
 
 
 @pytest.mark.parametrize("headers", FOREIGN)
@@ -278,7 +286,7 @@ def test_a_window_is_framed_by_the_page_that_opened_it_alone(
     pages += [click(server, rest, path, "approve")]
     assert [policy(page)["frame-ancestors"] for page in pages] == [SHOP] * 3
     unasked = opened(server, "ORD-2").imp_uid
-    others = ("/", f"/window/{unasked}", "/sandbox/payments", "/v1/iamport.js")
+    others = ("/", f"/window/{unasked}", "/sandbox/v1/payments", "/v1/iamport.js")
     for other in others:
         assert policy(rest.http.get(server.url + other))["frame-ancestors"] == "'none'"
 
@@ -327,7 +335,8 @@ def looks(server: SandboxServer, rest: Rest) -> list[str]:
 def is_clean(page: str) -> bool:
     found = Elements(page).found
     handlers = {name for _, name in found if name.startswith("on") or name == "style"}
-    scripts = page.count("<script") - page.count('<script src="/static/window.js" defer></script>')
+    own = re.findall(r'<script src="/static/(?:window|log).js" defer></script>', page)
+    scripts = page.count("<script") - len(own)
     return not handlers and ("img", "") not in found and scripts in (0, 'id="result"' in page)
 
 
@@ -373,41 +382,38 @@ def test_markup_that_the_window_is_told_beside_the_request_stays_text(
     assert [page for page in pages if not is_clean(page)] == []
 
 
-CONTROLS: dict[str, dict[str, Any]] = {
-    "settings": {
-        **dict.fromkeys(("webhook_url", "webhook_format", "webhook_order", "redirect"), "json"),
-        **dict.fromkeys(("closed_becomes", "language", "public_url", "hosts", "shops"), "x"),
-        **{"frame_seconds": 1, "silent_close": False, "unreachable": False},
-    },
-    "faults": {"call": "payment", "status": 500, "body": "", "content_type": "", "times": 1},
-    "clock": {"stop_at": 5, "advance": 1},
-    "deliver": {"anything": 1},
-    "open": {"merchant_uid": "ORD-9", "amount": 5, "currency": "KRW", "pay_method": "card"},
-    **{name: {"imp_uid": ""} for name in ("approve", "decline", "close", "issue", "deposit")},
-    "cancel": {"imp_uid": "", "amount": 5, "reason": ""},
+OPENING = "parameters of request_pay"
+FREE: dict[str, tuple[str, ...]] = {
+    "Settings": tuple(TABLE),
+    "Fault": ("call", "status", "body", "content_type", "times", "lost", "truncate"),
+    "Payment": ("merchant_uid", "amount", "status", "pay_method", "name", "cancelled", "paid_at"),
+    "PaymentChange": ("amount", "status", "name", "buyer_name", "vbank_num", "fail_reason"),
+    OPENING: ("merchant_uid", "amount", "currency", "pay_method", "name", "custom_data"),
 }
+"""Of the calls that read their body themselves."""
+ACTS = [each for each in OPERATIONS if each.method in ("POST", "PATCH")]
 
 
-@pytest.mark.parametrize("action", CONTROLS)
+@pytest.mark.parametrize("operation", ACTS, ids=lambda each: f"{each.method} {each.path}")
 @pytest.mark.parametrize("value", [MARKUP, [MARKUP], {MARKUP: MARKUP}, None, -1, True, 10**40])
 def test_markup_in_a_field_of_a_control_call_stays_text_and_breaks_nothing(
-    server: SandboxServer, rest: Rest, action: str, value: object
+    server: SandboxServer, rest: Rest, operation: Operation, value: object
 ) -> None:
     imp_uid = paid(server).imp_uid
-    pages = []
-    for field in CONTROLS[action]:
-        fields = {**CONTROLS[action], field: value}
-        fields |= {"imp_uid": imp_uid} if "imp_uid" in fields and field != "imp_uid" else {}
-        answer = rest.http.post(
-            f"{server.url}/sandbox/{action}", json.dumps(fields).encode(), headers=JSON
-        )
-        assert answer.status_code in (200, 400, 409), (fields, answer.text)
-        assert answer.headers["Content-Type"] == "application/json"
-        pages += looks(server, rest)
-        sdk = rest.http.get(server.url + "/v1/iamport.js")
-        token = {"imp_key": "sandbox_key", "imp_secret": "sandbox_secret"}
-        assert (sdk.status_code, rest.send("POST", "/users/getToken", token).code) == (200, 0)
-    assert [page for page in pages if not is_clean(page)] == []
+    path = operation.path[1:].replace("{imp_uid}", imp_uid)
+    needed: dict[str, dict[str, object]] = {
+        "Payment": {"merchant_uid": "ORD-9", "amount": 5},
+        OPENING: {"merchant_uid": "ORD-9", "amount": 5},
+        "Fault": {"call": "payment"},
+    }
+    for field in FREE.get(operation.free or "", [each.name for each in operation.fields]):
+        fields = {**needed.get(operation.free or "", {}), field: value}
+        status, _ = call(server, operation.method, path, fields)
+        assert status in (200, 400, 409), field
+    sdk = rest.http.get(server.url + "/v1/iamport.js")
+    token = {"imp_key": "sandbox_key", "imp_secret": "sandbox_secret"}
+    assert (sdk.status_code, rest.send("POST", "/users/getToken", token).code) == (200, 0)
+    assert [page for page in looks(server, rest) if not is_clean(page)] == []
 
 
 @pytest.mark.parametrize("status", ["paid", MARKUP])
@@ -458,7 +464,7 @@ LONG = [
 @pytest.mark.parametrize(
     "body", [*DEEP, *LONG, '{"a":"' + "x" * LARGEST_BODY + '"}', '\\"' * 30_000]
 )
-@pytest.mark.parametrize("path", ["/users/getToken", "/sandbox/open", "/window"])
+@pytest.mark.parametrize("path", ["/users/getToken", "/sandbox/v1/windows", "/window"])
 def test_a_hostile_body_is_400_and_the_sandbox_lives(
     server: SandboxServer, rest: Rest, path: str, body: str
 ) -> None:
@@ -472,7 +478,7 @@ def test_a_hostile_body_is_400_and_the_sandbox_lives(
 
 def test_brackets_inside_a_text_are_no_depth(server: SandboxServer, rest: Rest) -> None:
     wanted = json.dumps({"merchant_uid": "ORD-1", "amount": 100, "name": '[{"' * 1000})
-    assert control(server, rest, "open", wanted)[0] == 200
+    assert call(server, "POST", "windows", wanted)[0] == 200
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"x" * (LARGEST_BODY + 1)])
@@ -500,7 +506,7 @@ def test_an_address_that_is_none_is_a_failed_delivery(
 ) -> None:
     attempt = paid(server, notice_url=url)
     assert attempt.status == "paid"
-    (delivery,) = view(server, rest, "deliveries")
+    (delivery,) = call(server, "GET", "deliveries")[1]["list"]
     assert (delivery["status"], bool(delivery["error"])) == (None, True)
 
 
@@ -520,7 +526,7 @@ def test_numbers_that_no_date_has_are_refused(server: SandboxServer, rest: Rest)
     assert rest.send("PUT", path, {"vbank_due": LATEST}).code == 0
     assert rest.get("/payments/status/all?page=" + "9" * 5000).status == 400
     for body in ({"stop_at": LATEST + 1}, {"stop_at": -1}, {"advance": LATEST}):
-        assert control(server, rest, "clock", json.dumps(body))[0] == 400
+        assert call(server, "POST", "clock", body)[0] == 400
     looks(server, rest)
 
 
@@ -536,7 +542,7 @@ def test_a_running_clock_moves_within_the_dates_that_there_are() -> None:
 
 
 def test_shops_that_are_named_are_the_only_ones(server: SandboxServer, rest: Rest) -> None:
-    assert control(server, rest, "settings", '{"shops":["http://shop.test"]}')[0] == 200
+    assert call(server, "PATCH", "settings", {"shops": ["http://shop.test"]})[0] == 200
     for origin, status in (("http://shop.test", 200), (SHOP, 403)):
         answer = rest.http.post(server.url + "/window", json=PAYMENT, headers={"Origin": origin})
         assert answer.status_code == status
@@ -548,7 +554,7 @@ def test_shops_that_are_named_are_the_only_ones(server: SandboxServer, rest: Res
 def test_an_answer_that_cannot_be_sent_is_no_fault(
     server: SandboxServer, rest: Rest, wrong: dict[str, object]
 ) -> None:
-    assert control(server, rest, "faults", json.dumps({"call": "token", **wrong}))[0] == 400
+    assert call(server, "POST", "faults", {"call": "token", **wrong})[0] == 400
     assert rest.token().status == 200
 
 

@@ -7,19 +7,13 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
-import requests
 
 from imp_verify.sandbox import Attempt, Clock, Refused, Sandbox, SandboxServer
-from tests.sandbox.conftest import NOON, Rest, Shop, issued, opened, paid
+from tests.sandbox.conftest import NOON, Rest, Shop, call, issued, opened, paid
 
 HOUR = 3600
 DAY = 24 * HOUR
 LEDGER = ("status", "amount", "cancel_amount")
-
-
-def control(server: SandboxServer, action: str, **fields: object) -> tuple[int, dict[str, object]]:
-    answer = requests.post(f"{server.url}/sandbox/{action}", json=fields)
-    return answer.status_code, answer.json()
 
 
 def told(rest: Rest, imp_uid: str) -> tuple[object, ...]:
@@ -182,18 +176,18 @@ def test_a_wrong_delay_is_named_and_changes_nothing(
     server: SandboxServer, fields: dict[str, object], name: str
 ) -> None:
     imp_uid = opened(server).imp_uid
-    status, answer = control(server, "approve-later", imp_uid=imp_uid, **fields)
+    status, answer = call(server, "POST", f"payments/{imp_uid}/approve-late", fields)
     assert (status, name in str(answer["error"])) == (400, True)
     assert server.sandbox.gateway.attempt(imp_uid).in_window
 
 
 def test_all_of_it_is_done_over_http_too(server: SandboxServer, rest: Rest) -> None:
     imp_uid = opened(server).imp_uid
-    status, answer = control(
-        server, "approve-later", imp_uid=imp_uid, seconds=DAY, meanwhile="failed"
-    )
+    wanted = {"seconds": DAY, "meanwhile": "failed"}
+    status, answer = call(server, "POST", f"payments/{imp_uid}/approve-late", wanted)
     assert (status, answer["status"]) == (200, "failed")
-    assert control(server, "clock", advance=DAY) == (200, {"now": NOON + DAY})
+    moved = {"now": NOON + DAY, "stopped": True, "due": 0}
+    assert call(server, "POST", "clock", {"advance": DAY}) == (200, moved)
     assert told(rest, imp_uid)[0] == "paid"
 
 
@@ -314,7 +308,8 @@ def test_an_unlimited_account_takes_any_deposits_and_keeps_each(
 ) -> None:
     imp_uid = unlimited(server).imp_uid
     assert rest.get(f"/payments/{imp_uid}").response["deposit_history"] == []
-    status, answer = control(server, "deposit", imp_uid=imp_uid, amount=1000, depositor="홍길동")
+    wanted = {"amount": 1000, "depositor": "홍길동"}
+    status, answer = call(server, "POST", f"payments/{imp_uid}/deposit", wanted)
     assert (status, answer["status"]) == (200, "paid")
     server.sandbox.clock.advance(400 * DAY)
     server.sandbox.deposit(imp_uid, Decimal(2500))
@@ -341,13 +336,13 @@ def test_a_deposit_to_a_cancelled_unlimited_account_leaves_it_cancelled(
 
 @pytest.mark.parametrize(
     ("fields", "status"),
-    [({}, 409), ({"amount": 0}, 409), ({"amount": "x"}, 400), ({"amount": 1, "depositor": 5}, 400)],
+    [({}, 409), ({"amount": 0}, 400), ({"amount": "x"}, 400), ({"amount": 1, "depositor": 5}, 400)],
 )
 def test_an_unlimited_account_needs_a_deposit_that_is_one(
     server: SandboxServer, fields: dict[str, object], status: int
 ) -> None:
     imp_uid = unlimited(server).imp_uid
-    assert control(server, "deposit", imp_uid=imp_uid, **fields)[0] == status
+    assert call(server, "POST", f"payments/{imp_uid}/deposit", fields)[0] == status
     assert server.sandbox.gateway.attempt(imp_uid).status == "ready"
 
 

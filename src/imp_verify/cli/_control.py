@@ -36,36 +36,36 @@ class Control:
 
     def settings(self) -> Mapping[str, Any]:
         """Return how it behaves; asked first, for something else may answer there."""
-        settings = self._get("/sandbox/settings")
+        settings = self._get("/settings")
         if not isinstance(settings, dict) or "webhook_url" not in settings:
             raise NoSandbox("no settings")
         return settings
 
     def change(self, **settings: object) -> None:
         """Change settings."""
-        self._post("/sandbox/settings", settings)
+        self._send("PATCH", "/settings", settings)
 
     def open(self, fields: Mapping[str, object]) -> str:
         """Open a payment window, and return the payment's imp_uid."""
-        return str(self._post("/sandbox/open", fields)["imp_uid"])
+        return str(self._post("/windows", fields)["imp_uid"])
 
     def move(self, step: str, imp_uid: str, **fields: object) -> None:
         """Do something to a payment: approve, decline, close, issue, deposit, cancel."""
-        self._post(f"/sandbox/{step}", {"imp_uid": imp_uid, **fields})
+        self._post(f"/payments/{imp_uid}/{step}", fields)
 
     def approve_late(self, imp_uid: str) -> None:
         """Let a window's payment fail, and be approved after that."""
-        self.move("approve-later", imp_uid, seconds=0, meanwhile="failed")
+        self.move("approve-late", imp_uid, seconds=0, meanwhile="failed")
 
     def payment(self, imp_uid: str) -> Mapping[str, Any] | None:
         """Return a payment, None where there is none."""
-        known = self._get("/sandbox/payments")
-        return next((each for each in known if each["imp_uid"] == imp_uid), None)
+        known = self._get(f"/payments?imp_uid={quote(imp_uid, safe='')}")["list"]
+        return known[0] if known else None
 
     def deliveries(self, imp_uids: Sequence[str]) -> list[Mapping[str, Any]]:
         """Have it send what it keeps back; return all that it sent of these payments."""
-        sent = self._post("/sandbox/deliver", {})
-        return [each for each in sent if any(uid in each["body"] for uid in imp_uids)]
+        sent = self._post("/deliveries/release", {})["list"]
+        return [each for each in sent if each["imp_uid"] in imp_uids]
 
     def prepared(self, order: str) -> Decimal | None:
         """Return the amount that was registered for an order, None where none was."""
@@ -83,10 +83,14 @@ class Control:
         return None if amount is None else Decimal(amount)
 
     def _get(self, path: str) -> Any:
-        return self._read(self._http.get(f"{self._url}{path}", timeout=TIMEOUT))
+        return self._read(self._http.get(f"{self._url}/sandbox/v1{path}", timeout=TIMEOUT))
 
     def _post(self, path: str, fields: Mapping[str, object]) -> Any:
-        return self._read(self._http.post(f"{self._url}{path}", json=fields, timeout=TIMEOUT))
+        return self._send("POST", path, fields)
+
+    def _send(self, method: str, path: str, fields: Mapping[str, object]) -> Any:
+        url = f"{self._url}/sandbox/v1{path}"
+        return self._read(self._http.request(method, url, json=fields, timeout=TIMEOUT))
 
     def _read(self, answer: requests.Response) -> Any:
         try:

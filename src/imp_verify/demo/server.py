@@ -79,7 +79,7 @@ class Demo:
             ends.enter_context(self.sandbox)
             # A browser leaves the scheme's own port out of an origin.
             origin = self.url.removesuffix(":80")
-            self.sandbox.sandbox.settings.change(
+            self.sandbox.sandbox.start_with(
                 {
                     "webhook_url": self.url + "/payments/webhook",
                     "shops": [origin, origin.replace(LOOPBACK, "localhost")],

@@ -43,7 +43,8 @@ class Accounts:
     def __init__(
         self, accounts: Iterable[Account], clock: Callable[[], int], digits: Digits
     ) -> None:
-        self._accounts = {account.key: account for account in accounts}
+        self._first = {account.key: account for account in accounts}
+        self._accounts = dict(self._first)
         self._tokens: dict[str, Token] = {}
         self._clock = clock
         self._digits = digits
@@ -99,6 +100,23 @@ class Accounts:
     def of_user_code(self, user_code: str) -> Account | None:
         """Find the account whose pages call `IMP.init` with this code."""
         return next((a for a in self._accounts.values() if a.user_code == user_code), None)
+
+    def add(self, account: Account) -> None:
+        """Add a customer.
+
+        Raises:
+            ValueError: There is one of this key or user code.
+        """
+        if account.key in self._accounts:
+            raise ValueError("key is one of another account")
+        if self.of_user_code(account.user_code) is not None:
+            raise ValueError("user_code is one of another account")
+        self._accounts[account.key] = account
+
+    def reset(self) -> None:
+        """Forget tokens, and who was added."""
+        self._accounts = dict(self._first)
+        self._tokens.clear()
 
     def all(self) -> list[Account]:
         """Return all accounts, the first one first."""

@@ -68,6 +68,28 @@ class Clock:
         self._offset = offset
         self._moved(before)
 
+    def run(self) -> None:
+        """Let a time that stands run on from there."""
+        if self._stands_at is not None:
+            self._offset, self._stands_at = self._stands_at - int(time.time()), None
+
+    def reset(self) -> None:
+        """Show the real time again, and forget all that is due."""
+        with self._lock:
+            self._due.clear()
+        self._offset, self._stands_at = 0, None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it stands."""
+        return self._stands_at is not None
+
+    @property
+    def due(self) -> int:
+        """How much is still due, whenever."""
+        with self._lock:
+            return len(self._due)
+
     def schedule(
         self, at: int, action: Callable[[], object], told: Mapping[str, object] | None = None
     ) -> None:

@@ -68,6 +68,11 @@ class Customers:
         self._lock = lock
         self._known: dict[tuple[Group, str], Customer] = {}
 
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._known.clear()
+
     def find(self, group: Group, customer_uid: str) -> Customer | None:
         """Return a stored card, or None where there is none."""
         with self._lock:

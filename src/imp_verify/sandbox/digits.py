@@ -23,6 +23,11 @@ class Digits:
     def __init__(self, seed: str | None = None, drawn: int = 0) -> None:
         self.seed = seed
         self.drawn = drawn
+        self._first = drawn
+
+    def restart(self) -> None:
+        """Give the same numbers once more, where they follow from a seed."""
+        self.drawn = self._first
 
     def __call__(self, length: int) -> str:
         """Return so many random digits."""

@@ -108,6 +108,10 @@ class Ledger:
         """Walk all attempts in the order of their opening."""
         return iter(self._attempts.values())
 
+    def __reversed__(self) -> Iterator[Attempt]:
+        """Walk all attempts, the newest first."""
+        return reversed(self._attempts.values())
+
     def get(self, imp_uid: str) -> Attempt | None:
         """Return an attempt, or None where there is none of this id."""
         return self._attempts.get(imp_uid)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from imp_verify.sandbox.attempt import Cancellation, Card, Promotion, VirtualAccount, wallet_of
+from imp_verify.sandbox.attempt import (
+    Attempt,
+    Cancellation,
+    Card,
+    Promotion,
+    VirtualAccount,
+    wallet_of,
+)
 from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.digits import Digits
 from imp_verify.sandbox.exact import as_amount
@@ -35,6 +42,8 @@ _PLAIN = (
     "customer_uid_usage",
 )
 """Fields that are kept as they are read."""
+FIXED = ("merchant_uid", "account", "tier")
+"""What stays as it was made: who finds a payment, and by what number."""
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -59,13 +68,22 @@ def read_payment(
     Raises:
         ValueError: A name or a value is wrong, or they do not fit together; it names the field.
     """
-    for name in fields:
-        if name not in _READERS:
-            raise ValueError(f"no such field: {name}; there are {', '.join(_READERS)}")
+    read = _read(fields)
     for name in ("merchant_uid", "amount"):
         if name not in fields:
             raise ValueError(f"{name} is missing")
-    read = {name: _READERS[name](name, value) for name, value in fields.items()}
+    return _made(read, account=account, now=now, digits=digits)
+
+
+def _read(fields: Mapping[str, object]) -> dict[str, Any]:
+    for name in fields:
+        if name not in _READERS:
+            raise ValueError(f"no such field: {name}; there are {', '.join(_READERS)}")
+    return {name: _READERS[name](name, value) for name, value in fields.items()}
+
+
+def _made(read: dict[str, Any], *, account: str, now: int, digits: Digits) -> dict[str, Any]:
+    """Put what was read together, or raise ValueError where it is no payment."""
     status = read.setdefault("status", "paid")
     provider = read.get("pg_provider", DEFAULT_PROVIDER)
     _refuse_misfits(read, status)
@@ -87,6 +105,89 @@ def read_payment(
         **_failure(read, status),
         **_cancelled(read, status, times, digits),
     }
+
+
+def read_edit(
+    attempt: Attempt, changes: Mapping[str, object], *, now: int, digits: Digits
+) -> dict[str, Any]:
+    """Read what is to be changed about an attempt into an Attempt's fields.
+
+    What is not named stays, but for what the new status cannot have; what the new status needs and
+    is not named, happened now.
+
+    Args:
+        attempt: As it is.
+        changes: Fields of `Gateway.make`, by name.
+        now: Unix seconds.
+        digits: Where made-up numbers come from.
+
+    Raises:
+        ValueError: As `read_payment`.
+    """
+    for name in FIXED:
+        if name in changes:
+            raise ValueError(f"{name} cannot be changed")
+    asked = _read(changes)
+    fields = {**_as_read(attempt), **asked}
+    status = fields["status"]
+    if status != attempt.status:
+        fields = {**_that_fits(fields, asked, status), **_happened(status, attempt, now), **asked}
+    read = _made(fields, account=attempt.account, now=now, digits=digits)
+    used = {name for name in ("pg_tid", "card") if name in read and getattr(attempt, name)}
+    same = read["pay_method"] == attempt.pay_method
+    kept: dict[str, Any] = {name: getattr(attempt, name) for name in used if same}
+    if read["status"] == attempt.status and attempt.cancellations and "cancelled" not in changes:
+        kept["cancellations"] = attempt.cancellations
+    return {**_CLEARED, **read, **kept, "updated_at": now}
+
+
+def _as_read(attempt: Attempt) -> dict[str, Any]:
+    """Return an attempt as what is read of the fields that would make it.
+
+    What a window or a test made otherwise stays, also where nobody could make it so.
+    """
+    plain = (*_PLAIN, "merchant_uid", "amount", "currency", "status", "pay_method", "pg_provider")
+    fields = {name: getattr(attempt, name) for name in (*plain, "account", "fail_reason")}
+    fields |= dict(zip(BUYER, attempt.buyer, strict=True))
+    for name in ("started_at", "paid_at", "failed_at"):
+        fields[name] = getattr(attempt, name) or None
+    fields["cancelled"] = [
+        _Part(each.amount, each.cancelled_at, each.reason) for each in attempt.cancellations
+    ]
+    if vbank := attempt.vbank:
+        fields |= {"vbank_num": vbank.number, "vbank_code": vbank.code, "vbank_name": vbank.bank}
+        fields |= {"vbank_holder": vbank.holder, "vbank_date": vbank.due}
+        fields |= {"vbank_issued_at": vbank.issued_at}
+    fields["notice_url"] = attempt.notice_urls
+    nothing: tuple[object, ...] = (None, [], ())
+    return {name: value for name, value in fields.items() if value not in nothing}
+
+
+def _that_fits(
+    fields: Mapping[str, Any], changes: Mapping[str, object], status: str
+) -> dict[str, Any]:
+    """Leave out what only the status before could have."""
+    gone = {"fail_reason", "failed_at"} if status != "failed" else set()
+    if status not in PAID:
+        gone |= {"paid_at", "cancelled", "cancelled_at"}
+    return {name: value for name, value in fields.items() if name in changes or name not in gone}
+
+
+def _happened(status: str, attempt: Attempt, now: int) -> dict[str, object]:
+    if status == "failed":
+        return {"failed_at": now}
+    if status not in PAID:
+        return {}
+    paid: dict[str, object] = {"paid_at": attempt.paid_at or now}
+    if status == "cancelled" and not attempt.cancellations:
+        paid["cancelled_at"] = now
+    return paid
+
+
+_CLEARED: dict[str, Any] = {
+    **{"paid_at": 0, "failed_at": 0, "cancelled_at": 0, "cancellations": ()},
+    **{"fail_reason": None, "error_code": None, "card": None, "vbank": None, "pg_tid": None},
+}
 
 
 def _refuse_misfits(read: Mapping[str, Any], status: str) -> None:
@@ -298,3 +399,5 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "customer_uid_usage": _optional(_one_of(*USAGES)),
     "notice_url": _addresses,
 }
+FIELDS = tuple(_READERS)
+"""Their names."""

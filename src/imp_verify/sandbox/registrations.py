@@ -57,6 +57,16 @@ class Registrations:
                 raise Refused(NOT_PREPARED, code=-1, status=404)
             return self._known[account, merchant_uid]
 
+    def put(self, account: str, registration: Registration) -> Registration:
+        """Register an amount, whether or not one is."""
+        with self._lock:
+            return self._put(account, registration)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self._lock:
+            self._known.clear()
+
     def all(self) -> list[tuple[str, Registration]]:
         """Return all, each with the key of its account, in the order of their numbers' first."""
         with self._lock:

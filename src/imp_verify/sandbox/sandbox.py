@@ -61,6 +61,7 @@ class Sandbox:
         faults: What goes wrong next.
         webhooks: What was sent, and what is kept back.
         journal: All that happened.
+        seed: What `reset` fills the emptied sandbox with, where there is something.
     """
 
     def __init__(
@@ -82,6 +83,9 @@ class Sandbox:
         self._shop = Shop(send or Http(), self.journal, self.settings, self.clock)
         self.webhooks = Webhooks(self.settings, self._shop, self.clock, self.faults)
         self._asked: Counter[str] = Counter()
+        self._start = self.settings.as_dict()
+        self.seed: Callable[[], object] | None = None
+        self.when_reset: list[Callable[[], object]] = []
 
     def open(
         self,
@@ -333,6 +337,25 @@ class Sandbox:
         if webhook and not by_console and self.settings.cancel_webhook_to == "settings":
             moved = moved._replace(event=replace(moved.event, urls=()))
         return self._told(moved) if webhook else moved.attempt
+
+    def start_with(self, settings: Mapping[str, object]) -> None:
+        """Change settings, so that `reset` goes back to these."""
+        self.settings.change(settings)
+        self._start = self.settings.as_dict()
+
+    def reset(self, *, seeded: bool = True) -> None:
+        """Be as at the start: empty, or, where it was seeded, as it was then."""
+        self.faults.clear()
+        self.webhooks.clear()
+        self.clock.reset()
+        self.gateway.clear()
+        self.settings.change(self._start)
+        for forget in (self._asked.clear, *self.when_reset):
+            forget()
+        self.journal.clear()
+        self.journal.add(journal.CONTROL, step="reset")
+        if seeded and self.seed is not None:
+            self.seed()
 
     def charge_scheduled(
         self,

@@ -33,6 +33,7 @@ LOOPBACK = "127.0.0.1"
 def application(sandbox: Sandbox) -> ASGIApp:
     """Make the ASGI application of one sandbox."""
     visits: dict[str, Visit] = {}
+    sandbox.when_reset.append(visits.clear)
     meets = (Sdk(sandbox, visits), Window(sandbox, visits), Log(sandbox), Control(sandbox))
     pages = Starlette(routes=[route for each in meets for route in each.routes()])
     pages.router.redirect_slashes = False
@@ -189,7 +190,7 @@ class SandboxServer:
             if self._host not in (LOOPBACK, "localhost"):
                 address = (self._host, self._port)
                 listeners.append(ends.enter_context(socket.create_server(address)))
-                self.sandbox.settings.change({"public_url": f"http://{self._host}:{self._port}"})
+                self.sandbox.start_with({"public_url": f"http://{self._host}:{self._port}"})
             for each in listeners:
                 # asyncio does it for sockets of its own making alone; else answers wait 40 ms.
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from copy import copy
+from itertools import islice
 
 from imp_verify.sandbox._moves.charges import Charging
 from imp_verify.sandbox._moves.ends import Ending
@@ -113,6 +114,52 @@ class Gateway(Making, InWindow, Ending, Charging):
         if account is None:
             return everything
         return [a for a in everything if (a.account, a.tier) == (account, tier)]
+
+    @property
+    def held(self) -> int:
+        """How many attempts there are."""
+        return len(self._ledger)
+
+    def newest(
+        self,
+        first: int,
+        limit: int,
+        *,
+        imp_uid: str | None = None,
+        merchant_uid: str | None = None,
+        status: str | None = None,
+    ) -> tuple[int, list[Attempt]]:
+        """Return how many attempts of anybody's there are, and a part of them, newest first.
+
+        Args:
+            first: Where the part begins, from 0.
+            limit: How long it is at most.
+            imp_uid: Only this one.
+            merchant_uid: Only those for this order.
+            status: Only those of this status.
+        """
+        wanted = {"imp_uid": imp_uid, "merchant_uid": merchant_uid, "status": status}
+        asked = {name: value for name, value in wanted.items() if value is not None}
+        with self._lock:
+            if not asked:
+                part = islice(reversed(self._ledger), first, first + limit)
+                return len(self._ledger), list(part)
+            found = [
+                each
+                for each in reversed(self._ledger)
+                if all(getattr(each, name) == value for name, value in asked.items())
+            ]
+        return len(found), found[first : first + limit]
+
+    def add_account(self, account: Account) -> None:
+        """Add a customer; ValueError where its key or user code is another's."""
+        with self._lock:
+            self._accounts.add(account)
+
+    def add_channel(self, key: str, pg_provider: str, *, test: bool) -> None:
+        """Add a channel, or set one anew."""
+        with self._lock:
+            self._channels[key] = pg_provider, test
 
     def attempts_of(self, group: Group, merchant_uid: str) -> list[Attempt]:
         """Return the attempts for one order number that a group sees, in their order."""

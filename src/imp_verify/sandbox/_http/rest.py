@@ -11,9 +11,9 @@ from imp_verify.sandbox.api import Api
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.wire import LONGEST_BODY, ApiRequest
 
-OWN = ("/v1/", "/js/", "/static/", "/window/", "/sandbox/")
+OWN = ("/v1/", "/js/", "/static/", "/window/", "/sandbox/", "/log/")
 """What the paths of the sandbox's own pages begin with; the real API has none of them."""
-OWN_WHOLE = frozenset({"/", "/deliver", "/favicon.ico", "/sandbox", "/window"})
+OWN_WHOLE = frozenset({"/", "/favicon.ico", "/sandbox", "/window"})
 
 
 def is_own(path: str) -> bool:

@@ -35,7 +35,8 @@ class Base:
         self._settings = settings
         self._digits = digits
         self._accounts = Accounts(tuple(accounts) or (Account(),), clock, digits)
-        self._channels = dict(channels or {})
+        self._first_channels = dict(channels or {})
+        self._channels = dict(self._first_channels)
         self._ledger = Ledger()
         self._series = digits(6)
         self.registrations = Registrations(self._lock)
@@ -53,6 +54,17 @@ class Base:
             if attempt is None:
                 raise unknown_payment()
             return attempt
+
+    def clear(self) -> None:
+        """Hold what a new gateway holds: no payment, and the accounts and channels of the start."""
+        with self._lock:
+            self._digits.restart()
+            self._accounts.reset()
+            self._channels = dict(self._first_channels)
+            self._ledger = Ledger()
+            self._series = self._digits(6)
+            self.registrations.clear()
+            self.customers.clear()
 
     def _begin(self, group: Group, fields: Mapping[str, Any]) -> Attempt:
         """Begin a payment that has no window.

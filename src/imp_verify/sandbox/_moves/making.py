@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from imp_verify.sandbox._moves.base import Base
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt
-from imp_verify.sandbox.making import read_payment
+from imp_verify.sandbox.making import read_edit, read_payment
 
 
 class Making(Base):
@@ -74,6 +75,22 @@ class Making(Base):
                 if made[-1].customer_uid_usage == "issue" and made[-1].paid_at:
                     self.customers.remember(made[-1])
         return made
+
+    def change(self, imp_uid: str, /, **fields: object) -> Attempt:
+        """Change a payment into another that there can be: fields as of `make`. Nothing is sent.
+
+        What only its status before could have goes with that; what the new one needs and is not
+        named, happened now. `merchant_uid`, `account` and `tier` stay as they are.
+
+        Raises:
+            ValueError: As `make`.
+        """
+        with self._lock:
+            attempt = self.attempt(imp_uid)
+            changes = read_edit(attempt, fields, now=self._clock(), digits=self._digits)
+            changed = replace(attempt, **changes)
+            self._ledger.put(changed)
+            return changed
 
     def edit(self, imp_uid: str, **changes: Any) -> Attempt:
         """Set any field of an attempt: for states that no documented way leads to."""

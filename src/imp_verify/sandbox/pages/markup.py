@@ -60,8 +60,9 @@ def state_of(attempt: Attempt) -> str:
     return "waiting" if attempt.waits_for_deposit else attempt.status
 
 
-def page(words: Words, title: str, body: Html) -> Html:
-    """Make a whole page of the sandbox."""
+def page(words: Words, title: str, body: Html, *, script: str = "") -> Html:
+    """Make a whole page of the sandbox; with one script more, where it has one."""
+    more = html('\n<script src="/static/{name}" defer></script>', name=script)
     return html(
         """<!doctype html>
 <html lang="{lang}">
@@ -69,10 +70,11 @@ def page(words: Words, title: str, body: Html) -> Html:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,"><link rel="stylesheet" href="/static/sandbox.css">
-<script src="/static/window.js" defer></script></head>
+<script src="/static/window.js" defer></script>{more}</head>
 <body>{body}</body></html>""",
         lang=words["lang"],
         title=title,
+        more=more if script else "",
         body=body,
     )
 
