@@ -153,7 +153,7 @@ class _Asgi:
         """Call it in its own loop, and wait no longer than for a server: that may wait for us."""
         future, seconds = (
             asyncio.run_coroutine_threadsafe(self._called(sent), home),
-            sent.times.whole,
+            sent.times.read,
         )
         _ = wait([future], seconds)
         if not future.done():

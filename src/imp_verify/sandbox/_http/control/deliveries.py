@@ -36,7 +36,10 @@ def _resend(sandbox: Sandbox, asked: Asked) -> object:
         return {"list": [each.wire() for each in sandbox.webhooks.resend_all(imp_uid)]}
     if imp_uid is not None:
         raise ValueError("number and imp_uid: one delivery is named or one payment, not both")
-    return {"list": [sandbox.webhooks.resend(number).wire()]}
+    again = sandbox.webhooks.resend(number)
+    if again is None:
+        raise ValueError("number is that of no delivery")
+    return {"list": [again.wire()]}
 
 
 def _release(sandbox: Sandbox, _: Asked) -> object:
