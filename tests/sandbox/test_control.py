@@ -78,7 +78,7 @@ WRONG: list[tuple[str, str, object, str]] = [
     ),
     ("POST", "windows", {**ORDER, "channel": "tv"}, "channel is one of pc, mobile"),
     ("POST", "windows", [], "no object of the parameters"),
-    ("POST", "deliveries/resend", {"number": 5}, "no such delivery: 5"),
+    ("POST", "deliveries/resend", {"number": 5}, "number is that of no delivery"),
     ("POST", "deliveries/resend", {"number": 5, "imp_uid": "imp_1"}, "not both"),
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1"}, "status is missing"),
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1", "status": "paid"}, "url is missing: "),

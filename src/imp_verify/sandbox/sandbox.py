@@ -61,7 +61,7 @@ class Sandbox:
         faults: What goes wrong next.
         webhooks: What was sent, and what is kept back.
         journal: All that happened.
-        seed: What `reset` fills the emptied sandbox with, where there is something.
+        seed: What `reset` fills it with again.
     """
 
     def __init__(
@@ -354,8 +354,7 @@ class Sandbox:
             forget()
         self.journal.clear()
         self.journal.add(journal.CONTROL, step="reset")
-        if seeded and self.seed is not None:
-            self.seed()
+        _ = seeded and self.seed and self.seed()
 
     def charge_scheduled(
         self,

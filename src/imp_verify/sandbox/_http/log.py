@@ -63,11 +63,8 @@ class Log:
 
     async def _resend(self, request: Request) -> Response:
         number = request.path_params["number"]
-        try:
-            await run_in_threadpool(self._sandbox.webhooks.resend, number)
-        except ValueError:
-            return Response("Not Found", 404)
-        return self._back(request)
+        again = await run_in_threadpool(self._sandbox.webhooks.resend, number)
+        return Response("Not Found", 404) if again is None else self._back(request)
 
     async def _move(self, request: Request) -> Response:
         move = self._moves.get(request.path_params["move"])
