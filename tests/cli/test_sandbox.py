@@ -55,7 +55,7 @@ def started(*options: str, by: tuple[str, ...] = BY_MODULE) -> Iterator[Running]
 
 
 def made(url: str, **fields: object) -> Any:
-    return requests.post(f"{url}/sandbox/open", json=fields, timeout=10).json()
+    return requests.post(f"{url}/sandbox/v1/windows", json=fields, timeout=10).json()
 
 
 @pytest.mark.parametrize("by", [BY_MODULE, BY_SCRIPT])
@@ -82,13 +82,14 @@ def test_a_record_is_a_seed_of_the_same_payments_and_ids(tmp_path: Path) -> None
         first = made(running.url, merchant_uid="A-1", amount=39000)
         assert running.stop()[0] == 0
     with started("--seed", str(kept), "--record", str(kept)) as running:
-        held = requests.get(f"{running.url}/sandbox/payments", timeout=10).json()
+        held = requests.get(f"{running.url}/sandbox/v1/payments", timeout=10).json()["list"]
         assert [(each["imp_uid"], each["merchant_uid"]) for each in held] == [
             (first["imp_uid"], "A-1")
         ]
-        chosen = requests.get(f"{running.url}/sandbox/settings", timeout=10).json()
+        chosen = requests.get(f"{running.url}/sandbox/v1/settings", timeout=10).json()
         assert chosen["cancel_seconds"] == 5
-        assert requests.get(f"{running.url}/sandbox/clock", timeout=10).json()["now"] == 1769817600
+        clock = requests.get(f"{running.url}/sandbox/v1/clock", timeout=10).json()
+        assert clock["now"] == 1769817600
         second = made(running.url, merchant_uid="A-2", amount=1)
         assert running.stop()[0] == 0
     with started(*common) as running:  # the same ids in every run

@@ -104,7 +104,7 @@ one by the process that dies."""
 
 def make_payments(url: str, wanted: list[dict[str, object]]) -> list[str]:
     body = json.dumps(wanted).encode()
-    request = Request(f"{url}/sandbox/payments", body, {"Content-Type": "application/json"})
+    request = Request(f"{url}/sandbox/v1/payments", body, {"Content-Type": "application/json"})
     with urlopen(request, timeout=30) as answer:
         made: list[str] = json.load(answer)
     return made

@@ -474,9 +474,9 @@ def test_a_window_can_be_opened_and_the_page_not_hear_of_it(server: SandboxServe
 
 def test_a_fault_is_set_over_http_with_every_field(server: SandboxServer, rest: Rest) -> None:
     wanted = {"call": "GET /payments/*", "status": 429, "headers": {"Retry-After": "2"}, "rate": 1}
-    assert requests.post(f"{server.url}/sandbox/faults", json=wanted).status_code == 200
+    assert requests.post(f"{server.url}/sandbox/v1/faults", json=wanted).status_code == 200
     answer = requests.get(f"{server.url}/payments/imp_0")
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2")
     wanted = {"call": "payment", "delay": 0.001, "times": None}
-    assert requests.post(f"{server.url}/sandbox/faults", json=wanted).status_code == 200
+    assert requests.post(f"{server.url}/sandbox/v1/faults", json=wanted).status_code == 200
     assert rest.get("/payments/imp_0").status == 404

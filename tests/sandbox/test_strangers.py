@@ -406,10 +406,12 @@ def test_markup_in_a_field_of_a_control_call_stays_text_and_breaks_nothing(
         OPENING: {"merchant_uid": "ORD-9", "amount": 5},
         "Fault": {"call": "payment"},
     }
+    usual = server.sandbox.settings.as_dict()
     for field in FREE.get(operation.free or "", [each.name for each in operation.fields]):
         fields = {**needed.get(operation.free or "", {}), field: value}
         status, _ = call(server, operation.method, path, fields)
         assert status in (200, 400, 409), field
+    server.sandbox.settings.change(usual)  # true is a value of some that refuse everybody
     sdk = rest.http.get(server.url + "/v1/iamport.js")
     token = {"imp_key": "sandbox_key", "imp_secret": "sandbox_secret"}
     assert (sdk.status_code, rest.send("POST", "/users/getToken", token).code) == (200, 0)
