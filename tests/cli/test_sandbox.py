@@ -70,6 +70,7 @@ def test_its_address_is_the_first_line_and_ctrl_c_ends_it(by: tuple[str, ...]) -
         "IMP_SECRET=sandbox_secret",
         'IMP.init("imp00000000")',
         f'src="{running.url}/v1/iamport.js"',
+        "Webhooks go to: a payment's notice_url, else nowhere",
         f"are seen at: {running.url}/",
     ):
         assert said in out
@@ -237,9 +238,10 @@ def test_several_accounts_are_named(tmp_path: Path) -> None:
     accounts = [{"key": key, "secret": f"secret-of-{key}"} for key in ("kr", "us")]
     seed = tmp_path / "seed.json"
     seed.write_text(json.dumps({"accounts": accounts}))
-    with started("--seed", str(seed)) as running:
+    with started("--seed", str(seed), "--webhook-url", "http://127.0.0.1:5/hook") as running:
         _, out, _ = running.stop()
     assert "쇼핑몰에 넣을 것 (kr, us):" in out
+    assert "웹훅을 보낼 곳: http://127.0.0.1:5/hook\n" in out
     assert "IMP_SECRET=secret-of-kr" in out
 
 

@@ -34,6 +34,7 @@ GUIDE: Mapping[str, str] = {
   IMP.init("{user_code}")
   <script src="{url}/v1/iamport.js"></script>
 
+웹훅을 보낼 곳: {webhook}
 결제와 웹훅이 보이는 곳: {url}/
 끝내기: Ctrl-C""",
     "en": """{url}
@@ -45,10 +46,15 @@ What to put into the shop{account}:
   IMP.init("{user_code}")
   <script src="{url}/v1/iamport.js"></script>
 
+Webhooks go to: {webhook}
 Payments and webhooks are seen at: {url}/
 Stop it with Ctrl-C""",
 }
 """What is printed once it answers; the address alone stands on the first line, for scripts."""
+NOWHERE: Mapping[str, str] = {
+    "ko": "결제의 notice_url. 없으면 보내지 않습니다 (--webhook-url로 정합니다)",
+    "en": "a payment's notice_url, else nowhere (--webhook-url says where)",
+}
 OPEN_TO_OTHERS: Mapping[str, str] = {
     "ko": "주의: {host}에 닿는 누구나 이 샌드박스에서 결제하고 취소할 수 있습니다.",
     "en": "Mind: whoever reaches {host} can pay and cancel in this sandbox.",
@@ -235,6 +241,7 @@ def _guide(made: Sandbox, url: str) -> str:
         key=first.key,
         secret=first.secret,
         user_code=first.user_code,
+        webhook=made.settings.webhook_url or NOWHERE[made.settings.language],
         account=f" ({first.key}, {', '.join(each.key for each in others)})" if others else "",
     )
     encoding = sys.stdout.encoding or "utf-8"

@@ -31,7 +31,10 @@ ONE_WINDOW = re.compile(r"/window/[^/]+")
 
 NOT_THIS_HOST = "This server answers to its own names on loopback only, and to those it was told."
 NOT_THIS_ORIGIN = "Pages of another origin may not do or read this."
-NOT_JSON = "Content-Type must be application/json: other types any page may send unasked."
+NOT_JSON = (
+    "Content-Type must be application/json, also of an empty body: other types any page may send "
+    "unasked. With curl: --json '{}'"
+)
 NOTHING_ALLOWED = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
