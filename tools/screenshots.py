@@ -1,5 +1,6 @@
 """Make the pictures in docs/images again, in Debian's Chromium: the demo shop, the built-in result
-pages, the commands' screens. `python tools/screenshots.py docs/images`, or `make screenshots`."""
+pages, the sandbox's log, the commands' screens. `python tools/screenshots.py docs/images`, or
+`make screenshots`."""
 
 from __future__ import annotations
 
@@ -16,10 +17,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from imp_verify import Credentials, Request, Verifier
 from imp_verify.demo import Demo
 from imp_verify.sandbox import Account, Sandbox, SandboxServer
+from imp_verify.sandbox.deliveries import Reply
 from imp_verify.stores.memory import MemoryStore
 
 CHROMIUM = shutil.which("chromium")
 PRICE = 64900
+SHOP = "http://127.0.0.1:5000/payments/webhook"
 
 
 def main(folder: Path) -> None:
@@ -30,6 +33,7 @@ def main(folder: Path) -> None:
         for language in ("ko", "en"):
             shop(browser, language, folder)
             results(browser, language, folder)
+            log(browser, language, folder)
             commands(browser, language, folder)
         browser.close()
 
@@ -72,6 +76,29 @@ def results(browser: Browser, language: str, folder: Path) -> None:
             answer = verifier.serve("redirect", Request("GET", query))
             page.set_content(answer.body.decode())
             take(page, folder / f"result-{name}-{language}.png")
+        page.close()
+        verifier.close()
+
+
+def log(browser: Browser, language: str, folder: Path) -> None:
+    """The sandbox's log page: a webhook that the shop refused, sent again, and a look-up."""
+    answers = iter((200, 500, 200))
+    with SandboxServer(language=language, webhook_url=SHOP) as server:
+        sandbox = server.sandbox
+        sandbox.reach(lambda sent: Reply(status := next(answers), str(status), milliseconds=12))
+        verifier = Verifier(
+            MemoryStore(expected=lambda number, _: PRICE),
+            credentials=Credentials(Account().key, Account().secret),
+            base_url=server.url,
+            test_mode=True,
+        )
+        _ = attempt(sandbox, "account")
+        paid = attempt(sandbox, "paid")
+        verifier.verify(paid, "ORDpaid")
+        sandbox.webhooks.resend_all(paid)
+        page = browser.new_page(viewport={"width": 1100, "height": 800})
+        page.goto(f"{server.url}/?lang={language}")
+        take(page, folder / f"log-{language}.png")
         page.close()
         verifier.close()
 

@@ -17,6 +17,7 @@ from flask import Flask, render_template_string
 from imp_verify import Credentials, Verifier
 from imp_verify.contrib.flask import payments
 from imp_verify.sandbox import Account, SandboxServer
+from imp_verify.sandbox.command import PORT
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import OrderStoreContract, TrialShop
 
@@ -99,18 +100,14 @@ def test_the_pay_button_of_the_readme_is_a_button(readme: str) -> None:
 @pytest.mark.parametrize("readme", READMES)
 def test_the_gateway_of_the_readme_has_the_keys_and_the_sdk_that_it_names(readme: str) -> None:
     text = (ROOT / readme).read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(from threading import Event\n.*?)```", text, re.DOTALL)
-    (sdk,) = re.findall(r'sdk="http://127.0.0.1:9000(/[^"]+)"', text)
+    (options,) = re.findall(r"^\$ imp-verify sandbox (.*)$", text, re.MULTILINE)
+    (sdk,) = re.findall(rf'sdk="http://127.0.0.1:{PORT}(/[^"]+)"', text)
     assert f"IMP_KEY={Account().key} IMP_SECRET={Account().secret}" in text
+    assert f"IMP_API_URL=http://127.0.0.1:{PORT} " in text
+    assert options.split() == ["--webhook-url", "http://127.0.0.1:5000/payments/webhook"]
     ask = build_opener(ProxyHandler({})).open
-    found: list[int] = []
-    block = code.replace("port=9000", "port=0").replace("Event().wait()", "look(gateway.url)")
-
-    def look(url: str) -> None:
-        found.extend(ask(url + path).status for path in (sdk, "/"))
-
-    exec(compile(block, readme, "exec"), {"look": look})
-    assert found == [200, 200]
+    with SandboxServer() as server:
+        assert [ask(server.url + path).status for path in (sdk, "/")] == [200, 200]
 
 
 @pytest.mark.parametrize("readme", READMES)

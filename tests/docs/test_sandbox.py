@@ -102,7 +102,7 @@ def test_every_field_of_a_fault_has_its_row(page: str) -> None:
 @PAGES
 def test_every_call_that_there_is_has_its_row(page: str) -> None:
     (text,) = (each for each in parts(page) if "| `token` |" in each)
-    told = dict((names[0], re.findall(r"`([^`]+)`", rest)) for names, rest in rows(text))
+    told = {names[0]: re.findall(r"`([^`]+)`", rest) for names, rest in rows(text)}
     assert list(told) == list(NAMES)
     for name, calls in told.items():
         assert calls == [f"{each.method} {each.paths[0]}" for each in CALLS if each.name == name]

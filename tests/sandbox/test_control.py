@@ -405,6 +405,16 @@ def test_what_is_kept_back_is_released(server: SandboxServer, shop: Shop) -> Non
     assert call(server, "GET", "deliveries?imp_uid=imp_0")[1]["list"] == []
 
 
+def test_what_a_fault_keeps_is_seen_and_released(server: SandboxServer, shop: Shop) -> None:
+    server.sandbox.faults.add(Fault("webhook", withhold=True))
+    attempt = issued(server, notice_url=shop.url + "/hook")
+    known = call(server, "GET", "deliveries")[1]
+    assert (known["list"], known["kept_back"][0]["imp_uid"]) == ([], attempt.imp_uid)
+    (sent,) = call(server, "POST", "deliveries/release")[1]["list"]
+    assert (sent["status"], sent["imp_uid"]) == (200, attempt.imp_uid)
+    assert call(server, "GET", "deliveries")[1] == {"list": [sent], "kept_back": []}
+
+
 def test_deliveries_are_sent_again_singly_by_payment_or_all(
     server: SandboxServer, shop: Shop
 ) -> None:

@@ -204,9 +204,11 @@ def test_the_page_may_ask_the_sandbox_and_nobody_else(server: SandboxServer, res
 def test_webhooks_that_are_kept_back_go_by_the_lists_button(
     server: SandboxServer, rest: Rest, shop: Shop
 ) -> None:
+    server.sandbox.faults.add(Fault("webhook", withhold=True))
+    paid(server, merchant_uid="B", notice_url=shop.url + "/withheld")
     server.sandbox.settings.change({"webhook_order": "browser-first"})
     paid(server, notice_url=shop.url + "/hook")
-    assert "Webhooks kept back: 1" in look(server, rest)
+    assert "Webhooks kept back: 2" in look(server, rest)
     assert act(server, rest, "release") == (303, BACK)
     assert "kept back" not in look(server, rest)
-    assert [path for path, _, _ in shop.got] == ["/hook"]
+    assert [path for path, _, _ in shop.got] == ["/withheld", "/hook"]

@@ -96,7 +96,7 @@ def test_a_record_is_a_seed_of_the_same_state(
     after = seeding.parse(text).start()
     assert exact.dumps(seeding.record(after)) == text
     assert answered(after) == answered(before)
-    assert after.webhooks.pending == before.webhooks.pending
+    assert after.webhooks.kept_back == before.webhooks.kept_back
     # And it goes on alike: what is due comes, and the next ids are the next ones.
     for each in (before, after):
         each.clock.stop_at(NOON + 10**8)

@@ -198,7 +198,7 @@ def record(sandbox: Sandbox) -> dict[str, Any]:
             "attempts": [records.write(each) for each in held["attempts"]],
             "planned": [{"at": at, **told} for at, told in sandbox.clock.planned()],
             "untold": sandbox.webhooks.untold,
-            "kept_back": [records.write(event) for event in sandbox.webhooks.pending],
+            "kept_back": [records.write(event) for event in sandbox.webhooks.kept_back],
         },
     }
 

@@ -84,6 +84,12 @@ class Webhooks:
         with self._lock:
             return [notice.event for notice in self._withheld]
 
+    @property
+    def kept_back(self) -> list[Event]:
+        """All that somebody is to send: what a fault keeps, and what waits for the browser."""
+        with self._lock:
+            return [notice.event for notice in (*self._withheld, *self._pending)]
+
     def announce(self, event: Event) -> None:
         """Send an event now, keep it back, or send it beside what follows."""
         if event.status == "paid" and not self._addresses(event):

@@ -58,6 +58,7 @@ class Log:
         return await run_in_threadpool(self._page, request)
 
     async def _release(self, request: Request) -> Response:
+        await run_in_threadpool(self._sandbox.webhooks.release)
         await run_in_threadpool(self._sandbox.webhooks.deliver)
         return self._back(request)
 
@@ -108,7 +109,7 @@ class Log:
             found[:ENTRIES],
             len(found) > ENTRIES,
             entries[-1].number if entries else 0,
-            len(sandbox.webhooks.pending),
+            len(sandbox.webhooks.kept_back),
             next(iter(sandbox.settings.shops), ""),
             message,
         )

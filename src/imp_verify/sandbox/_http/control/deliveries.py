@@ -26,7 +26,7 @@ def _deliveries(sandbox: Sandbox, asked: Asked) -> object:
     webhooks = sandbox.webhooks
     return {
         "list": [each.wire() for each in webhooks.deliveries if imp_uid in (None, each.imp_uid)],
-        "kept_back": [each.fields() for each in webhooks.pending],
+        "kept_back": [each.fields() for each in webhooks.kept_back],
     }
 
 
@@ -43,6 +43,7 @@ def _resend(sandbox: Sandbox, asked: Asked) -> object:
 
 
 def _release(sandbox: Sandbox, _: Asked) -> object:
+    _ = sandbox.webhooks.release()
     return {"list": [each.wire() for each in sandbox.webhooks.deliver()]}
 
 
