@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from imp_verify.sandbox import Account, Fault, Refused, Sandbox, exact, seeding
 from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.deliveries import Reply
 from imp_verify.sandbox.registrations import Registration
 
 NOON = 1_785_400_000
@@ -84,6 +85,16 @@ def answered(sandbox: Sandbox, *, made_up: bool = True) -> list[dict[str, object
         for each in answers:
             del each["pg_tid"], each["apply_num"], each["cancel_history"]
     return answers
+
+
+def test_a_webhook_that_a_fault_keeps_is_kept_back_by_what_the_record_starts() -> None:
+    before = Sandbox(send=lambda _: Reply(200, "ok"))
+    before.settings.change({"webhook_url": "http://127.0.0.1:5/hook"})
+    before.faults.add(Fault("webhook", withhold=True))
+    imp_uid = before.gateway.open({"merchant_uid": "A-1", "amount": 100}).imp_uid
+    _ = before.approve(imp_uid)
+    after = seeding.parse(exact.dumps(seeding.record(before))).start()
+    assert [event.imp_uid for event in after.webhooks.kept_back] == [imp_uid]
 
 
 @given(events=history, ids=st.none() | st.text(max_size=4), stands=st.booleans())

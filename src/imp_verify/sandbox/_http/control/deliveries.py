@@ -42,7 +42,7 @@ def _resend(sandbox: Sandbox, asked: Asked) -> object:
     return {"list": [again.wire()]}
 
 
-def _release(sandbox: Sandbox, _: Asked) -> object:
+def _release(sandbox: Sandbox, _asked: Asked) -> object:
     _ = sandbox.webhooks.release()
     return {"list": [each.wire() for each in sandbox.webhooks.deliver()]}
 
