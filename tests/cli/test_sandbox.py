@@ -99,6 +99,43 @@ def test_a_record_is_a_seed_of_the_same_payments_and_ids(tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["kept.json"]
 
 
+def test_a_reset_over_http_gives_the_seed_again(tmp_path: Path) -> None:
+    seed = tmp_path / "seed.jsonl"
+    lines: list[object] = [
+        {"ids": "1", "clock": {"stop_at": 1769817600}, "settings": {"cancel_seconds": 5}},
+        {"customers": [{"customer_uid": "card"}], "faults": [{"call": "token", "status": 503}]},
+        {"prepared": [{"merchant_uid": "P", "amount": 7}]},
+        {"payments": [{"merchant_uid": "A-1", "amount": 39000}]},
+    ]
+    seed.write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    charge = {"customer_uid": "card", "merchant_uid": "A-2", "amount": 1}
+    with started("--seed", str(seed)) as running:
+        at = f"{running.url}/sandbox/v1"
+
+        def held() -> list[Any]:
+            names = ("payments", "faults", "prepare", "clock", "settings")
+            return [requests.get(f"{at}/{name}", timeout=10).json() for name in names]
+
+        def post(path: str, fields: object) -> Any:
+            answer = requests.post(f"{at}/{path}", json=fields, timeout=10)
+            assert answer.status_code == 200, answer.text
+            return answer.json()
+
+        first = held()
+        assert first[0]["total"] == len(first[1]["list"]) == 1
+        for _ in range(2):
+            assert post("payments/scheduled", charge)["status"] == "paid"
+            _ = post("clock", {"advance": 60})
+            _ = requests.delete(f"{at}/faults", timeout=10)
+            assert post("reset", {"to": "seed"})["payments"] == 1
+            again = held()
+            for each in (first, again):
+                for fault in each[1]["list"]:
+                    fault.pop("number", None)
+            assert again == first
+        assert post("reset", {"to": "empty"})["payments"] == 0
+
+
 class Answered(Exception):
     """In place of a server that answers."""
 

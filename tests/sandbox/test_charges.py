@@ -336,6 +336,33 @@ def test_an_account_is_issued_without_a_window(
     assert issue(rest).code == 1
 
 
+def test_an_account_ends_by_the_clock_at_its_deadline_wherever_that_was_moved(
+    server: SandboxServer, rest: Rest, shop: Shop
+) -> None:
+    server.sandbox.settings.change({"account_expired": "cancelled"})
+    first, later, sooner = (issue(rest, merchant_uid=f"A-{n}").response["imp_uid"] for n in "123")
+    rest.send("PUT", f"/vbanks/{later}", {"vbank_due": DUE + 60})
+    rest.send("PUT", f"/vbanks/{sooner}", {"vbank_due": DUE - 60})
+
+    def waiting() -> list[str]:
+        attempts = server.sandbox.gateway.attempts()
+        return [each.imp_uid for each in attempts if each.waits_for_deposit]
+
+    for at, left in ((-61, [first, later, sooner]), (-60, [first, later]), (0, [later]), (60, [])):
+        server.sandbox.clock.stop_at(DUE + at)
+        assert waiting() == left
+
+
+@pytest.mark.parametrize("make", [issue, once])
+def test_without_a_window_there_are_the_same_limits_of_notice_url(
+    server: SandboxServer, rest: Rest, make: Any
+) -> None:
+    server.sandbox.settings.change({"notice_urls_most": 1, "notice_url_https": True})
+    urls = ["http://127.0.0.1:9/a", "https://127.0.0.1:9/b", "https://127.0.0.1:9/c"]
+    imp_uid = make(rest, notice_url=urls).response["imp_uid"]
+    assert server.sandbox.gateway.attempt(imp_uid).notice_urls == (urls[1],)
+
+
 def test_an_accounts_holder_is_the_pgs_own_or_nobody(rest: Rest) -> None:
     assert issue(rest, vbank_holder=None).response["vbank_holder"] == "샌드박스"
     live = issue(rest, channel_key="channel-live")

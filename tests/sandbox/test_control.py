@@ -82,7 +82,7 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("POST", "deliveries/resend", {"number": 5, "imp_uid": "imp_1"}, "not both"),
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1"}, "status is missing"),
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1", "status": "paid"}, "url is missing: "),
-    ("POST", "deliveries/release", {"now": 1}, "no such field: now; it takes none"),
+    ("POST", "deliveries/release", {"now": 1}, "no such field: now; there are imp_uid,"),
     ("GET", "payments?limit=0", None, "limit is a whole number of 1 to 1000"),
     ("GET", "payments?page=x", None, "page is a whole number of 1 to "),
     ("GET", "payments?status=nonsense", None, "status is one of ready, paid, "),
@@ -401,7 +401,47 @@ def test_what_is_kept_back_is_released(server: SandboxServer, shop: Shop) -> Non
     assert (known["list"], known["kept_back"][0]["imp_uid"]) == ([], attempt.imp_uid)
     (sent,) = call(server, "POST", "deliveries/release")[1]["list"]
     assert (sent["status"], sent["ok"], sent["imp_uid"]) == (200, True, attempt.imp_uid)
-    assert call(server, "GET", "deliveries")[1] == {"list": [sent], "kept_back": []}
+    assert call(server, "GET", "deliveries")[1] == {
+        "list": [sent],
+        "kept_back": [],
+        "withheld": [],
+    }
+
+
+def test_what_a_fault_withholds_is_released_by_payment_and_the_newest_first(
+    server: SandboxServer, shop: Shop
+) -> None:
+    server.sandbox.settings.webhook_url = shop.url + "/hook"
+    call(server, "POST", "faults", {"call": "webhook", "withhold": True, "times": 3})
+    ids = [paid(server, number).imp_uid for number in ("A", "B", "C")]
+    held = call(server, "GET", "deliveries")[1]["withheld"]
+    assert [each["imp_uid"] for each in held] == ids
+    sent = call(server, "POST", "deliveries/release", {"imp_uid": ids[1]})[1]["list"]
+    assert [each["imp_uid"] for each in sent] == [ids[1]]
+    sent = call(server, "POST", "deliveries/release", {"newest_first": True})[1]["list"]
+    assert [each["imp_uid"] for each in sent] == [ids[1], ids[2], ids[0]]
+
+
+def test_one_fault_is_taken_back_by_its_number(server: SandboxServer) -> None:
+    numbers = [call(server, "POST", "faults", {"call": "token"})[1]["number"] for _ in "ab"]
+    left = call(server, "DELETE", f"faults/{numbers[0]}")[1]["list"]
+    assert [each["number"] for each in left] == [numbers[1]]
+    for gone in (numbers[0], "first", -1, "%D9%A1"):
+        status, answer = call(server, "DELETE", f"faults/{gone}")
+        assert (status, answer) == (
+            404,
+            {"error": "no fault that is still to happen has this number"},
+        )
+    assert call_journal(server)[-1]["step"] == "fault-removed"
+
+
+@pytest.mark.parametrize("set_to", ["failed", "ready", "pending"])
+def test_what_is_approved_late_is_until_then_as_the_settings_say(
+    server: SandboxServer, set_to: str
+) -> None:
+    server.sandbox.settings.change({"pending_is": set_to})
+    path = f"payments/{opened(server).imp_uid}/approve-late"
+    assert call(server, "POST", path, {"seconds": 9})[1]["status"] == set_to
     assert call(server, "GET", "deliveries?imp_uid=imp_0")[1]["list"] == []
 
 
@@ -412,7 +452,8 @@ def test_what_a_fault_keeps_is_seen_and_released(server: SandboxServer, shop: Sh
     assert (known["list"], known["kept_back"][0]["imp_uid"]) == ([], attempt.imp_uid)
     (sent,) = call(server, "POST", "deliveries/release")[1]["list"]
     assert (sent["status"], sent["imp_uid"]) == (200, attempt.imp_uid)
-    assert call(server, "GET", "deliveries")[1] == {"list": [sent], "kept_back": []}
+    after = call(server, "GET", "deliveries")[1]
+    assert after == {"list": [sent], "kept_back": [], "withheld": []}
 
 
 def test_deliveries_are_sent_again_singly_by_payment_or_all(

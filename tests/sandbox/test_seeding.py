@@ -12,12 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from imp_verify.sandbox import Account, Fault, Refused, Sandbox, exact, seeding
-from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.attempt import Attempt, Card
 from imp_verify.sandbox.deliveries import Reply
 from imp_verify.sandbox.registrations import Registration
 
 NOON = 1_785_400_000
-STEPS = ("approve", "late", "decline", "close", "issue", "deposit", "cancel", "part", "refund")
+STEPS = (
+    "store",
+    "approve",
+    "late",
+    "decline",
+    "close",
+    "issue",
+    "deposit",
+    "cancel",
+    "part",
+    "refund",
+)
 step = st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 7200))
 opened = st.fixed_dictionaries(
     {
@@ -65,6 +76,9 @@ def _happen(sandbox: Sandbox, event: Any) -> None:
     uid = known[which % len(known)].imp_uid
     moves: dict[str, Any] = {
         "approve": lambda: sandbox.approve(uid),
+        "store": lambda: sandbox.gateway.store_card(
+            ("other", None if which % 2 else "T"), f"card {which}", card=Card("1", quota=which)
+        ),
         "late": lambda: sandbox.approve_later(uid, seconds, meanwhile="pending"),
         "decline": lambda: sandbox.decline(uid),
         "close": lambda: sandbox.close(uid),
@@ -108,6 +122,7 @@ def test_a_record_is_a_seed_of_the_same_state(
     assert exact.dumps(seeding.record(after)) == text
     assert answered(after) == answered(before)
     assert after.webhooks.kept_back == before.webhooks.kept_back
+    assert after.gateway.customers.all() == before.gateway.customers.all()
     # And it goes on alike: what is due comes, and the next ids are the next ones.
     for each in (before, after):
         each.clock.stop_at(NOON + 10**8)
@@ -149,6 +164,7 @@ def test_a_seed_by_hand_is_all_of_its_sections() -> None:
     assert moved.clock.record() == {"advance": 3600}
 
 
+CARD = {"apply_num": ""}
 GOOD = {"merchant_uid": "A", "amount": 1}
 STATE: dict[str, Any] = {
     "series": "123456",
@@ -181,6 +197,18 @@ ATTEMPT = {"imp_uid": "imp_1", "account": "sandbox_key", "started_at": 1, "numbe
         ({"prepared": [{**GOOD, "amount": "1"}]}, r"prepared\[0\].amount is a number"),
         ({"prepared": [{**GOOD, "account": "x"}]}, r"prepared\[0\].account is no key"),
         ({"prepared": [GOOD, GOOD]}, r"prepared\[1\].merchant_uid: "),
+        ({"customers": [5]}, r"customers\[0\].customer_uid is a text"),
+        ({"customers": [{"customer_uid": "c", "tier": 5}]}, r"customers\[0\].tier is a text"),
+        ({"customers": [{"customer_uid": "c", "account": "x"}]}, r"customers\[0\].account is no"),
+        (
+            {
+                "customers": [
+                    {"customer_uid": "c", "card": {**CARD, "number": "4242-4242-4242-4242"}}
+                ]
+            },
+            r"customers\[0\].card.number is as it is answered: 400000\*",
+        ),
+        ({"customers": [{"uid": "c"}]}, r"customers\[0\]: no such field: uid; there are"),
         ({"payments": [{**GOOD, "status": "odd"}]}, r"payments\[0\]: status is one of"),
         ({"faults": [{"call": "odd"}]}, r"faults\[0\]: call is one of"),
         ({"faults": [{"call": "token", "state": 5}]}, r"faults\[0\]: no such field: state"),
@@ -209,14 +237,64 @@ ATTEMPT = {"imp_uid": "imp_1", "account": "sandbox_key", "started_at": 1, "numbe
         ({"state": {**STATE, "planned": [{"at": 1, "do": "odd"}]}}, r"state.planned\[0\]: do is"),
         ({"state": {**STATE, "planned": [{"at": 1, "do": "cancel"}]}}, "imp_uid is a text"),
         ({"state": {**STATE, "planned": [{"at": 1, "amount": True}]}}, "amount is a number"),
+        ({"state": {**STATE, "planned": [{"at": 1.5, "do": "expire"}]}}, "at is whole seconds"),
+        (
+            {"state": {**STATE, "planned": [{"at": 1, "do": "cancel", "imp_uid": "a", "by": 1}]}},
+            r"state.planned\[0\]: no such field: by",
+        ),
         ({"state": {**STATE, "planned": [5]}}, r"state.planned\[0\]: "),
         ({"state": {**STATE, "untold": 5}}, "state.untold is a list"),
+        (
+            {"state": {**STATE, "kept_back": [{"more": [["event"]]}]}},
+            r"state.kept_back\[0\].more\[0\] is a list of 2",
+        ),
         ({"state": {**STATE, "kept_back": [{}]}}, r"state.kept_back\[0\].imp_uid is missing"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_field(content: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         _ = seeding.Seed(content).start()
+
+
+def test_a_card_that_a_seed_stores_is_charged_and_after_a_reset_too() -> None:
+    sandbox = seeding.parse(
+        """{"clock": {"stop_at": 1785400000}, "accounts": [{"key": "k", "secret": "secret-of-k"}]}
+{"customers": [{"customer_uid": "a"}, {"customer_uid": "b", "tier": "T", "inserted": 5}]}"""
+    ).start()
+    for _ in range(2):
+        plain, tiered = (each for _, each in sandbox.gateway.customers.all())
+        assert (plain.inserted, plain.updated) == (NOON, NOON)
+        assert (tiered.inserted, tiered.updated) == (5, 5)
+        _ = sandbox.gateway.store_card(("k", None), "c", card=Card("1"))
+        assert sandbox.charge_scheduled("a", "A", Decimal(1)).status == "paid"
+        assert sandbox.gateway.customers.find(("k", "T"), "b") == tiered
+        sandbox.reset()
+    sandbox.reset(seeded=False)
+    assert sandbox.gateway.customers.all() == []
+    assert sandbox.clock() == NOON
+
+
+def test_an_event_of_the_pgs_own_is_kept_in_a_record() -> None:
+    before = Sandbox()
+    before.settings.change({"webhook_order": "browser-first", "webhook_url": "http://127.0.0.1:9"})
+    payment = before.gateway.make(merchant_uid="A", amount=1)
+    _ = before.escrow(payment.imp_uid, 4, "왜")
+    after = seeding.parse(exact.dumps(seeding.record(before))).start()
+    assert [each.fields() for each in after.webhooks.pending] == [
+        each.fields() for each in before.webhooks.pending
+    ]
+
+
+def test_a_reset_gives_all_of_a_record_again() -> None:
+    before = lived([{"merchant_uid": "A", "amount": 5}, ("late", 0, 50)], ids="1", stands=True)
+    text = exact.dumps(seeding.record(before))
+    after = seeding.parse(text).start()
+    after.clock.advance(100)
+    _ = after.open({"merchant_uid": "B", "amount": 1})
+    assert exact.dumps(seeding.record(after)) != text
+    for _ in range(2):
+        after.reset()
+        assert exact.dumps(seeding.record(after)) == text
 
 
 def test_a_state_is_taken_up_by_an_empty_gateway_alone() -> None:

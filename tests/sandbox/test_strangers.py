@@ -60,6 +60,7 @@ PATHS = (
     ("POST", "/users/getToken"),
     ("PATCH", "/sandbox/v1/settings"),
     ("DELETE", "/sandbox/v1/faults"),
+    ("DELETE", "/sandbox/v1/faults/1"),
     ("GET", "/sandbox/journal"),
     ("OPTIONS", "/window"),
 )

@@ -243,6 +243,24 @@ def test_a_loop_that_waits_for_the_gateway_is_not_waited_for_for_ever() -> None:
     assert told.error == "no answer within 0.01 s"
 
 
+def test_a_shop_that_waits_for_the_loop_that_waits_for_it_is_not_waited_for_for_ever() -> None:
+    free, ended = threading.Event(), threading.Event()
+
+    async def shop(_: object, __: object, ___: object) -> None:
+        await asyncio.to_thread(free.wait)
+        ended.set()
+
+    async def inside() -> FakeGateway:
+        gateway = FakeGateway(receiver=shop, webhook_seconds=Decimal("0.01"))
+        _ = gateway.pay("A", 100)
+        free.set()
+        return gateway
+
+    (told,) = asyncio.run(inside()).deliveries
+    assert told.error == "no answer within 0.01 s"
+    assert ended.wait(10)
+
+
 @pytest.mark.parametrize("within", [True, False])
 def test_an_asgi_shop_that_raises_answers_500_as_on_a_server(
     within: bool, caplog: pytest.LogCaptureFixture

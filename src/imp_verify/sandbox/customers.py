@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from imp_verify.sandbox.attempt import Attempt, Card
 from imp_verify.sandbox.errors import NO_CUSTOMER, WRONG_CARD, Refused
 from imp_verify.sandbox.ledger import Group
+from imp_verify.sandbox.opening import DEFAULT_PROVIDER
 from imp_verify.sandbox.pgs import pg
 
 _NUMBER = re.compile(r"[2-9][0-9]{13,15}")
 _PUNCTUATION = str.maketrans("", "", "- ")
+SHOWN_DIGITS = 10
+"""Of a card's number at most."""
+UNSEEN = Card("")
+"""A card of which nothing was told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +25,11 @@ class Customer:
     """One stored card and whose it is; times are Unix seconds."""
 
     customer_uid: str
-    pg_provider: str
-    sandbox: bool
-    card: Card
-    inserted: int
-    updated: int
+    pg_provider: str = DEFAULT_PROVIDER
+    sandbox: bool = False
+    card: Card = UNSEEN
+    inserted: int = 0
+    updated: int = 0
     pg_id: str = "SANDBOXMID"
     customer_id: str | None = None
     name: str | None = None
@@ -73,6 +78,11 @@ class Customers:
         with self._lock:
             self._known.clear()
 
+    def all(self) -> list[tuple[Group, Customer]]:
+        """Return all, each with whose it is, in the order of their names' first."""
+        with self._lock:
+            return [(group, each) for (group, _), each in self._known.items()]
+
     def find(self, group: Group, customer_uid: str) -> Customer | None:
         """Return a stored card, or None where there is none."""
         with self._lock:
@@ -111,7 +121,7 @@ class Customers:
                 customer_uid=attempt.customer_uid,
                 pg_provider=attempt.pg_provider,
                 sandbox=attempt.sandbox,
-                card=attempt.card or Card(""),
+                card=attempt.card or UNSEEN,
                 inserted=before.inserted if before else attempt.paid_at,
                 updated=attempt.paid_at,
                 name=name,

@@ -89,9 +89,14 @@ def _reader(hint: Any) -> Read:
         return lambda name, value: _plain(hint, name, value)
     if hint is Decimal:
         return _amount
+    if hint is object:
+        return lambda _, value: value
     if is_dataclass(hint) and isinstance(hint, type):
         return lambda name, value: read(hint, name, value)
     some = get_args(hint)
+    if get_origin(hint) is tuple and some[-1] is not Ellipsis:
+        parts = [_reader(part) for part in some]
+        return lambda name, value: _fixed(parts, name, _list(name, value))
     if get_origin(hint) is tuple:
         each = _reader(some[0])
         return lambda name, value: tuple(
@@ -103,6 +108,15 @@ def _reader(hint: Any) -> Read:
     raise TypeError(f"nothing is known of how to read {hint}")
 
 
+def _fixed(
+    parts: list[Read], name: str, items: list[object] | tuple[object, ...]
+) -> tuple[Any, ...]:
+    if len(items) != len(parts):
+        raise ValueError(f"{name} is a list of {len(parts)}")
+    pairs = enumerate(zip(parts, items, strict=True))
+    return tuple(part(f"{name}[{at}]", item) for at, (part, item) in pairs)
+
+
 def _schema(hint: Any) -> dict[str, object]:
     if hint in _PLAIN:
         return {"type": _PLAIN[hint][1]}
@@ -110,7 +124,11 @@ def _schema(hint: Any) -> dict[str, object]:
         return {"type": "number"}
     if is_dataclass(hint) and isinstance(hint, type):
         return schema(hint)
+    if hint is object:
+        return {}
     some = get_args(hint)
+    if get_origin(hint) is tuple and some[-1] is not Ellipsis:
+        return {"type": "array", "prefixItems": [_schema(part) for part in some]}
     if get_origin(hint) is tuple:
         return {"type": "array", "items": _schema(some[0])}
     return {"anyOf": [_schema(some[0]), {"type": "null"}]}

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 from imp_verify.sandbox import journal
 from imp_verify.sandbox.accounts import Account
 from imp_verify.sandbox.attempt import Attempt, Promotion
+from imp_verify.sandbox.bank import Bank
 from imp_verify.sandbox.clock import Clock
 from imp_verify.sandbox.deliveries import Send, Shop
 from imp_verify.sandbox.digits import Digits
@@ -44,7 +44,7 @@ MISMATCH = "결제 요청금액 불일치"
 MEANWHILE = ("failed", "ready", "pending")
 
 
-class Sandbox:
+class Sandbox(Bank):
     """One offline gateway.
 
     Args:
@@ -223,46 +223,6 @@ class Sandbox:
             attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=reason)
         return self._noted(journal.WINDOW, "close", attempt)
 
-    def expire(self, imp_uid: str) -> Attempt:
-        """Let a waiting account's deadline pass, whatever the clock shows."""
-        return self._told_of_end(self.gateway.expire(imp_uid), "expire")
-
-    def kill_account(self, imp_uid: str) -> Attempt:
-        """Give a waiting account up, as a call of the API does."""
-        return self._told_of_end(self.gateway.kill_account(imp_uid))
-
-    def take_back(self, imp_uid: str) -> Attempt:
-        """Let the bank take the deposit of a virtual account back."""
-        return self._told_of_end(self.gateway.take_back(imp_uid), "take-back")
-
-    def _told_of_end(self, moved: Moved, step: str = "") -> Attempt:
-        if step:  # a call of the API is written down anyway
-            self._noted(journal.CONTROL, step, moved.attempt)
-        return self._told(moved) if self.settings.account_ends_told else moved.attempt
-
-    def _expire_when_due(self, imp_uid: str) -> None:
-        """Expire an account when its deadline passes, and that may be moved meanwhile."""
-        attempt = self.gateway.attempt(imp_uid)
-        if attempt.vbank is not None and not attempt.unlimited:
-            self.plan(attempt.vbank.due, {"do": "expire", "imp_uid": imp_uid})
-
-    def _end_account(self, imp_uid: str) -> None:
-        attempt = self.gateway.attempt(imp_uid)
-        if not attempt.waits_for_deposit or attempt.vbank is None:
-            return
-        if attempt.vbank.due > self.clock():
-            self._expire_when_due(imp_uid)
-        elif self.settings.account_expired != "ready" or self.settings.account_ends_told:
-            self.expire(imp_uid)
-
-    def deposit(
-        self, imp_uid: str, amount: Decimal | None = None, depositor: str | None = None
-    ) -> Attempt:
-        """Pay into the virtual account; `amount` and `depositor` are for an unlimited one."""
-        moved = self.gateway.deposit(imp_uid, amount, depositor)
-        self._noted(journal.CONTROL, "deposit", moved.attempt)
-        return self._told(moved)
-
     def cancel(
         self, imp_uid: str, amount: Decimal | None = None, reason: str | None = None
     ) -> Attempt:
@@ -391,10 +351,6 @@ class Sandbox:
         self._noted(journal.CONTROL, "scheduled", moved.attempt)
         return self._told(moved)
 
-    def tell(self, moved: Moved) -> Attempt:
-        """Tell the shop of what a call of the API did."""
-        return self._told(moved)
-
     def as_of(self, seconds: int) -> Sandbox:
         """Return it with its payments as they were so many seconds ago, to be looked at alone."""
         past = copy(self)
@@ -420,41 +376,6 @@ class Sandbox:
         """Let the buyer leave an open window without an end: it stays ready. No webhook."""
         return self._noted(journal.WINDOW, "leave", self.gateway.attempt(imp_uid))
 
-    def plan(self, at: int, told: Mapping[str, Any]) -> None:
-        """Change a payment at a time of the clock, and tell the shop.
-
-        Args:
-            at: Unix seconds.
-            told: `do`, which is approve, cancel or expire, and `imp_uid`; for cancel its arguments
-                too, and `quiet`, where no shop is told.
-
-        Raises:
-            ValueError: It is to do something else.
-        """
-        told = dict(told)
-        more = {name: told[name] for name in told if name not in ("do", "imp_uid", "quiet")}
-        changes: dict[object, Callable[[str], Moved | None]] = {
-            "approve": partial(self.gateway.approve, late=True),
-            "cancel": partial(self.gateway.cancel, **more),
-            "expire": self._end_account,
-        }
-        if told.get("do") not in changes:
-            raise ValueError(f"do is one of {', '.join(map(str, changes))}")
-        if not isinstance(told.get("imp_uid"), str):
-            raise ValueError("imp_uid is a text")
-        change = changes[told["do"]]
-
-        def run() -> None:
-            with suppress(Refused):  # it has become something else meanwhile
-                moved = change(told["imp_uid"])
-                if moved is None:
-                    return
-                self._noted(journal.CONTROL, "due", moved.attempt)
-                if not told.get("quiet"):
-                    self._told(moved)
-
-        self.clock.schedule(at, run, told)
-
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)
         if attempt.confirm_url is None or not (attempt.confirms and attempt.in_window):
@@ -477,24 +398,10 @@ class Sandbox:
         """Tell whether a look-up does not find it yet: while the shop is asked to confirm it."""
         return self.settings.lookup_in_confirm == 404 and self._asked[attempt.imp_uid] > 0
 
-    def _told(self, moved: Moved) -> Attempt:
-        self.webhooks.announce(moved.event)
-        return moved.attempt
-
     def _bought(self, step: str, moved: Moved) -> Attempt:
         """Write down what a buyer did, then tell the shop."""
         self._noted(journal.WINDOW, step, moved.attempt)
         return self._told(moved)
-
-    def _noted(self, kind: str, step: str, attempt: Attempt) -> Attempt:
-        self.journal.add(
-            kind,
-            imp_uid=attempt.imp_uid,
-            merchant_uid=attempt.merchant_uid,
-            step=step,
-            status=attempt.status,
-        )
-        return attempt
 
     def _clock_moved(self, before: int, now: int) -> None:
         self.journal.add(journal.CLOCK, before=before, now=now)

@@ -12,15 +12,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from decimal import Decimal
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from imp_verify.sandbox import records
 from imp_verify.sandbox.accounts import Account
-from imp_verify.sandbox.attempt import Attempt
+from imp_verify.sandbox.attempt import Attempt, Card
 from imp_verify.sandbox.clock import LATEST
+from imp_verify.sandbox.customers import SHOWN_DIGITS, Customer
 from imp_verify.sandbox.deliveries import Send
 from imp_verify.sandbox.digits import Digits
 from imp_verify.sandbox.errors import Refused
@@ -31,11 +33,12 @@ from imp_verify.sandbox.registrations import Registration
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import TABLE, Settings
 
-LISTS = ("accounts", "prepared", "payments", "faults")
+LISTS = ("accounts", "prepared", "customers", "payments", "faults")
 OBJECTS = ("channels", "settings", "clock", "state")
 SECTIONS = ("ids", *LISTS, *OBJECTS)
 """ids: what made-up numbers follow from. accounts, channels, settings, clock, prepared (amounts),
-payments (as `Gateway.make` takes them), faults. state: what `record` wrote."""
+customers (stored cards), payments (as `Gateway.make` takes them), faults. state: what `record`
+wrote."""
 _STATE = ("series", "drawn", "attempts", "planned", "untold", "kept_back")
 _BETWEEN = re.compile(r"[\s,:]*")
 _PLACE = re.compile(r"(\w+)(?:\[(\d+)\])?")
@@ -77,7 +80,8 @@ class Seed:
         settings: Mapping[str, object] | None = None,
         send: Send | None = None,
     ) -> Sandbox:
-        """Make a sandbox that starts so; what is given besides goes before the seed's own.
+        """Make a sandbox that starts so, and is so again when it is reset; what is given besides
+        goes before the seed's own.
 
         Raises:
             ValueError: A name or a value is none that there is; the text names the field.
@@ -92,14 +96,25 @@ class Seed:
             send=send,
             digits=Digits(get("ids")),
         )
-        _set_clock(sandbox, get("clock", {}))
+        self._set_clock(sandbox)
+        self._fill(sandbox)
+        sandbox.journal.clear()
+        sandbox.when_reset.append(partial(self._set_clock, sandbox))
+        sandbox.seed = partial(self._fill, sandbox)
+        return sandbox
+
+    def _set_clock(self, sandbox: Sandbox) -> None:
+        _set_clock(sandbox, self.content.get("clock", {}))
+
+    def _fill(self, sandbox: Sandbox) -> None:
+        """Put into an empty sandbox what it starts with."""
+        get = self.content.get
         _prepare(sandbox, get("prepared", ()))
+        _store(sandbox, get("customers", ()))
         _take_up(sandbox, get("state", {}))
         sandbox.gateway.make_all(get("payments", ()))
         for at, fault in enumerate(get("faults", ())):
             sandbox.faults.add(_fault(f"faults[{at}]", fault))
-        sandbox.journal.clear()
-        return sandbox
 
 
 def parse(text: str) -> Seed:
@@ -191,6 +206,10 @@ def record(sandbox: Sandbox) -> dict[str, Any]:
         "settings": sandbox.settings.as_dict(),
         "clock": sandbox.clock.record(),
         "prepared": [{"account": account, **each.wire()} for account, each in held["prepared"]],
+        "customers": [
+            {"account": account, "tier": tier, **records.write(each)}
+            for (account, tier), each in held["customers"]
+        ],
         "faults": [_fault_written(fault) for fault in sandbox.faults.all()],
         "state": {
             "series": held["series"],
@@ -214,6 +233,7 @@ def schema() -> dict[str, Any]:
         "settings": _closed({name: {"description": each.says} for name, each in TABLE.items()}),
         "clock": _closed({"stop_at": _WHOLE, "advance": {"type": "integer"}}),
         "prepared": _list_of(records.schema(_Prepared)),
+        "customers": _list_of(_customer_schema()),
         "payments": _list_of({"type": "object", "required": ["merchant_uid", "amount"]}),
         "faults": _list_of(_closed(dict.fromkeys(_FAULT_FIELDS, True), "call")),
         "state": _state_schema(),
@@ -223,6 +243,13 @@ def schema() -> dict[str, Any]:
         "title": "What an imp_verify sandbox starts with",
     }
     return {**about, **_closed(sections)}
+
+
+def _customer_schema() -> dict[str, object]:
+    """Return the schema of a stored card and whose it is."""
+    card, owner = records.schema(Customer), records.schema(_Owner)
+    properties: Any = (card["properties"], owner["properties"])
+    return {**card, "properties": {**properties[1], **properties[0]}}
 
 
 def _state_schema() -> dict[str, Any]:
@@ -320,6 +347,30 @@ def _prepare(sandbox: Sandbox, content: Iterable[object]) -> None:
             raise ValueError(f"prepared[{at}].merchant_uid: {error.message}") from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    account: str | None = None
+    tier: str | None = None
+
+
+def _store(sandbox: Sandbox, content: Iterable[object]) -> None:
+    """Store cards; one whose times are left out was stored now."""
+    keys, now = [each.key for each in sandbox.gateway.accounts()], sandbox.clock()
+    for at, item in enumerate(content):
+        name = f"customers[{at}]"
+        told = item if isinstance(item, Mapping) else {"customer_uid": item}
+        whose = {each: told[each] for each in ("account", "tier") if each in told}
+        owner = records.read(_Owner, name, whose)
+        card = records.read(Customer, name, {k: told[k] for k in told if k not in whose})
+        if (account := owner.account or keys[0]) not in keys:
+            raise ValueError(f"{name}.account is no key of this gateway")
+        if sum(map(str.isdecimal, card.card.number)) > SHOWN_DIGITS:
+            raise ValueError(f"{name}.card.number is as it is answered: {Card('').number}")
+        inserted = card.inserted or now
+        card = replace(card, inserted=inserted, updated=card.updated or inserted)
+        sandbox.gateway.customers.put((account, owner.tier), card)
+
+
 def _fault(name: str, content: object) -> Fault:
     if not isinstance(content, Mapping):
         raise ValueError(f"{name} is an object of fields")
@@ -365,6 +416,8 @@ def _take_up(sandbox: Sandbox, content: Mapping[str, Any]) -> None:
 
 
 def _plan(sandbox: Sandbox, *, at: int, **told: object) -> None:
+    if type(at) is not int:
+        raise ValueError("at is whole seconds")
     for name in ("amount", "tax_free"):
         if told.get(name) is not None:
             told[name] = number = as_amount(told[name])

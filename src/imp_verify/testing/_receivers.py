@@ -173,7 +173,9 @@ class _Asgi:
 
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        thread.join()
+        thread.join(sent.times.read)
+        if not got:  # it may wait for something of the loop that waits here
+            raise _NoAnswer(f"no answer within {sent.times.read:g} s")
         if isinstance(got[0], BaseException):
             raise got[0]
         return got[0]

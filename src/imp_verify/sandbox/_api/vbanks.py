@@ -48,8 +48,8 @@ def _issue(call: Call) -> Answer:
         account["holder"] = holder
     if number := call.text("vbank_num"):
         account["number"] = number
-    moved = call.sandbox.gateway.issue_at_once(call.group, {**fields, **through}, account, due)
-    return Answer(call.sandbox.tell(moved).wire())
+    issue = call.sandbox.issue_at_once
+    return Answer(issue(call.group, {**fields, **through}, account, due).wire())
 
 
 def _edit(call: Call) -> Answer:
@@ -58,7 +58,7 @@ def _edit(call: Call) -> Answer:
     if not attempt.pg.edits_accounts or attempt.tax_free:
         raise Refused("가상계좌 정보를 수정할 수 없는 결제입니다.")
     amount, due = call.number("amount", 0), call.number("vbank_due", 0)
-    edited = gateway.edit_account(attempt.imp_uid, Decimal(amount) or None, due or None)
+    edited = call.sandbox.edit_account(attempt.imp_uid, Decimal(amount) or None, due or None)
     return Answer(edited.wire())
 
 

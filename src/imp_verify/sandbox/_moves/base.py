@@ -79,6 +79,7 @@ class Base:
         if any(other.paid_at for other in self._ledger.of_order(group, number)):
             raise Refused(ALREADY_PAID)
         account, tier = group
+        urls = self._settings.notice_urls(fields.get("notice_urls", ()))
         attempt = Attempt(
             imp_uid=self._new_imp_uid("imps"),
             account=account,
@@ -87,7 +88,7 @@ class Base:
             started_at=self._clock(),
             updated_at=self._clock(),
             number=len(self._ledger),
-            **{"currency": row.currency, **fields},
+            **{"currency": row.currency, **fields, "notice_urls": urls},
         )
         self._ledger.put(attempt)
         return attempt

@@ -109,6 +109,7 @@ class Making(Base):
                 "accounts": self._accounts.all(),
                 "channels": dict(self._channels),
                 "prepared": self.registrations.all(),
+                "customers": self.customers.all(),
                 "series": self._series,
                 "ids": self._digits.seed,
                 "drawn": self._digits.drawn,

@@ -13,6 +13,7 @@ from imp_verify.sandbox._http.control.declare import (
 )
 from imp_verify.sandbox.accounts import SHORTEST_SECRET, Account
 from imp_verify.sandbox.clock import LATEST
+from imp_verify.sandbox.errors import Refused
 from imp_verify.sandbox.faults import Fault
 from imp_verify.sandbox.kinds import Flag, OneOf
 from imp_verify.sandbox.opening import LONGEST_NUMBER
@@ -72,6 +73,15 @@ def _remove_faults(sandbox: Sandbox, _: Asked) -> object:
     sandbox.faults.clear()
     sandbox.journal.add(journal.CONTROL, step="faults-removed")
     return {"list": []}
+
+
+def _remove_fault(sandbox: Sandbox, asked: Asked) -> object:
+    number = asked.path["number"]
+    known = {str(each.number): each for each in sandbox.faults}
+    if number not in known or not sandbox.faults.remove(known[number].number):
+        raise Refused("no fault that is still to happen has this number", status=404)
+    sandbox.journal.add(journal.CONTROL, step="fault-removed", fault=known[number].number)
+    return _faults(sandbox, asked)
 
 
 def read_fault(body: object) -> Fault:
@@ -157,6 +167,9 @@ OPERATIONS = (
     ),
     Operation("GET", "/faults", "The faults that are still to happen, oldest first.", _faults),
     Operation("POST", "/faults", "Let something go wrong.", _add_fault, free="Fault"),
+    Operation(
+        "DELETE", "/faults/{number}", "Take back one fault, and show the others.", _remove_fault
+    ),
     Operation("DELETE", "/faults", "Let nothing go wrong any more.", _remove_faults),
     Operation("GET", "/accounts", "The accounts, without their secrets.", _accounts),
     Operation(

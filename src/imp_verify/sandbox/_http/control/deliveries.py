@@ -27,6 +27,7 @@ def _deliveries(sandbox: Sandbox, asked: Asked) -> object:
     return {
         "list": [each.wire() for each in webhooks.deliveries if imp_uid in (None, each.imp_uid)],
         "kept_back": [each.fields() for each in webhooks.kept_back],
+        "withheld": [each.fields() for each in webhooks.withheld],
     }
 
 
@@ -42,9 +43,11 @@ def _resend(sandbox: Sandbox, asked: Asked) -> object:
     return {"list": [again.wire()]}
 
 
-def _release(sandbox: Sandbox, _asked: Asked) -> object:
-    _ = sandbox.webhooks.release()
-    return {"list": [each.wire() for each in sandbox.webhooks.deliver()]}
+def _release(sandbox: Sandbox, asked: Asked) -> object:
+    webhooks = sandbox.webhooks
+    _ = webhooks.release(**asked.values)
+    sent = webhooks.deliveries if asked.values else webhooks.deliver()
+    return {"list": [each.wire() for each in sent]}
 
 
 def _trigger(sandbox: Sandbox, asked: Asked) -> object:
@@ -88,7 +91,8 @@ OPERATIONS = (
     Operation(
         "GET",
         "/deliveries",
-        "What was sent to the shop and what it answered, oldest first, and what is kept back.",
+        "What was sent to the shop and what it answered, oldest first, and what is kept back: for "
+        "the browser to be first, or withheld by a fault.",
         _deliveries,
         (Field("imp_uid", Line(200), "only those of this payment"),),
     ),
@@ -105,8 +109,13 @@ OPERATIONS = (
     Operation(
         "POST",
         "/deliveries/release",
-        "Send what is kept back, wait for what is under way, and show all that was sent.",
+        "Send what is kept back for the browser to be first, wait for what is under way, and show "
+        "all that was sent. With a field: send what is kept back or withheld, and wait for that.",
         _release,
+        (
+            Field("imp_uid", Line(200), "only what is of this payment"),
+            Field("newest_first", Flag(), "true sends what happened last first"),
+        ),
     ),
     Operation(
         "POST",

@@ -122,7 +122,7 @@ def _operation(operation: Operation) -> Schema:
         "responses": {
             "200": {"description": "Done.", "content": {kind: {}}},
             "400": _error("A name or a value is wrong; it names the field and what is allowed."),
-            **({"404": _error("There is no such payment.")} if names else {}),
+            **({"404": _error("There is none of this name or number.")} if names else {}),
             **({} if queried else {"409": _error("As things stand it cannot be done.")}),
         },
     }

@@ -165,7 +165,7 @@ OPERATIONS = (
         _approve_late,
         (
             Field("seconds", Whole(0, LONGEST_DELAY), "until then", required=True),
-            Field("meanwhile", OneOf(MEANWHILE), "what an open one is until then; else ready"),
+            Field("meanwhile", OneOf(MEANWHILE), "an open one until then; else as pending_is"),
         ),
     ),
 )
