@@ -60,7 +60,7 @@ def test_J08_X11_any_text_reaches_the_window_as_it_was_and_nothing_else_runs(
     (attempt,) = shop.attempts
     assert (attempt.merchant_uid, attempt.amount, attempt.name) == (NUMBER, PRICE, NASTY[:40])
     wire = attempt.wire()
-    assert wire["buyer_name"] == NASTY
+    assert wire["buyer_name"] == NASTY[:16]  # as long as the gateway says
     assert json.loads(wire["custom_data"]) == {NASTY: [NASTY]}
     assert page.evaluate("window.hacked") is None
 

@@ -61,8 +61,8 @@ class CountingSandbox(Sandbox):
 
 class Gateway(SandboxServer):
     def __init__(self) -> None:
-        super().__init__()
-        self.sandbox: CountingSandbox = CountingSandbox()
+        self.counting = CountingSandbox()
+        super().__init__(sandbox=self.counting)
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_a_death_at_any_step_gives_nothing_back_twice_and_forgets_nothing(
 
 def check_gateway(gateway: Gateway, scene: str, point: int, after: dict[str, Any]) -> None:
     *others, last = after["uids"]
-    assert [gateway.sandbox.accepted[uid] for uid in others] == [0] * len(others)
-    back, accepted = gateway.sandbox.gateway.attempt(last), gateway.sandbox.accepted[last]
+    assert [gateway.counting.accepted[uid] for uid in others] == [0] * len(others)
+    back, accepted = gateway.sandbox.gateway.attempt(last), gateway.counting.accepted[last]
     if scene == "late_pg":  # no number guards it: asked for once, and then a person looks
         assert (scene, point, after["due"]) == (scene, point, [False, "asked"])
         assert accepted <= 1
@@ -179,7 +179,7 @@ class World:
         shop.close()
 
     def check(self) -> None:
-        sandbox = self.gateway.sandbox
+        sandbox = self.gateway.counting
         assert sandbox.accepted == Counter(self.due)
         assert all(sandbox.gateway.attempt(uid).remaining == 0 for uid in self.due)
         assert all(sandbox.gateway.attempt(uid).cancel_amount == 0 for uid in self.pays)

@@ -148,29 +148,6 @@ def test_four_runs_at_once_repair_each_payment_once(gateway: SandboxServer, tmp_
     world.check()
 
 
-@pytest.mark.parametrize("point", [50, 300, 1000] if ALL else [300])
-def test_one_of_four_is_killed_in_the_middle_and_the_others_do_its_work(
-    gateway: SandboxServer, tmp_path: Path, point: int
-) -> None:
-    world = World(gateway, tmp_path / "shop.db", 12)
-    world.fill(2100)
-    others: list[int | None] = [0] * (PROCESSES - 1)
-    ended = run_together(world, [point, *[None] * (PROCESSES - 1)])
-    assert ended == [-signal.SIGKILL, *others]
-    world.check()
-
-
-def test_four_that_are_all_killed_leave_the_rest_to_the_next_run(
-    gateway: SandboxServer, tmp_path: Path
-) -> None:
-    world = World(gateway, tmp_path / "shop.db", 12)
-    world.fill(2100)
-    ended = run_together(world, [200, 400, 600, 800])
-    assert ended == [-signal.SIGKILL] * PROCESSES
-    assert run_together(world, [None]) == [0]
-    world.check()
-
-
 def die_everywhere(world: World, folder: Path) -> list[tuple[int, bool, Books, Books]]:
     """Run the deaths in a process of their own: they fork, and no thread may be there then."""
     arguments = [str(world.path), str(folder), world.url]
@@ -186,6 +163,27 @@ def keys(books: Books) -> list[str]:
 
 
 if ALL:
+
+    @pytest.mark.parametrize("point", [50, 300, 1000])
+    def test_one_of_four_is_killed_in_the_middle_and_the_others_do_its_work(
+        gateway: SandboxServer, tmp_path: Path, point: int
+    ) -> None:
+        world = World(gateway, tmp_path / "shop.db", 12)
+        world.fill(2100)
+        others: list[int | None] = [0] * (PROCESSES - 1)
+        ended = run_together(world, [point, *[None] * (PROCESSES - 1)])
+        assert ended == [-signal.SIGKILL, *others]
+        world.check()
+
+    def test_four_that_are_all_killed_leave_the_rest_to_the_next_run(
+        gateway: SandboxServer, tmp_path: Path
+    ) -> None:
+        world = World(gateway, tmp_path / "shop.db", 12)
+        world.fill(2100)
+        ended = run_together(world, [200, 400, 600, 800])
+        assert ended == [-signal.SIGKILL] * PROCESSES
+        assert run_together(world, [None]) == [0]
+        world.check()
 
     def test_a_death_at_any_step_leaves_all_or_nothing_and_the_next_run_does_the_rest(
         gateway: SandboxServer, tmp_path: Path
