@@ -144,7 +144,8 @@ def _follow(told: Iterator[Finding | Progress], report: _Report, interrupts: Int
                     report.add(each)
                 else:
                     report.move(each)
-                    _move(bar, report)
+                    if bar is not None:
+                        _move(bar, report)
                 interrupts.release()
                 if isinstance(each, Progress) and each.imp_uid is not None:
                     interrupts.hold()
@@ -316,18 +317,19 @@ def _korean(time: datetime) -> str:
 
 
 @contextmanager
-def _bar(report: _Report) -> Iterator[Bar]:
-    """Show a bar on standard error, where that is a terminal. It cannot share one with lines of
-    JSON."""
+def _bar(report: _Report) -> Iterator[Bar | None]:
+    """Show a bar on standard error, where that is a terminal: None elsewhere. It cannot share one
+    with lines of JSON."""
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = make_console(stderr=True)
-    hidden = not console.is_terminal or (report.as_json and sys.stdout.isatty())
+    if not console.is_terminal or (report.as_json and sys.stdout.isatty()):
+        yield None  # a bar that is switched off writes an empty line by older releases of rich
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(
         *columns,
         console=console,
-        disable=hidden,
         transient=True,
         redirect_stdout=False,  # else what goes there would go through the bar to standard error
         redirect_stderr=False,
