@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -218,7 +219,7 @@ def test_a_store_by_hand_that_decides_by_advance_adopts_too(shop: Shop) -> None:
     hand = HandStore()
     shop.verifier = shop.make(hand)
     paid = shop.paid("ORD1")
-    shop.gateway.sandbox.cancel(paid.imp_uid, 9000)  # type: ignore[arg-type]
+    shop.gateway.sandbox.cancel(paid.imp_uid, Decimal(9000))
     assert shop.call("adopt", paid).settled is Settled.NEW
     assert shop.call("adopt", paid).settled is Settled.REPEATED
     assert shop.call("verify", paid).paid

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -174,7 +175,7 @@ def test_each_kind_of_difference(shop: Shop) -> None:
         shop.verify(each)
     sandbox = shop.gateway.sandbox
     sandbox.cancel(refunded.imp_uid)
-    sandbox.cancel(part.imp_uid, 9000)  # type: ignore[arg-type]
+    sandbox.cancel(part.imp_uid, Decimal(9000))
     sandbox.deposit(waiting.imp_uid)
     found = shop.reconcile()
     assert kinds(found) == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 import click
@@ -15,14 +15,25 @@ from .._core.giving_back import is_time, is_tried
 from .._core.reading import check_imp_uid
 from ..models import LEFT_TO_A_PERSON, Due
 from ..stores._bridge import as_given
-from ._printing import FOUND, GOOD, TROUBLE, WRONG_USE, WrongUse, make_console, said, where, widened
+from ._printing import (
+    FOUND,
+    GOOD,
+    TROUBLE,
+    WRONG_USE,
+    WrongUse,
+    korean,
+    make_console,
+    said,
+    uncut,
+    where,
+    widened,
+)
 from ._shop import Shop, explain, needs_shop
 from ._words import Words
 
-__all__ = ["give_back"]
+__all__ = ["give_back", "left"]
 
 _PAGE = 200
-_KOREA = timezone(timedelta(hours=9))
 
 
 @click.command("give-back", short_help="list money that pays nothing, or give back what was named")
@@ -67,9 +78,10 @@ def give_back(
         _try(shop, words, imp_uid, refund_to, by_policy=policy, as_json=as_json)
         for imp_uid in named
     ]
-    if policy and (left := len(list(_dues(shop)))):
+    if policy and (open_yet := len(list(_dues(shop)))):
         ended.append(FOUND)
-        sys.stderr.write(f"imp-verify: {words('dues_left', count=f'{left:,}')}\n")
+        said_left = words("dues_left", count=f"{open_yet:,}")
+        sys.stderr.write(f"imp-verify: {said_left}\n")
     refused = ended.count(WRONG_USE)
     if refused and refused < len(ended):  # something was done
         ended = [FOUND if each == WRONG_USE else each for each in ended]
@@ -140,27 +152,28 @@ def _show(shop: Shop, dues: Sequence[Due], words: Words) -> None:
     rows = [
         (
             *(due.imp_uid, said(due.merchant_uid), words(f"due_{due.kind}")),
-            *(f"{due.amount:,f} {due.currency}", str(due.tries), _left(shop, due, words)),
+            *(f"{due.amount:,f} {due.currency}", str(due.tries), left(shop, due, due.error, words)),
         )
         for due in dues
     ]
     for row in rows:
         table.add_row(*map(Text, row))
-    for place in (0, 3):  # an id and an amount are never cut in two
-        table.columns[place].min_width = max(len(row[place]) for row in rows)
+    uncut(table, rows, 0, 3)
     widened(make_console()).print(table)
 
 
-def _left(shop: Shop, due: Due, words: Words) -> str:
-    """Say when it is tried again, or why a person must look."""
-    error = due.error
+def left(shop: Shop, due: Due, error: str | None, words: Words) -> str:
+    """Say of money that is due when it is tried again, or why a person must look.
+
+    Args:
+        error: How the last try ended, if there was one.
+    """
     if error is not None and error in LEFT_TO_A_PERSON:
         return words(f"left_{error}")
     said_last = f" ({said(error)})" if error else ""
     if due.next_try is None or not is_tried(shop.settings, due):
         return words("person") + said_last
-    time = due.next_try.astimezone(_KOREA).isoformat(timespec="seconds")
-    return words("next_try", time=time) + said_last
+    return words("next_try", time=korean(due.next_try)) + said_last
 
 
 def _try(
@@ -207,7 +220,8 @@ def _give_back(
 
 def _refused(shop: Shop, words: Words, imp_uid: str, error: InvalidRequest, by_policy: bool) -> str:
     """Say why nothing was tried, in the language asked for where that can be told."""
-    due: Due | None = shop.call(shop.verifier.store.due, imp_uid)  # type: ignore[union-attr]
+    ledger: Any = shop.verifier.store
+    due: Due | None = shop.call(ledger.due, imp_uid)
     if due is None:
         return words("not_due")
     if due.done is not None:

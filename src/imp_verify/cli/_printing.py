@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,21 +17,27 @@ if TYPE_CHECKING:
 __all__ = [
     "FOUND",
     "GOOD",
+    "KOREA",
     "TROUBLE",
     "WRONG_USE",
     "WrongUse",
     "conceal",
+    "korean",
     "make_console",
     "origin",
     "plain",
     "printable",
     "said",
+    "uncut",
     "where",
     "widened",
     "wrong_use",
 ]
 
 GOOD, FOUND, WRONG_USE, TROUBLE = 0, 1, 2, 3
+KOREA = timezone(timedelta(hours=9))
+"""Asia/Seoul, which has had no other offset since there are payments here; not every machine has
+the database of time zones."""
 _WIDE = 240
 _LONGEST = 500
 _SHORTEST_SECRET = 4
@@ -131,3 +137,15 @@ def widened(console: Console) -> Console:
     if not console.is_terminal:
         console.width = _WIDE
     return console
+
+
+def uncut(table: Any, rows: Sequence[Sequence[str | None]], *places: int) -> None:
+    """Have a terminal fold other columns of a table than these: an id or an amount in two pieces is
+    none that can be read or copied."""
+    for place in places:
+        table.columns[place].min_width = max(len(row[place] or "") for row in rows)
+
+
+def korean(time: datetime) -> str:
+    """Write a time for people, Korean time."""
+    return time.astimezone(KOREA).isoformat(timespec="seconds")

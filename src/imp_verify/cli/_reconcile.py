@@ -9,27 +9,30 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from .. import Finding, FindingKind, InvalidRequest
-from .._core.giving_back import is_tried
 from .._core.runs import Progress
-from ..models import LEFT_TO_A_PERSON, Due
+from ..models import Due
+from ._give_back import left
 from ._meanwhile import Failures, Interrupts, kept_failures
 from ._printing import (
     FOUND,
     GOOD,
+    KOREA,
     TROUBLE,
     WrongUse,
+    korean,
     make_console,
     origin,
     plain,
     printable,
     said,
+    uncut,
     where,
     widened,
 )
@@ -41,9 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["reconcile"]
 
-_KOREA = timezone(timedelta(hours=9))
-"""Asia/Seoul, which has had no other offset since there are payments here; not every machine has
-the database of time zones."""
 _Cells = tuple[str | None, ...]
 _MOST_ROWS = 500
 """Findings that the table shows, so that a run needs the same memory for any number of them."""
@@ -130,8 +130,8 @@ def _time(option: str, text: str | None, words: Words) -> datetime | None:
         return None
     try:
         time = datetime.fromisoformat(text)
-        given = time if time.tzinfo is not None else time.replace(tzinfo=_KOREA)
-        return given.astimezone(_KOREA)
+        given = time if time.tzinfo is not None else time.replace(tzinfo=KOREA)
+        return given.astimezone(KOREA)
     except (ValueError, OverflowError):
         raise WrongUse(words("bad_time", option=option, text=said(text))) from None
 
@@ -300,17 +300,13 @@ def _position(at: Progress | None, words: Words) -> str:
     if at is None:
         return words("reconcile_not_begun")
     account = "" if at.account is None else f" ({said(at.account)})"
-    window = {"account": account, "since": _korean(at.since), "until": _korean(at.until)}
+    window = {"account": account, "since": korean(at.since), "until": korean(at.until)}
     if at.page is None and not at.payments:
         text = words("reconcile_nothing_read", **window)
     else:
         counts = {"payments": f"{at.payments:,}", "total": f"{at.total:,}"}
         text = words("reconcile_position", **window, page=at.page or 1, **counts)
     return f"{text} {words('reconcile_kept' if at.kept else 'reconcile_again')}"
-
-
-def _korean(time: datetime) -> str:
-    return time.astimezone(_KOREA).isoformat(timespec="seconds")
 
 
 # The bar
@@ -371,7 +367,7 @@ def _show(report: _Report, rows: list[_Cells], stopped: bool) -> None:
     text = words(
         "reconcile_did",
         **{"payments": f"{at.payments:,}", "calls": f"{report.shop.calls:,}"},
-        **{"since": _korean(report.began), "until": _korean(at.until)},
+        **{"since": korean(report.began), "until": korean(at.until)},
     )
     console.print(text, soft_wrap=True)
     if at.passed:
@@ -382,8 +378,7 @@ def _findings(report: _Report, rows: list[_Cells]) -> Any:
     table = _table(report.words, "found", "imp_uid", "order", "money", "became")
     for cells in rows:
         _row(table, *cells)
-    for place in (1, 3):  # an id and an amount are never cut in two
-        table.columns[place].min_width = max(len(cells[place] or "") for cells in rows)
+    uncut(table, rows, 1, 3)
     return table
 
 
@@ -424,7 +419,7 @@ def _sum(money: Decimal | None, currency: str | None) -> str | None:
 def _became(finding: Finding, due: Due | None, shop: Shop, words: Words) -> str:
     outcome = finding.outcome
     if due is not None and (outcome is None or (outcome.money and not outcome.paid)):
-        return _left(finding, due, shop, words)
+        return left(shop, due, finding.error, words)
     if finding.error is not None:
         return finding.error
     if outcome is None:
@@ -433,15 +428,3 @@ def _became(finding: Finding, due: Due | None, shop: Shop, words: Words) -> str:
         return words("pays_now" if outcome.paid else "given_back")
     did = words(f"settled_{outcome.settled or 'none'}")
     return f"{outcome.verdict.upper()}: {did}"
-
-
-def _left(finding: Finding, due: Due, shop: Shop, words: Words) -> str:
-    """Say why money that is due is still there."""
-    error = finding.error
-    if error is not None and error in LEFT_TO_A_PERSON:
-        return words(f"left_{error}")
-    if not is_tried(shop.settings, due):
-        return words("person")
-    if error is not None:
-        return error
-    return words("next_try", time=_korean(due.next_try)) if due.next_try else words("person")

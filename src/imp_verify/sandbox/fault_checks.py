@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard
 
 from imp_verify.sandbox.calls import NAMES
 
@@ -105,9 +105,10 @@ def _whole(value: object, least: int, most: int) -> bool:
     return type(value) is int and least <= value <= most
 
 
-def _number(value: object) -> bool:
-    good = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    return good and math.isfinite(value)  # type: ignore[arg-type]
+def _number(value: object) -> TypeGuard[int | float | Decimal]:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return False
+    return math.isfinite(value)
 
 
 def _flag(value: object) -> bool:
@@ -131,15 +132,15 @@ def _headers(value: object) -> bool:
 
 
 def _seconds(value: object) -> bool:
-    return _number(value) and 0 <= value <= LONGEST_WAIT  # type: ignore[operator]
+    return _number(value) and 0 <= value <= LONGEST_WAIT
 
 
 def _speed(value: object) -> bool:
-    return value is None or (_number(value) and 0 < value <= 10**9)  # type: ignore[operator]
+    return value is None or (_number(value) and 0 < value <= 10**9)
 
 
 def _rate(value: object) -> bool:
-    return _number(value) and 0 <= value <= 1  # type: ignore[operator]
+    return _number(value) and 0 <= value <= 1
 
 
 def _optional(is_good: Callable[[object], bool]) -> Callable[[object], bool]:

@@ -132,8 +132,7 @@ class FakeGateway:
         self.sandbox.reach(self._send)
 
     def _receive(self, receiver: Receiver | None) -> None:
-        is_app = receiver is not None and not isinstance(receiver, str)
-        self._send = sender(receiver) if is_app else None  # type: ignore[arg-type]
+        self._send = None if receiver is None or isinstance(receiver, str) else sender(receiver)
         self._receiver = receiver
 
     @property
