@@ -197,7 +197,7 @@ def test_what_is_due_is_listed_with_all_that_is_known_of_it_and_given_back(
     detail = text_of(client.get(f"{LIST}{quote(duplicate)}/change/"))
     assert "39,000 KRW" in detail
     assert "Give it back" not in detail
-    history = text_of(client.get(f"{LIST}{duplicate}/history/"))
+    history = text_of(client.get(f"{LIST}{quote(duplicate)}/history/"))
     assert f"Given back: {duplicate}" in history
     assert "clerk-" in history
 
