@@ -19,11 +19,11 @@ ARGS ?=
 LABEL ?= test
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all dev js clients lint format bench soak screenshots hooks clean python
+.PHONY: help demo test test-all dev docs docs-messages js clients lint format bench soak screenshots hooks clean python
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
-		printf '  make %-11s %s\n' "$$name" "$$what"; done
+		printf '  make %-13s %s\n' "$$name" "$$what"; done
 
 demo: .venv/stamp ## a whole shop with an offline gateway, in the browser
 	@.venv/bin/imp-verify demo $(ARGS)
@@ -44,6 +44,12 @@ js: $(NODE_TOOLS) ## make imp-verify.min.js again from imp-verify.js; needs npm
 	cd tests/js && npm run --silent build
 
 clients: $(CLIENTS) ## other people's clients of the gateway, for the tests of the sandbox; needs npm
+
+docs: .venv-dev/stamp ## the site, in docs/_build/en and docs/_build/ko
+	$(TOX) -e docs
+
+docs-messages: .venv-dev/stamp ## what Korean lacks after a page has changed: docs/locale
+	$(TOX) -e docs-messages
 
 lint: .venv-dev/stamp ## formatting, lint and types
 	$(TOX) -e lint,typing
@@ -69,6 +75,7 @@ hooks: .venv-dev/stamp ## run format and lint before every commit
 clean: ## remove all that these commands made
 	rm -rf tests/js/node_modules tests/js/react18/node_modules examples/web/*/dist
 	rm -rf tests/clients/npm/*/node_modules
+	rm -rf docs/_build
 	rm -rf .venv .venv-dev .venv-edit .venv-clients .tox dist build .coverage* .hypothesis .pytest_cache .mypy_cache .ruff_cache
 	find src tests -name __pycache__ -prune -exec rm -rf {} +
 

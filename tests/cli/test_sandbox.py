@@ -297,13 +297,9 @@ def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_documented_seed_is_one() -> None:
-    docs = Path(__file__).parents[2] / "docs"
-    seeds = [
-        re.findall(r"```json\n(.*?)```", (docs / page).read_text("utf-8"), re.DOTALL)
-        for page in ("commands.md", "commands.ko.md")
-    ]
-    assert seeds[0] == seeds[1]
-    sandbox = seeding.parse(seeds[0][0]).start()
+    page = Path(__file__).parents[2] / "docs" / "commands.md"
+    (seed,) = re.findall(r"```json\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
+    sandbox = seeding.parse(seed).start()
     assert [a.status for a in sandbox.gateway.attempts()] == ["cancelled"]
 
 

@@ -16,22 +16,17 @@ from imp_verify.sandbox import Account, SandboxServer
 from imp_verify.stores.memory import MemoryStore
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("docs/money.md", "docs/money.ko.md")
+PAGE = "docs/money.md"
 ACCOUNT = Account()
 
 
-def blocks(page: str) -> list[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
+def blocks() -> list[str]:
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
-def test_both_languages_show_the_same_code() -> None:
-    assert blocks(PAGES[0]) == blocks(PAGES[1])
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_the_calls_do_what_the_page_says(page: str) -> None:
-    before, after, _, later, *_ = blocks(page)
+def test_the_calls_do_what_the_page_says() -> None:
+    before, after, _, later, *_ = blocks()
     with SandboxServer() as server:
         gateway = server.sandbox.gateway
         verifier = Verifier(
@@ -56,9 +51,8 @@ def test_the_calls_do_what_the_page_says(page: str) -> None:
         verifier.close()
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_what_on_paid_gives_back_goes_back(page: str) -> None:
-    code = blocks(page)[2]
+def test_what_on_paid_gives_back_goes_back() -> None:
+    code = blocks()[2]
     with SandboxServer() as server:
         names: dict[str, Any] = {"sold_out": lambda number, db: True, "mark_paid": print}
         hook, _, made = code.partition("verifier = ")
@@ -73,16 +67,14 @@ def test_what_on_paid_gives_back_goes_back(page: str) -> None:
         verifier.close()
 
 
-@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.parametrize("kind", [Verifier, AsyncVerifier])
 def test_a_list_of_old_payments_is_adopted(
-    page: str,
     kind: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    plain, later = blocks(page)[-2:]
+    plain, later = blocks()[-2:]
     monkeypatch.chdir(tmp_path)
     with SandboxServer() as server:
         make = server.sandbox.gateway.make

@@ -8,7 +8,6 @@ import shlex
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
 import requests
 
 from imp_verify.sandbox import Fault, SandboxServer
@@ -17,18 +16,17 @@ from imp_verify.sandbox.command import GUIDE
 from imp_verify.sandbox.fault_checks import OF_WEBHOOKS
 
 DOCS = Path(__file__).parents[2] / "docs"
-NAMED = ("sandbox.md", "sandbox.ko.md")
-PAGES = pytest.mark.parametrize("page", NAMED)
+PAGE = "sandbox.md"
 OWN = "http://127.0.0.1:8900"
 SHOP = "http://127.0.0.1:5000/payments/webhook"
 
 
-def read(page: str) -> str:
-    return (DOCS / page).read_text(encoding="utf-8")
+def read() -> str:
+    return (DOCS / PAGE).read_text(encoding="utf-8")
 
 
-def parts(page: str) -> list[str]:
-    return re.split(r"^## ", read(page), flags=re.MULTILINE)
+def parts() -> list[str]:
+    return re.split(r"^## ", read(), flags=re.MULTILINE)
 
 
 def rows(text: str) -> list[tuple[list[str], str]]:
@@ -37,21 +35,12 @@ def rows(text: str) -> list[tuple[list[str], str]]:
     return [(re.findall(r"`(\w+)`", first), rest) for first, rest in found]
 
 
-def code(page: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", read(page), re.DOTALL)
+def code() -> list[str]:
+    return re.findall(r"```python\n(.*?)```", read(), re.DOTALL)
 
 
-def test_both_languages_show_the_same_code() -> None:
-    korean, english = ([re.sub(r"  # .*", "", each) for each in code(page)] for page in NAMED)
-    assert korean == english
-    calls = [re.findall(r"^\$ curl .*$", read(page), re.MULTILINE) for page in NAMED]
-    assert calls[0] == calls[1]
-
-
-@PAGES
-def test_what_the_command_prints_is_what_it_prints(page: str) -> None:
-    language = "ko" if page.endswith(".ko.md") else "en"
-    said = GUIDE[language].format(
+def test_what_the_command_prints_is_what_it_prints() -> None:
+    said = GUIDE["en"].format(
         url=OWN,
         key="sandbox_key",
         secret="sandbox_secret",
@@ -59,18 +48,16 @@ def test_what_the_command_prints_is_what_it_prints(page: str) -> None:
         account="",
         webhook=SHOP,
     )
-    assert said in read(page)
+    assert said in read()
 
 
-@PAGES
-def test_the_python_of_the_page_runs(page: str) -> None:
-    (block,) = code(page)
+def test_the_python_of_the_page_runs() -> None:
+    (block,) = code()
     exec(block.replace(SHOP, "http://127.0.0.1:1/"), {})
 
 
-@PAGES
-def test_every_call_of_curl_is_answered(page: str) -> None:
-    lines = re.findall(r"^\$ curl (.*)$", read(page), re.MULTILINE)
+def test_every_call_of_curl_is_answered() -> None:
+    lines = re.findall(r"^\$ curl (.*)$", read(), re.MULTILINE)
     with SandboxServer() as server, requests.Session() as session:
         session.trust_env = False
         imp_uid = "none yet"
@@ -86,9 +73,8 @@ def test_every_call_of_curl_is_answered(page: str) -> None:
     assert len(lines) > 10
 
 
-@PAGES
-def test_every_field_of_a_fault_has_its_row(page: str) -> None:
-    (text,) = (each for each in parts(page) if "| `rate`, `seed` |" in each)
+def test_every_field_of_a_fault_has_its_row() -> None:
+    (text,) = (each for each in parts() if "| `rate`, `seed` |" in each)
     told = rows(text)
     of_status = {"body", "content_type"}
     named = {name for names, _ in told for name in names} | of_status
@@ -99,9 +85,8 @@ def test_every_field_of_a_fault_has_its_row(page: str) -> None:
     assert [names[0] for names, _ in rows(webhooks)][:3] == list(OF_WEBHOOKS)
 
 
-@PAGES
-def test_every_call_that_there_is_has_its_row(page: str) -> None:
-    (text,) = (each for each in parts(page) if "| `token` |" in each)
+def test_every_call_that_there_is_has_its_row() -> None:
+    (text,) = (each for each in parts() if "| `token` |" in each)
     told = {names[0]: re.findall(r"`([^`]+)`", rest) for names, rest in rows(text)}
     assert list(told) == list(NAMES)
     for name, calls in told.items():

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 from imp_verify.sandbox.kinds import OneNumber, OneOf
 from imp_verify.sandbox.settings import TABLE
 
 DOCS = Path(__file__).parents[2] / "docs"
 ASKED = {name: each for name, each in TABLE.items() if each.question}
-PAGES = pytest.mark.parametrize("page", ["sandbox-settings.md", "sandbox-settings.ko.md"])
+PAGE = DOCS / "sandbox-settings.md"
 
 
 def shown(value: object) -> str:
@@ -22,9 +20,8 @@ def shown(value: object) -> str:
     return f"`{text}`" if text else '`""`'
 
 
-@PAGES
-def test_a_row_tells_of_each_setting_under_its_question(page: str) -> None:
-    text = (DOCS / page).read_text(encoding="utf-8")
+def test_a_row_tells_of_each_setting_under_its_question() -> None:
+    text = PAGE.read_text(encoding="utf-8")
     parts = re.split(r"^## (\d+)\. ", text, flags=re.MULTILINE)
     assert [int(number) for number in parts[1::2]] == list(range(1, 24))
     under = dict(zip(map(int, parts[1::2]), parts[2::2], strict=True))
@@ -38,6 +35,6 @@ def test_a_row_tells_of_each_setting_under_its_question(page: str) -> None:
 
 
 def test_the_english_page_says_what_the_table_says() -> None:
-    text = (DOCS / "sandbox-settings.md").read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     assert [name for name, each in ASKED.items() if each.says not in text] == []
     assert [name for name, each in ASKED.items() if each.why not in text] == []

@@ -11,7 +11,7 @@ import pytest
 pytest_plugins = ["pytester"]
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("docs/testing.md", "docs/testing.ko.md")
+PAGE = "docs/testing.md"
 PROJECT = {
     "settings.py": """
 SECRET_KEY = "not a secret"
@@ -52,19 +52,13 @@ store = DjangoStore(expected=expected, on_paid=paid)
 }
 
 
-def blocks(page: str) -> list[str]:
-    text = (ROOT / page).read_text(encoding="utf-8")
+def blocks() -> list[str]:
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
     return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
 
 
-def test_both_languages_show_the_same_code() -> None:
-    korean, english = ([re.sub(r"  # .*", "", each) for each in blocks(page)] for page in PAGES)
-    assert korean == english
-    assert len(english) == 3
-
-
 def test_the_first_test_has_at_most_15_lines_and_passes(pytester: pytest.Pytester) -> None:
-    text = blocks(PAGES[0])[0]
+    text = blocks()[0]
     assert len([line for line in text.partition("\n\n\n")[2].splitlines() if line]) <= 15
     pytester.makepyfile(text)
     result = pytester.runpytest_inprocess("-p", "pytest_imp_verify", "-p", "no:cacheprovider")
@@ -72,11 +66,11 @@ def test_the_first_test_has_at_most_15_lines_and_passes(pytester: pytest.Pyteste
 
 
 def test_the_flask_shop_is_told() -> None:
-    exec(blocks(PAGES[0])[1], {})
+    exec(blocks()[1], {})
 
 
 def test_djangos_own_test_case_sees_what_a_webhook_did(pytester: pytest.Pytester) -> None:
-    for name, text in {**PROJECT, "shop/tests.py": blocks(PAGES[0])[2]}.items():
+    for name, text in {**PROJECT, "shop/tests.py": blocks()[2]}.items():
         path = pytester.path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
