@@ -43,6 +43,8 @@ def read_request(
     currency = _text(params, "currency") or row.currency
     if row.currencies and currency not in row.currencies:
         raise Refused(f"{provider}: {', '.join(row.currencies)}만 결제할 수 있습니다.")
+    if currency in row.not_currencies:
+        raise Refused(f"{provider}: {currency}로는 결제할 수 없습니다.")
     due = read_due(_text(params, "vbank_due"))
     if method == "vbank" and row.due_required and not due:
         raise Refused("vbank_due 파라메터가 누락되었습니다.")
