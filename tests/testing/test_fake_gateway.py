@@ -407,6 +407,9 @@ def test_an_answer_that_is_lost_cut_or_too_large_is_what_a_transport_says_of_it(
         _ = verifier.verify(uid, "A")
 
 
+NO_PAIRS: Any = [{"k": "kakaopay"}, {"k": {"pg": "kakaopay", "test": True}}]
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
@@ -420,11 +423,8 @@ def test_an_answer_that_is_lost_cut_or_too_large_is_what_a_transport_says_of_it(
         (lambda g: g.cancel(g.pay("A", 9), 4.99), "amount is an int or a Decimal"),
         (lambda g: g.cancel(g.pay("A", 9), "4"), "amount is an int or a Decimal"),
         (lambda g: g.deposit(g.pay("A", 9), Decimal("nan")), "amount is an int or a Decimal"),
-        (lambda g: FakeGateway(channels={"k": "kakaopay"}), "channels: k is a pair of its PG's"),
-        (
-            lambda g: FakeGateway(channels={"k": {"pg": "kakaopay", "test": True}}),
-            "channels: k is a pair of its PG's",
-        ),
+        (lambda g: FakeGateway(channels=NO_PAIRS[0]), "channels: k is a pair of its PG's code"),
+        (lambda g: FakeGateway(channels=NO_PAIRS[1]), "channels: k is a pair of its PG's code"),
         (lambda g: FakeGateway(receiver="localhost:5000"), "webhook_url is an address that begins"),
         (lambda g: FakeGateway(webhook_orders="both"), "no such setting: webhook_orders"),
         (lambda g: FakeGateway(webhook_order="none"), "webhook_order is one of webhook-first"),
@@ -451,13 +451,12 @@ def test_what_is_asked_for_wrongly_changes_nothing_and_asks_no_shop() -> None:
     account = gateway.open("A", 100, pay_method="vbank", confirm_url="http://testserver/confirm")
     card = gateway.open("B", 100, confirm_url="http://testserver/confirm")
     approve, issue = gateway.sandbox.approve, gateway.sandbox.issue_account
-    for refused in (
-        lambda: approve(account.imp_uid, amount=Decimal(1)),
-        lambda: approve(card.imp_uid, amount=Decimal(1), balance=True),
-        lambda: issue(card.imp_uid, amount=Decimal(1)),
-    ):
-        with pytest.raises(Refused):
-            _ = refused()
+    with pytest.raises(Refused):
+        _ = approve(account.imp_uid, amount=Decimal(1))
+    with pytest.raises(Refused):
+        _ = approve(card.imp_uid, amount=Decimal(1), balance=True)
+    with pytest.raises(Refused):
+        _ = issue(card.imp_uid, amount=Decimal(1))
     assert [gateway.payment(each) for each in (account, card)] == [account, card]
     assert asked == []
 
