@@ -45,6 +45,8 @@ def fake_gateway(request: pytest.FixtureRequest) -> Iterator[FakeGateway]:
         settings.update(mark.kwargs)
     gateway = FakeGateway(**settings)
     for mark in request.node.iter_markers("imp_fault"):
+        if len(mark.args) > 1 or not (mark.args or "call" in mark.kwargs):
+            raise ValueError("imp_fault takes a call, and names: imp_fault('payment', status=503)")
         _ = gateway.fail(*mark.args, **mark.kwargs)
     request.node.stash[_used] = gateway
     yield gateway

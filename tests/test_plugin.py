@@ -163,6 +163,8 @@ def test_both_faults_happen(fake_gateway, imp_verifier):
         ("imp_settings(colour=1)", "*no such setting: colour; there are *webhook_url*"),
         ("imp_settings(webhook_order=1)", "*webhook_order is one of webhook-first*"),
         ("imp_settings('en')", "*imp_settings takes names and values*"),
+        ("imp_fault('payment', 503)", "*imp_fault takes a call, and names: *status=503*"),
+        ("imp_fault", "*imp_fault takes a call, and names: *status=503*"),
         ("imp_fault('payment', state=1)", "*no such field: state; there are call*"),
     ],
 )

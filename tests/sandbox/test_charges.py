@@ -280,6 +280,19 @@ def test_a_scheduled_charge_is_told_of_either_way(
         charge("cu2", "ORD-1002", Decimal(39000))
 
 
+@pytest.mark.parametrize("declined", [False, True])
+def test_a_scheduled_test_charge_is_told_where_test_payments_are(
+    server: SandboxServer, rest: Rest, shop: Shop, declined: bool
+) -> None:
+    server.sandbox.settings.change(
+        {"webhook_url": f"{shop.url}/live", "webhook_test_url": f"{shop.url}/test"}
+    )
+    store(rest, channel_key="channel-test")
+    charge = server.sandbox.charge_scheduled
+    assert charge("cu1", "ORD-1001", Decimal(39000), declined=declined).sandbox
+    assert [path for path, _, _ in shop.got] == ["/test"]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

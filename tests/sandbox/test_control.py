@@ -37,7 +37,7 @@ def told(server: SandboxServer, imp_uid: str) -> dict[str, Any]:
 
 WRONG: list[tuple[str, str, object, str]] = [
     ("PATCH", "settings", {"nothing": 1}, "no such setting: nothing; there are webhook_url, "),
-    ("PATCH", "settings", {"webhook_url": 5}, "webhook_url is a text or null"),
+    ("PATCH", "settings", {"webhook_url": 5}, "webhook_url is an address that begins"),
     ("PATCH", "settings", {"language": "fr"}, "language is one of ko, en"),
     ("PATCH", "settings", {"language": "en", "webhook_order": 1}, "webhook_order is one of "),
     ("PATCH", "settings", [], "no object of settings"),
@@ -157,10 +157,30 @@ def test_a_body_that_is_not_declared_as_json_is_415(server: SandboxServer, kind:
         assert requests.request(method, url, data=b"{}", headers=headers).status_code == 415
 
 
-@pytest.mark.parametrize("body", ["{", "[" * 20_000, '{"amount":1e400}', '{"amount":NaN}', "\\"])
+UNREADABLE = [
+    (b"{", "line 1"),
+    (b"\\", "line 1"),
+    (b"[" * 20_000, "the JSON is too deep"),
+    (b'{"amount":1e400}', "a number is too long"),
+    (b'{"amount":' + b"9" * 5000 + b"}", "a number is too long"),
+    (b'{"amount":NaN}', "NaN and Infinity are no numbers"),
+    (b'{"merchant_uid":"\xff"}', "byte 17 is not UTF-8"),
+    (b'{"merchant_uid":"\\ud800"}', "half of a pair of surrogates is no text"),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), UNREADABLE, ids=lambda each: each[:24])
 @pytest.mark.parametrize("path", ["payments", "windows", "clock", "faults"])
-def test_a_body_that_cannot_be_read_is_400(server: SandboxServer, path: str, body: str) -> None:
-    assert call(server, "POST", path, body)[0] == 400
+def test_a_body_that_cannot_be_read_is_400_and_says_why(
+    server: SandboxServer, path: str, body: bytes, why: str
+) -> None:
+    answer = requests.post(
+        f"{server.url}/sandbox/v1/{path}", body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error.startswith("the body is no JSON that can be read: ")
+    assert why in error
     assert call(server, "GET", "payments")[1]["total"] == 0
 
 

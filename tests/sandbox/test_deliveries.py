@@ -217,7 +217,7 @@ def test_a_call_of_the_shop_does_not_wait_for_what_the_shop_is_to_answer(
     goes_on.set()
     assert [each.ok for each in sandbox.webhooks.deliver()] == [True]
     goes_on.clear()
-    sandbox.settings.change({"webhook_url": "shop:idle", "webhook_resends": "5xx"})
+    sandbox.settings.change({"webhook_url": "http://idle", "webhook_resends": "5xx"})
     paid(sandbox, merchant_uid="B")
     assert asked.acquire(timeout=30)
     later = time.time() + MINUTE

@@ -171,6 +171,8 @@ def test_faults_of_one_call_happen_in_their_order_and_are_told(sandbox: Sandbox)
         ({"drop": True, "status": 500}, "status"),
         ({"lost": True, "drop": True}, "lost"),
         ({"html": True, "empty": True}, "empty"),
+        ({"status": 204, "body": "x"}, "body is not for status 204"),
+        ({"status": 304, "html": True}, "html is not for status 304"),
         ({"status": 200, "truncate": 5}, "truncate"),
         ({"html": True, "patch": {"code": 1}}, "patch"),
         ({"withhold": True}, "withhold"),

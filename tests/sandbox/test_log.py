@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 
+from imp_verify import sandbox as sandbox_package
 from imp_verify.sandbox import Fault, SandboxServer
 from imp_verify.sandbox.journal import KINDS
 from imp_verify.sandbox.pages.log import ENTRIES, PAGE
@@ -140,6 +142,27 @@ def test_both_languages_have_the_same_words() -> None:
     assert texts("ko").keys() == texts("en").keys()
 
 
+def test_every_step_that_is_written_down_has_its_words() -> None:
+    sources = Path(sandbox_package.__file__).parent.rglob("*.py")
+    text = "".join(each.read_text(encoding="utf-8") for each in sources)
+    steps = re.findall(r'\bstep="([a-z-]+)"|journal\.(?:WINDOW|CONTROL), "([a-z-]+)"', text)
+    named = {one or other for one, other in steps} | {"expire", "take-back", "made", "changed"}
+    assert len(named) > 15
+    for language in ("ko", "en"):
+        assert [step for step in named if f"step_{step}" not in texts(language)] == []
+
+
+@pytest.mark.parametrize(
+    ("language", "says"), [("ko", "승인 대기"), ("en", "Waiting for approval")]
+)
+def test_a_payment_that_waits_for_its_approval_is_said_to_do_so(
+    server: SandboxServer, rest: Rest, language: str, says: str
+) -> None:
+    imp_uid = server.sandbox.gateway.make(merchant_uid="A", amount=1, status="pending").imp_uid
+    for page in (f"/?lang={language}", f"/window/{imp_uid}?lang={language}"):
+        assert f">{says}<" in rest.http.get(server.url + page).text
+
+
 def test_a_delivery_is_sent_again_by_its_button(
     server: SandboxServer, rest: Rest, shop: Shop
 ) -> None:
@@ -148,7 +171,8 @@ def test_a_delivery_is_sent_again_by_its_button(
     assert f"/log/deliveries/{delivery.number}/resend" in look(server, rest)
     assert act(server, rest, f"deliveries/{delivery.number}/resend") == (303, BACK)
     assert len(shop.got) == 2
-    assert act(server, rest, "deliveries/99/resend")[0] == 404
+    for number in ("99", "9" * 5000, "x"):
+        assert act(server, rest, f"deliveries/{number}/resend")[0] == 404
 
 
 MOVES = [

@@ -163,6 +163,14 @@ def test_find_all_gives_pages(server: SandboxServer, rest: Rest) -> None:
     assert rest.get("/payments/findAll/ORD-2002").status == 404
 
 
+def test_a_look_up_whose_status_is_left_empty_is_one_without_a_status(
+    server: SandboxServer, rest: Rest
+) -> None:
+    made = paid(server)
+    assert rest.get("/payments/find/ORD-1001/").response["imp_uid"] == made.imp_uid
+    assert rest.get("/payments/find/ORD-2002/").status == 404
+
+
 def test_the_four_statuses_share_all_payments(server: SandboxServer, rest: Rest) -> None:
     opened(server, "A")
     paid(server, "B")

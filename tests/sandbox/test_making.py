@@ -186,6 +186,7 @@ WRONG = [
     ({"cancelled": [{"amount": 1, "cancelled_at": -1}]}, "cancelled[0].cancelled_at"),
     ({"cancelled": [{"amount": 1, "reason": "x" * 257}]}, "cancelled[0].reason"),
     ({"cancelled": [39000, 1]}, "cancelled"),
+    ({"cancelled": [38000, 1000]}, "cancelled is the whole amount, so status is cancelled"),
     ({"cancelled_at": NOON}, "cancelled"),
     ({"status": "cancelled", "cancelled": []}, "cancelled"),
     ({"status": "cancelled", "paid_at": NOON, "cancelled_at": NOON - 1}, "cancelled_at"),

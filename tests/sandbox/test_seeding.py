@@ -242,7 +242,9 @@ ATTEMPT = {"imp_uid": "imp_1", "account": "sandbox_key", "started_at": 1, "numbe
             {"state": {**STATE, "planned": [{"at": 1, "do": "cancel", "imp_uid": "a", "by": 1}]}},
             r"state.planned\[0\]: no such field: by",
         ),
-        ({"state": {**STATE, "planned": [5]}}, r"state.planned\[0\]: "),
+        ({"state": {**STATE, "planned": [5]}}, r"state.planned\[0\]: it is an object of at, do"),
+        ({"state": {**STATE, "planned": [{"do": "expire"}]}}, r"\[0\]: it is an object of at, do"),
+        ({"state": {**STATE, "planned": [{"at": 1, "do": []}]}}, r"state.planned\[0\]: do is one"),
         ({"state": {**STATE, "untold": 5}}, "state.untold is a list"),
         (
             {"state": {**STATE, "kept_back": [{"more": [["event"]]}]}},
@@ -323,3 +325,6 @@ def test_a_problem_that_names_no_place_is_on_the_first_line() -> None:
     assert seeding.line_of(text, "…") == 1
     assert seeding.line_of(text, "nothing[5]") == 1
     assert seeding.line_of(text, "settings: odd") == 2
+    for odd in ("[1]", "5", '"x"'):
+        with pytest.raises(seeding.Unreadable, match="line 1: a seed is an object of ids"):
+            _ = seeding.parse(odd)

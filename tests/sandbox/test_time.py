@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -94,6 +95,10 @@ def test_a_time_that_is_none_moves_nothing(server: SandboxServer) -> None:
         server.sandbox.clock.advance(10**12)
     with pytest.raises(ValueError, match="a time is"):
         server.sandbox.clock.schedule(-1, print)
+    for wrong in (1.5, "60", timedelta(hours=1), True):
+        for move in (server.sandbox.clock.advance, server.sandbox.clock.stop_at):
+            with pytest.raises(ValueError, match="a time is whole Unix seconds, no "):
+                move(wrong)  # type: ignore[arg-type]
     assert server.sandbox.gateway.attempt(attempt.imp_uid).status == "ready"
     assert server.sandbox.clock() == NOON
 

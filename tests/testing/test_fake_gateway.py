@@ -28,7 +28,7 @@ from imp_verify import (
 )
 from imp_verify.contrib.flask import payments
 from imp_verify.contrib.starlette import payments as async_payments
-from imp_verify.sandbox import Account, ApiRequest, Attempt, Refused, Settings
+from imp_verify.sandbox import Account, ApiAnswer, ApiRequest, Attempt, Refused, Settings
 from imp_verify.sandbox.deliveries import Outgoing, Reply
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import FakeGateway
@@ -407,12 +407,25 @@ def test_an_answer_that_is_lost_cut_or_too_large_is_what_a_transport_says_of_it(
         _ = verifier.verify(uid, "A")
 
 
+NO_PAIRS: Any = [{"k": "kakaopay"}, {"k": {"pg": "kakaopay", "test": True}}]
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
         (lambda g: g.fail("payment", state=5), "no such field: state; there are call, status"),
         (lambda g: g.fail("nonsense"), "call is one of token, "),
         (lambda g: g.edit(g.pay("A", 1), imp_uid="imp_1"), "no such field: imp_uid; there are"),
+        (lambda g: g.edit(g.pay("A", 1), paid_at="now"), "paid_at is int, no str"),
+        (lambda g: g.edit(g.pay("A", 1), notice_urls="http://a"), "notice_urls is tuple"),
+        (lambda g: g.edit(g.pay("A", 1), amount=None), "amount is Decimal, no NoneType"),
+        (lambda g: g.open("A", 9.99), "amount is an int or a Decimal of at most 18 digits"),
+        (lambda g: g.cancel(g.pay("A", 9), 4.99), "amount is an int or a Decimal"),
+        (lambda g: g.cancel(g.pay("A", 9), "4"), "amount is an int or a Decimal"),
+        (lambda g: g.deposit(g.pay("A", 9), Decimal("nan")), "amount is an int or a Decimal"),
+        (lambda g: FakeGateway(channels=NO_PAIRS[0]), "channels: k is a pair of its PG's code"),
+        (lambda g: FakeGateway(channels=NO_PAIRS[1]), "channels: k is a pair of its PG's code"),
+        (lambda g: FakeGateway(receiver="localhost:5000"), "webhook_url is an address that begins"),
         (lambda g: FakeGateway(webhook_orders="both"), "no such setting: webhook_orders"),
         (lambda g: FakeGateway(webhook_order="none"), "webhook_order is one of webhook-first"),
         (lambda g: FakeGateway(seed={"payment": []}), "no such section: payment; there are ids"),
@@ -421,6 +434,48 @@ def test_an_answer_that_is_lost_cut_or_too_large_is_what_a_transport_says_of_it(
 def test_a_wrong_name_or_value_is_said_with_what_is_allowed(wrong: Any, said: str) -> None:
     with pytest.raises(ValueError, match=said):
         wrong(FakeGateway())
+
+
+def test_an_edit_that_is_refused_leaves_the_payment_in_its_lists() -> None:
+    gateway = FakeGateway()
+    payment = gateway.pay("A", 100)
+    with pytest.raises(ValueError, match="cancelled_at"):
+        _ = gateway.edit(payment, cancelled_at="now")
+    assert gateway.payment(payment) == payment
+    assert gateway.edit(payment, amount=90, status="authorized", card=None).amount == 90
+
+
+def test_what_is_asked_for_wrongly_changes_nothing_and_asks_no_shop() -> None:
+    asked: list[Outgoing] = []
+    gateway = FakeGateway(receiver=lambda sent: asked.append(sent))
+    account = gateway.open("A", 100, pay_method="vbank", confirm_url="http://testserver/confirm")
+    card = gateway.open("B", 100, confirm_url="http://testserver/confirm")
+    approve, issue = gateway.sandbox.approve, gateway.sandbox.issue_account
+    with pytest.raises(Refused):
+        _ = approve(account.imp_uid, amount=Decimal(1))
+    with pytest.raises(Refused):
+        _ = approve(card.imp_uid, amount=Decimal(1), balance=True)
+    with pytest.raises(Refused):
+        _ = issue(card.imp_uid, amount=Decimal(1))
+    assert [gateway.payment(each) for each in (account, card)] == [account, card]
+    assert asked == []
+
+
+def test_what_has_ended_is_neither_closed_nor_left() -> None:
+    gateway = FakeGateway(closed_becomes="ready")
+    paid = gateway.pay("A", 100)
+    for move in (gateway.sandbox.close, gateway.sandbox.leave):
+        with pytest.raises(Refused):
+            _ = move(paid.imp_uid)
+    assert gateway.close(gateway.open("B", 100)).status == "ready"
+
+
+def test_what_waits_because_of_a_fault_goes_on_when_its_block_ends() -> None:
+    gateway = FakeGateway()
+    with gateway.fail("payment", delay=3600) as failing:
+        way = failing.fault.afterwards(ApiAnswer(200, b"")).way
+        assert not way.waits.wait(0)
+    assert way.waits.wait(0)
 
 
 def test_webhooks_that_are_kept_back_are_delivered_by_hand() -> None:

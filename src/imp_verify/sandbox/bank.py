@@ -108,7 +108,7 @@ class Bank:
             "cancel": partial(self.gateway.cancel, **more),
             "expire": self._end_account,
         }
-        if told.get("do") not in changes:
+        if told.get("do") not in list(changes):
             raise ValueError(f"do is one of {', '.join(map(str, changes))}")
         if not isinstance(told.get("imp_uid"), str):
             raise ValueError("imp_uid is a text")

@@ -57,7 +57,7 @@ class Clock:
     def advance(self, seconds: int) -> None:
         """Move on by so many seconds, and stand or run as before."""
         before = self._now()
-        target = _within(before + seconds)
+        target = _within(before + _whole(seconds))
         if self._stands_at is not None:
             self.stop_at(target)
             return
@@ -157,6 +157,13 @@ class Clock:
 
 
 def _within(seconds: int) -> int:
-    if not 0 <= seconds <= LATEST:
+    if not 0 <= _whole(seconds) <= LATEST:
         raise ValueError(f"a time is 0 to {LATEST}")
+    return seconds
+
+
+def _whole(seconds: int) -> int:
+    """Refuse half a second too: all times of the gateway are whole ones."""
+    if type(seconds) is not int:
+        raise ValueError(f"a time is whole Unix seconds, no {type(seconds).__name__}")
     return seconds

@@ -71,15 +71,26 @@ def loads(text: str | bytes) -> object:
     Raises:
         ValueError: It is none, or one that nobody means: too deep, or a number too long.
     """
-    return _read(text, _number, int)
+    return _read(text, _number, _integer)
+
+
+def decoded(body: bytes) -> str:
+    """Return a body as text, or raise ValueError where it is none."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"byte {error.start} is not UTF-8") from None
 
 
 def _read(text: str | bytes, number: Read, integer: Read) -> object:
-    text = text if isinstance(text, str) else text.decode()
+    text = text if isinstance(text, str) else decoded(text)
     _check_depth(text)
     content: object = json.loads(text, parse_float=number, parse_constant=number, parse_int=integer)
     if "\\u" in text:
-        dumps(content).encode()  # half of a pair of surrogates is no text, and a ValueError here
+        try:
+            _ = dumps(content).encode()
+        except UnicodeEncodeError:
+            raise ValueError("half of a pair of surrogates is no text") from None
     return content
 
 
@@ -97,9 +108,18 @@ def _number(text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:  # 1e99999999999999999999: no Decimal has such an exponent
         raise ValueError("a number is too long") from None
+    if not number.is_finite():
+        raise ValueError("NaN and Infinity are no numbers")
     if not _is_short(number):
         raise ValueError("a number is too long")
     return number
+
+
+def _integer(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:  # of more than 4,300 digits
+        raise ValueError("a number is too long") from None
 
 
 def _is_short(number: Decimal) -> bool:
@@ -135,7 +155,7 @@ def read_fields(body: bytes, content_type: str) -> dict[str, object]:
         if not isinstance(content, dict):
             raise ValueError("the body is JSON but no object")
         return content
-    return _from_form(parse_qsl(body.decode(), keep_blank_values=True))
+    return _from_form(parse_qsl(decoded(body), keep_blank_values=True))
 
 
 def _from_form(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
@@ -143,13 +163,16 @@ def _from_form(pairs: Iterable[tuple[str, str]]) -> dict[str, object]:
     for name, value in pairs:
         found = _BRACKETED.fullmatch(name)
         outer, inner = found.groups() if found else (name, None)
-        within = fields.get(outer)
         if inner is None:
             fields[outer] = value
         elif not inner or inner.isdigit():
-            fields[outer] = [*(within if isinstance(within, list) else ()), value]
+            if not isinstance(within := fields.get(outer), list):
+                fields[outer] = within = []
+            within.append(value)  # in place: a copy for each would take hours for a form of 1 MiB
         else:
-            fields[outer] = {**(within if isinstance(within, dict) else {}), inner: value}
+            if not isinstance(named := fields.get(outer), dict):
+                fields[outer] = named = {}
+            named[inner] = value
     return fields
 
 

@@ -31,6 +31,7 @@ EFFECTS = (*WHAT, "delay", "drip", *OF_WEBHOOKS)
 _NONE_IS_NONE = ("status", "truncate", "stale", "drip")
 """Those in which 0 is something."""
 _TO_WEBHOOKS = (*OF_WEBHOOKS, "lost", "patch", "remove", "headers")
+_WITHOUT_A_BODY = (204, 304)
 _STALE = ("payment", "payments", "find", "find_all", "status")
 _ALONE = (("lost", "truncate", "drop", "reset"), ("empty", "html", "huge", "drop", "reset"))
 
@@ -79,6 +80,9 @@ def _check_together(fault: Any) -> None:
         raise ValueError(f"{after[0]} is for a call that is carried out, and {instead[0]} is not")
     if fault.drip_in != "body" and fault.drip is None:
         raise ValueError("drip_in is for a fault with drip")
+    full = [name for name in ("body", "html", "huge") if getattr(fault, name)]
+    if fault.status in _WITHOUT_A_BODY and full:
+        raise ValueError(f"{full[0]} is not for status {fault.status}, which has no body")
     if fault.status is not None and (fault.drop or fault.reset):
         raise ValueError("status is for an answer, and there is none")
 

@@ -258,8 +258,11 @@ def _cancelled(
         if status == "cancelled" or "cancelled_at" in read:
             raise ValueError("cancelled names no part that was given back")
         return {}
-    if sum(part.amount for part in parts) > read["amount"]:
+    given_back = sum(part.amount for part in parts)
+    if given_back > read["amount"]:
         raise ValueError("cancelled is more than the amount")
+    if status == "paid" and given_back == read["amount"]:
+        raise ValueError("cancelled is the whole amount, so status is cancelled, not paid")
     at: int = read.get("cancelled_at", times["paid_at"])
     before, entries = times["paid_at"], []
     for part in parts:

@@ -40,9 +40,7 @@ def read_request(
     row = pg(provider)
     merchant_uid, amount = _number(params, row), _amount(params, row)
     method = row.method or _text(params, "pay_method") or "card"
-    currency = _text(params, "currency") or row.currency
-    if row.currencies and currency not in row.currencies:
-        raise Refused(f"{provider}: {', '.join(row.currencies)}만 결제할 수 있습니다.")
+    currency = _currency(params, row, provider)
     due = read_due(_text(params, "vbank_due"))
     if method == "vbank" and row.due_required and not due:
         raise Refused("vbank_due 파라메터가 누락되었습니다.")
@@ -77,6 +75,15 @@ def _number(params: Mapping[str, object], row: Pg) -> str:
     if not row.mixed_number and not (number.isascii() and number.isalnum()):
         raise Refused(PLAIN_NUMBER)
     return number
+
+
+def _currency(params: Mapping[str, object], row: Pg, provider: str) -> str:
+    currency = _text(params, "currency") or row.currency
+    if row.currencies and currency not in row.currencies:
+        raise Refused(f"{provider}: {', '.join(row.currencies)}만 결제할 수 있습니다.")
+    if currency in row.not_currencies:
+        raise Refused(f"{provider}: {currency}로는 결제할 수 없습니다.")
+    return currency
 
 
 def _amount(params: Mapping[str, object], row: Pg) -> Decimal:

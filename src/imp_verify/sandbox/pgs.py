@@ -32,8 +32,10 @@ class Pg:
         popup: The window is a popup, on a phone too.
         currency: The one that is meant where the page names none.
         currencies: Those that it takes; empty where that is not known.
+        not_currencies: Those that it is known not to take.
         method: What `pay_method` says whatever the page asked for; None: what was asked for.
         balance_method: What it says of a payment from the wallet's balance or points.
+        wallets_as_card: The methods in place of which it says card.
         mixed_number: Whether a `merchant_uid` may have more than letters and digits.
         shortest_number: Of a `merchant_uid`.
         longest_number: A longer one is cut to so many characters and then matches nothing.
@@ -75,8 +77,10 @@ class Pg:
     popup: bool = False
     currency: str = "KRW"
     currencies: tuple[str, ...] = ()
+    not_currencies: tuple[str, ...] = ()
     method: str | None = None
     balance_method: str | None = None
+    wallets_as_card: tuple[str, ...] = ()
     mixed_number: bool = True
     shortest_number: int = 1
     longest_number: int | None = None
@@ -113,7 +117,13 @@ _HALF_AN_HOUR = 30 * 60
 _ROWS = (
     Pg(code="html5_inicis", issuing=NEVER, kill_needs_key=True),
     Pg(code="inicis_jp", callback=IDS_ALONE, currency="JPY", currencies=("JPY",)),
-    Pg(code="kcp", vbank_in_mobile_callback=False, phone_to_account=True),
+    Pg(
+        code="kcp",
+        balance_method="point",
+        wallets_as_card=("naverpay", "kakaopay", "payco"),
+        vbank_in_mobile_callback=False,
+        phone_to_account=True,
+    ),
     Pg(code="kcp_billing", issuing=NEVER),
     Pg(
         code="tosspayments",
@@ -136,6 +146,7 @@ _ROWS = (
     Pg(
         code="smartro_v2",
         callback=IDS_ALONE,
+        not_currencies=("USD",),
         mixed_number=False,
         longest_number=40,
         refund_tel=True,
@@ -177,12 +188,17 @@ _ROWS = (
         cancel_needs_reason=True,
     ),
     Pg(code="naverco", amount_changes=True, confirms=False),
-    Pg(code="payco", callback_on_mobile=True, issuing=NEVER),
+    Pg(code="payco", callback_on_mobile=True, method="card", issuing=NEVER),
+    Pg(code="smilepay", method="card", balance_method="point"),
     Pg(code="tosspay_v2", issuer=True),
     Pg(
         code="eximbay",
         callback_on_mobile=True,
         currency="USD",
+        currencies=(
+            *("KRW", "USD", "EUR", "GBP", "JPY", "THB"),
+            *("SGD", "RUB", "HKD", "CAD", "AUD"),
+        ),
         vbank_number="unknown",
         cancels_mismatch=True,
         confirms=False,
@@ -192,6 +208,7 @@ _ROWS = (
         code="paypal",
         redirect_on_pc=True,
         currency="USD",
+        not_currencies=("KRW",),
         cancels_later=True,
         pending=True,
         fails_first=True,
@@ -202,13 +219,21 @@ _ROWS = (
         callback_on_mobile=True,
         popup=True,
         currency="USD",
+        not_currencies=("KRW",),
         method="paypal",
         issues_as_zero=True,
         cancels_later=True,
         pending=True,
         issuer=True,
     ),
-    Pg(code="payletter_global", callback=IDS_ALONE, mixed_number=False, pending=True),
+    Pg(
+        code="payletter_global",
+        callback=IDS_ALONE,
+        currencies=("KRW", "USD", "JPY", "CNY"),
+        mixed_number=False,
+        pending=True,
+    ),
+    *(Pg(code=code, redirect_on_pc=True) for code in ("alipay", "chai")),
 )
 PGS = {row.code: row for row in _ROWS}
 """By code."""

@@ -132,6 +132,7 @@ class Sandbox(Bank):
         Raises:
             Refused: It cannot be approved, or not so.
         """
+        _ = self.gateway.check_approvable(imp_uid, balance=balance)  # before anything is done
         asked = self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
@@ -175,10 +176,8 @@ class Sandbox(Bank):
         delay = check_delay("seconds", seconds)
         if meanwhile is not None and meanwhile not in MEANWHILE:
             raise ValueError(f"meanwhile is one of {', '.join(MEANWHILE)}")
+        _ = self.gateway.check_approvable(imp_uid, late=True)
         attempt = self.gateway.attempt(imp_uid)
-        put_off = attempt.status in ("failed", "pending")
-        if attempt.pay_method == "vbank" or not (attempt.in_window or put_off):
-            raise Refused("승인할 수 없는 상태의 결제입니다.")
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
         meanwhile = meanwhile or self._pending(attempt)
@@ -202,6 +201,7 @@ class Sandbox(Bank):
         Whether the real gateway asks here too is not documented. `amount` and `currency` are others
         than the page asked for, as in `approve`.
         """
+        self.gateway.check_issuable(imp_uid)
         self._tampered(imp_uid, amount, currency)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
@@ -217,7 +217,7 @@ class Sandbox(Bank):
     def close(self, imp_uid: str) -> Attempt:
         """Close the window: the payment fails, or stays ready, as the settings say. No webhook."""
         if self.settings.closed_becomes == "ready":
-            attempt = self.gateway.attempt(imp_uid)
+            attempt = self.gateway.check_open(imp_uid)
         else:
             reason = self.gateway.attempt(imp_uid).pg.closed_prefix + CLOSED_MESSAGE
             attempt = self.gateway.fail(imp_uid, code=CLOSED, reason=reason)
@@ -374,7 +374,7 @@ class Sandbox(Bank):
 
     def leave(self, imp_uid: str) -> Attempt:
         """Let the buyer leave an open window without an end: it stays ready. No webhook."""
-        return self._noted(journal.WINDOW, "leave", self.gateway.attempt(imp_uid))
+        return self._noted(journal.WINDOW, "leave", self.gateway.check_open(imp_uid))
 
     def _consented(self, imp_uid: str) -> bool:
         attempt = self.gateway.attempt(imp_uid)

@@ -164,7 +164,7 @@ def line_of(text: str, problem: str) -> int:
     """Find the line of what a problem's text begins with, a section or an item of one; 1 where it
     names none. The text must be one that could be read."""
     found = _PLACE.match(problem)
-    if found is None:
+    if found is None or not text.lstrip().startswith("{"):
         return 1
     name, number = found[1], int(found[2] or 0)
     places = (at for place, at in _places(text) if place == name)
@@ -410,8 +410,10 @@ def _take_up(sandbox: Sandbox, content: Mapping[str, Any]) -> None:
     sandbox.webhooks.restore(map(str, content["untold"]), events)
     for at, item in enumerate(content["planned"]):
         try:
+            if not isinstance(item, Mapping) or "at" not in item:
+                raise ValueError("it is an object of at, do and imp_uid")
             _plan(sandbox, **item)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             raise ValueError(f"state.planned[{at}]: {error}") from None
 
 

@@ -20,6 +20,8 @@ HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 """A name or an address, and a port where one is given, as browsers write them."""
 ORIGIN = re.compile(r"https?://([a-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
 """Without IPv6 addresses: no policy can name one as the page that a window may be framed by."""
+ADDRESS = re.compile(r"https?://[^\s/?#].*", re.IGNORECASE)
+_ADDRESS_FORM = "an address that begins with http:// or https://"
 _ORIGIN_FORM = "http:// or https:// and a host, without a path"
 LONGEST_WAIT = 3600
 LONGEST_DELAY = 365 * 24 * 3600
@@ -61,12 +63,12 @@ class Settings(Unknown):
 
     webhook_url: str | None = _setting(
         None,
-        Text(),
+        Text(ADDRESS, _ADDRESS_FORM),
         "Where webhooks go that no notice_url sends elsewhere; null means nowhere.",
     )
     webhook_test_url: str | None = _setting(
         None,
-        Text(),
+        Text(ADDRESS, _ADDRESS_FORM),
         "The same for test payments, which have an address of their own; null means that "
         "webhook_url was entered there too.",
     )

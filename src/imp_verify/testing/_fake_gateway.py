@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin, get_type_hints
 
 from ..sandbox import Account, Api, Attempt, Clock, Delivery, Entry, Fault, Journal, Sandbox
 from ..sandbox import journal as kinds
+from ..sandbox.exact import LONGEST, as_amount
 from ..sandbox.seeding import Seed
 from ..settings import Credentials
 from ._in_process import InProcess, InProcessAsync
@@ -38,8 +39,9 @@ class Failing:
     is_counted: bool
 
     def end(self) -> None:
-        """Let it happen no more."""
+        """Let it happen no more, and let go on what waits because of it."""
         self.fault.times = 0
+        self.fault.end_waits()
 
     def __enter__(self) -> Failing:
         if not self.is_counted:
@@ -196,6 +198,8 @@ class FakeGateway:
         Raises:
             Refused: No window opens: the order is paid, say, or was registered for another amount.
         """
+        if isinstance(amount, float):  # what a page sends may be anything; a test's typo is none
+            _ = _exact(amount)
         params = {**request_pay, "merchant_uid": order, "amount": amount}
         return self.sandbox.open(params, tier=tier)
 
@@ -250,14 +254,18 @@ class FakeGateway:
         """Set fields of a payment, whatever way leads there or none; nothing is sent.
 
         Raises:
-            ValueError: There is no such field.
+            ValueError: There is no such field, or it is of another type.
         """
         known = [each.name for each in fields(Attempt) if each.name not in ("imp_uid", "number")]
-        for name in changes:
+        types = get_type_hints(Attempt)
+        for name, value in changes.items():
             if name not in known:
                 raise ValueError(f"no such field: {name}; there are {', '.join(known)}")
-        if isinstance(changes.get("amount"), int):
-            changes["amount"] = Decimal(changes["amount"])  # type: ignore[arg-type]
+            if name in ("amount", "tax_free") and value is not None:
+                changes[name] = _exact(value, name)
+            elif not isinstance(value, tuple if get_origin(types[name]) is tuple else types[name]):
+                wanted = getattr(types[name], "__name__", types[name])
+                raise ValueError(f"{name} is {wanted}, no {type(value).__name__}")
         return self.sandbox.gateway.edit(_uid(payment), **changes)
 
     def payment(self, payment: Attempt | str) -> Attempt:
@@ -324,5 +332,13 @@ def _uid(payment: Attempt | str) -> str:
     return payment if isinstance(payment, str) else payment.imp_uid
 
 
-def _exact(amount: Decimal | int | None) -> Decimal | None:
-    return None if amount is None else Decimal(amount)
+def _exact(amount: object, name: str = "amount") -> Decimal | None:
+    """Return an amount as it is kept; ValueError for what is none, and for a float: 4.99 is not
+    4.99 there."""
+    if amount is None:
+        return None
+    exact = None if isinstance(amount, str) else as_amount(amount)
+    if exact is None:
+        example = 'Decimal("4.99")'
+        raise ValueError(f"{name} is an int or a Decimal of at most {LONGEST} digits: {example}")
+    return exact

@@ -117,7 +117,11 @@ CALLS = (
     ApiCall(
         "find",
         "GET",
-        ("/payments/find/{merchant_uid}", "/payments/find/{merchant_uid}/{payment_status}"),
+        (
+            "/payments/find/{merchant_uid}",
+            "/payments/find/{merchant_uid}/",
+            "/payments/find/{merchant_uid}/{payment_status}",
+        ),
         _find,
         (_MERCHANT_UID, _STATUS, Parameter("sorting", TEXT, QUERY)),
         statuses=(200, 401, 404),

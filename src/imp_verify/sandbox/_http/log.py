@@ -44,7 +44,7 @@ class Log:
             Route("/", self._overview),
             Route("/static/{name}", self._static),
             Route("/log/release", self._release, methods=["POST"]),
-            Route("/log/deliveries/{number:int}/resend", self._resend, methods=["POST"]),
+            Route("/log/deliveries/{number}/resend", self._resend, methods=["POST"]),
             Route("/log/payments/{imp_uid}/{move}", self._move, methods=["POST"]),
         ]
 
@@ -63,7 +63,7 @@ class Log:
         return self._back(request)
 
     async def _resend(self, request: Request) -> Response:
-        number = request.path_params["number"]
+        number = _number(request.path_params["number"])
         again = await run_in_threadpool(self._sandbox.webhooks.resend, number)
         return Response("Not Found", 404) if again is None else self._back(request)
 

@@ -29,7 +29,7 @@ from imp_verify.sandbox.browser import (
     return_address,
 )
 from imp_verify.sandbox.errors import Refused
-from imp_verify.sandbox.exact import as_amount
+from imp_verify.sandbox.exact import as_amount, decoded
 from imp_verify.sandbox.guard import read_body
 from imp_verify.sandbox.sandbox import Sandbox
 from imp_verify.sandbox.settings import check_delay
@@ -104,7 +104,7 @@ class Window:
     async def _act(self, request: Request) -> Response:
         imp_uid, action = request.path_params["imp_uid"], request.path_params["action"]
         try:
-            form = parse_qs((await read_body(request)).decode())
+            form = parse_qs(decoded(await read_body(request)))
             attempt = await run_in_threadpool(self._do, imp_uid, action, form)
         except ValueError as error:
             return PlainTextResponse(str(error), 400)
@@ -154,9 +154,7 @@ class Window:
         return pay(imp_uid, amount=amount, currency=currency)
 
     def _on_other_device(self, imp_uid: str) -> Attempt:
-        attempt = self._sandbox.gateway.attempt(imp_uid)
-        if not attempt.in_window:
-            raise Refused("이미 종료된 결제입니다.")
+        attempt = self._sandbox.gateway.check_open(imp_uid)
         device = PC if attempt.channel == MOBILE else MOBILE
         if visit := self._visits.get(imp_uid):
             self._visits[imp_uid] = visit.on(device)

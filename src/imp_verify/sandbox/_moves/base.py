@@ -35,7 +35,7 @@ class Base:
         self._settings = settings
         self._digits = digits
         self._accounts = Accounts(tuple(accounts) or (Account(),), clock, digits)
-        self._first_channels = dict(channels or {})
+        self._first_channels = {key: _channel(key, told) for key, told in (channels or {}).items()}
         self._channels = dict(self._first_channels)
         self._ledger = Ledger()
         self._series = digits(6)
@@ -126,3 +126,13 @@ class Base:
         # Counted, so that none comes twice, after a start that no other run has: a shop's
         # database outlives the sandbox, and an id there belongs to one order for ever.
         return f"{prefix}_{self._settings.series(self._series)}{len(self._ledger):06d}"
+
+
+def _channel(key: str, told: Any) -> tuple[str, bool]:
+    """Refuse what would be taken apart as something else: a dict by its keys, a text by letters."""
+    if not isinstance(told, tuple) or [type(each) for each in told] != [str, bool]:
+        raise ValueError(
+            f"channels: {key} is a pair of its PG's code and whether it is a test channel: "
+            '("tosspayments", True)'
+        )
+    return told

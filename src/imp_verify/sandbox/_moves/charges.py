@@ -101,6 +101,6 @@ class Charging(Base):
         imp_uid = self._begin(group, {**fields, **named}).imp_uid
         if self._settings.charges_declined if declined is None else declined:
             failed = self._fail(imp_uid, "SANDBOX_DECLINED", DECLINED)
-            urls = failed.notice_urls
-            return Moved(failed, Event(imp_uid, failed.merchant_uid, "failed", urls=urls))
+            told = (imp_uid, failed.merchant_uid, "failed", None, failed.notice_urls)
+            return Moved(failed, Event(*told, sandbox=failed.sandbox))
         return self._tell(imp_uid, "paid", card=card, **self._paid())

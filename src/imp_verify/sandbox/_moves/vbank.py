@@ -21,14 +21,20 @@ class OfAccounts(Base):
     def issue_account(self, imp_uid: str) -> Moved:
         """Issue the virtual account that an open window asked for."""
         with self._lock:
+            self.check_issuable(imp_uid)
             attempt, now = self.attempt(imp_uid), self._clock()
-            if not attempt.in_window or attempt.pay_method != "vbank":
-                raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
             number = attempt.pg.vbank_number or self._number()
             account = VirtualAccount(number, attempt.vbank_due or now + DEFAULT_DUE, now)
             if not attempt.pg.vbank_holder:
                 account = replace(account, holder=None)
             return self._tell(imp_uid, "ready", vbank=account, pg_tid=self._digits.tid())
+
+    def check_issuable(self, imp_uid: str) -> None:
+        """Raise Refused where `issue_account` would."""
+        with self._lock:
+            attempt = self.attempt(imp_uid)
+            if not attempt.in_window or attempt.pay_method != "vbank":
+                raise Refused("가상계좌를 발급할 수 없는 상태의 결제입니다.")
 
     def issue_at_once(
         self, group: Group, fields: Mapping[str, Any], account: Mapping[str, Any], due: int

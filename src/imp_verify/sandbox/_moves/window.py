@@ -23,6 +23,16 @@ def charges(attempt: Attempt) -> bool:
     return issuing in (ALWAYS, BY_AMOUNT) or (issuing == PHONE and attempt.pay_method == "phone")
 
 
+def _used(attempt: Attempt, *, balance: bool) -> str:
+    """Return what `pay_method` says once it is paid, or raise Refused."""
+    row = attempt.pg
+    if balance and row.balance_method is None:
+        raise Refused("잔액이나 포인트로 결제할 수 없는 결제대행사입니다.")
+    if balance and row.balance_method:
+        return row.balance_method
+    return "card" if attempt.pay_method in row.wallets_as_card else attempt.pay_method
+
+
 OVER = "이미 종료된 결제입니다."
 
 
@@ -82,9 +92,7 @@ class InWindow(Base):
     def tamper(self, imp_uid: str, amount: Decimal | None, currency: str | None) -> Attempt:
         """Let an open window ask for another amount or currency than the page did."""
         with self._lock:
-            attempt = self.attempt(imp_uid)
-            if not attempt.in_window:
-                raise Refused(OVER)
+            attempt = self.check_open(imp_uid)
             asked = attempt.amount if amount is None else amount
             return self._move(imp_uid, amount=asked, currency=currency or attempt.currency)
 
@@ -98,14 +106,9 @@ class InWindow(Base):
                 was taken off the price.
         """
         with self._lock:
+            method = self.check_approvable(imp_uid, late=late, balance=how.get("balance", False))
             attempt = self.attempt(imp_uid)
-            put_off = late and attempt.status in ("failed", "pending")
-            if not (attempt.in_window or put_off) or attempt.pay_method == "vbank":
-                raise Refused("승인할 수 없는 상태의 결제입니다.")
-            balance, promotion = how.get("balance"), how.get("promotion") or attempt.promotion
-            method = attempt.pg.balance_method if balance else attempt.pay_method
-            if method is None:
-                raise Refused("잔액이나 포인트로 결제할 수 없는 결제대행사입니다.")
+            promotion = how.get("promotion") or attempt.promotion
             return self._tell(
                 imp_uid,
                 "paid",
@@ -116,6 +119,22 @@ class InWindow(Base):
                 customer_uid_usage="issue" if attempt.customer_uid else None,
                 **self._paid(),
             )
+
+    def check_approvable(self, imp_uid: str, *, late: bool = False, balance: bool = False) -> str:
+        """Return what `pay_method` will say, or raise Refused where `approve` would."""
+        with self._lock:
+            attempt = self.attempt(imp_uid)
+            put_off = late and attempt.status in ("failed", "pending")
+            if not (attempt.in_window or put_off) or attempt.pay_method == "vbank":
+                raise Refused("승인할 수 없는 상태의 결제입니다.")
+            return _used(attempt, balance=balance)
+
+    def check_open(self, imp_uid: str) -> Attempt:
+        """Return a payment whose window is open, or raise Refused."""
+        attempt = self.attempt(imp_uid)
+        if not attempt.in_window:
+            raise Refused(OVER)
+        return attempt
 
     def _charged(self, attempt: Attempt, promotion: Promotion | None) -> Decimal:
         """Return what `amount` says once it is paid."""
@@ -131,15 +150,13 @@ class InWindow(Base):
     def put_off(self, imp_uid: str) -> Attempt:
         """Leave an open window's payment pending: neither approved nor refused."""
         with self._lock:
-            if not self.attempt(imp_uid).in_window:
-                raise Refused(OVER)
+            _ = self.check_open(imp_uid)
             return self._move(imp_uid, status="pending")
 
     def fail(self, imp_uid: str, *, code: str, reason: str) -> Attempt:
         """End an open window without money: declined, closed or refused. Nothing is sent."""
         with self._lock:
-            if not self.attempt(imp_uid).in_window:
-                raise Refused(OVER)
+            _ = self.check_open(imp_uid)
             return self._fail(imp_uid, code, reason)
 
     def refuse_by_shop(self, imp_uid: str, reason: str | None) -> Attempt:

@@ -240,7 +240,7 @@ def _pending(pending: int, asked: Asked, words: Words) -> Html:
         return Html()
     return html(
         """<form method="post" action="/log/release?{query}" class="actions row">
-<p>{pending}: {count}</p>
+<p>{webhooks_kept}: {count}</p>
 <button class="plain" id="release">{send}</button></form>""",
         count=pending,
         query=asked.query(),

@@ -106,7 +106,10 @@ async def _read(operation: Operation, request: Request) -> Asked:
         body = await read_body(request, LARGEST_LIST if operation.lists else LARGEST_BODY)
     except ClientDisconnect:
         raise ValueError("the body did not come whole") from None
-    sent = loads(body or b"{}")
+    try:
+        sent = loads(body or b"{}")
+    except ValueError as error:
+        raise ValueError(f"the body is no JSON that can be read: {error}") from None
     if operation.free is not None:
         return Asked(path, body=sent)
     return Asked(path, operation.read(sent))
