@@ -35,7 +35,7 @@ def check(built: Path) -> list[str]:
         clean = Path(folder) / "clean"
         python = clean / "bin" / "python"
         subprocess.run(["uv", "venv", "-q", "--python", sys.executable, clean], check=True)
-        install = ["uv", "pip", "install", "-q", "--python", python]
+        install: list[str | Path] = ["uv", "pip", "install", "-q", "--python", python]
         subprocess.run([*install, wheel], check=True)
         found = subprocess.run([python, "-c", FIND], check=True, capture_output=True, text=True)
         package = Path(found.stdout.strip())

@@ -422,14 +422,14 @@ def test_G15_test_payments_are_asked_for_in_test_mode_only(
 
     with gateway.serve() as url:
         if kind.endswith("sqlite"):
-            live = make_shop(test_mode=False, base_url=url)
+            live = make_shop(test_mode=False, base_url=url, timeout=30)
             assert live.complete(imp_uid=paid).told == (400, "forgery")
             assert live.webhook(imp_uid=paid).told == (400, "unknownPayment")
             assert looked() == [(f"/payments/{paid}", "")] * 2
             assert "test channel" in caplog.text
             live.assert_nothing_recorded()
         gateway.journal.clear()
-        shop = make_shop(test_mode=True, base_url=url)
+        shop = make_shop(test_mode=True, base_url=url, timeout=30)
         assert shop.complete(imp_uid=paid).told == SUCCESS
         assert looked() == [(f"/payments/{paid}", "include_sandbox=true")]
 

@@ -158,9 +158,9 @@ class Gateway(FakeGateway):
         return sum(each.what["call"] == "token" for each in self.calls)
 
     @property
-    def lookups(self) -> list[str | None]:
+    def lookups(self) -> list[str]:
         """The payments that were looked up."""
-        return [each.imp_uid for each in self.calls if each.what["call"] == "payment"]
+        return [each.imp_uid or "" for each in self.calls if each.what["call"] == "payment"]
 
 
 I1 = Gateway().sandbox.gateway.attempts()[0].imp_uid
