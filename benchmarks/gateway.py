@@ -1,5 +1,6 @@
-"""A gateway for the benchmarks alone: the tests' scripted one keeps every request and has a thread
-for each connection, and what a gateway costs must not be what is measured. Any payment is paid."""
+"""A gateway for the benchmarks alone, in a process of its own, where any payment is paid: what it
+costs must be little and the same at every call, so it is neither the sandbox, which has a state and
+a journal, nor the tests' scripted one, which keeps every request."""
 
 from __future__ import annotations
 

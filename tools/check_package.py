@@ -1,5 +1,6 @@
 """Check what was built, as one who installs it meets it: what the archives hold, that they come out
-the same when built again, that each extra alone installs and imports, and that the commands run.
+the same when built again, that each extra alone installs and imports, that the commands run, and
+that a shop's test passes with pytest and nothing else.
 
     python tools/check_package.py DIST [--again DIST] [--release]
 
@@ -29,6 +30,8 @@ DATA = (
     "contrib/django/migrations/0001_initial.py",
     "contrib/django/locale/ko/LC_MESSAGES/django.mo",
 )
+DOCUMENTED = Path(__file__).parents[1] / "docs" / "testing.md"
+"""Its first code is the test of a shop, and it says that pytest is all that this needs."""
 IN_SDIST = ("src", "tests", "docs", "README.md", "CHANGELOG.md", "LICENSE", "pyproject.toml")
 # What each extra is for, and nothing but it is installed for; "" is no extra.
 MODULES = {
@@ -122,6 +125,20 @@ def alone(wheel: Path, extra: str) -> list[str]:
         return wrong
 
 
+def shops_test(wheel: Path) -> list[str]:
+    """Return what pytest says where a shop's test fails; it finds the plugin by its entry point."""
+    code = re.findall(r"```python\n(.*?)```", DOCUMENTED.read_text("utf-8"), re.DOTALL)[0]
+    with tempfile.TemporaryDirectory() as clean:
+        python, test = Path(clean) / "bin" / "python", Path(clean) / "test_shop.py"
+        subprocess.run(["uv", "venv", "-q", "--python", sys.executable, clean], check=True)
+        install = ["uv", "pip", "install", "-q", "--python", python, wheel, "pytest"]
+        subprocess.run(install, check=True)
+        test.write_text(code, "utf-8")
+        call = [python, "-m", "pytest", "-q", "-W", "error", test]
+        ran = subprocess.run(call, cwd=clean, capture_output=True, text=True, check=False)
+        return [ran.stdout] if ran.returncode else []
+
+
 def check(folder: Path, again: Path | None, release: bool) -> list[str]:
     """Return all that is wrong with the one wheel and the one sdist of a folder.
 
@@ -139,7 +156,7 @@ def check(folder: Path, again: Path | None, release: bool) -> list[str]:
         wrong.append(f"extras that are not tried here, or gone: {', '.join(sorted(unknown))}")
     for extra in sorted(MODULES.keys() & (declared(wheel) | {""})):
         wrong += alone(wheel, extra)
-    return wrong
+    return wrong + shops_test(wheel)
 
 
 if __name__ == "__main__":
@@ -150,4 +167,5 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if wrong := check(given.folder, given.again, given.release):
         sys.exit("\n".join(wrong))
-    print(f"the archives are whole; {len(MODULES)} installations, each extra alone, import and run")
+    print(f"the archives are whole; {len(MODULES)} installations, each extra alone, import and run,")
+    print("and a shop's test passes with pytest alone")

@@ -22,6 +22,8 @@ from imp_verify import (
     GatewayUnavailable,
 )
 from imp_verify.errors import GatewayReset
+from imp_verify.sandbox import Account
+from imp_verify.testing import FakeGateway
 from tests.support.gateway import (
     I1,
     NOT_FOUND,
@@ -408,25 +410,28 @@ def test_G12_custom_data_is_handed_on_as_it_came(
 
 
 def test_G15_test_payments_are_asked_for_in_test_mode_only(
-    make_shop: MakeShop,
-    gateway: ScriptedGateway,
-    kind: str,
-    caplog: pytest.LogCaptureFixture,
+    make_shop: MakeShop, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "imp_verify")
-    gateway.hides_sandbox = True
-    gateway.has(sandbox=True)
-    if kind.endswith("sqlite"):
-        live = make_shop(test_mode=False)
-        assert live.complete().told == (400, "forgery")
-        assert live.webhook().told == (400, "unknownPayment")
-        assert gateway.looked == [f"/payments/{I1}"] * 2
-        assert "test channel" in caplog.text
-        live.assert_nothing_recorded()
-    gateway.asked.clear()
-    shop = make_shop(test_mode=True)
-    assert shop.complete().told == SUCCESS
-    assert gateway.looked == [f"/payments/{I1}?include_sandbox=true"]
+    gateway = FakeGateway(accounts=[Account(KEY, SECRET)])
+    paid = gateway.make(ORDER, PRICE, sandbox=True).imp_uid
+
+    def looked() -> list[tuple[object, object]]:
+        calls = [each.what for each in gateway.calls if each.what["call"] != "token"]
+        return [(each["path"], each["query"]) for each in calls]
+
+    with gateway.serve() as url:
+        if kind.endswith("sqlite"):
+            live = make_shop(test_mode=False, base_url=url, timeout=30)
+            assert live.complete(imp_uid=paid).told == (400, "forgery")
+            assert live.webhook(imp_uid=paid).told == (400, "unknownPayment")
+            assert looked() == [(f"/payments/{paid}", "")] * 2
+            assert "test channel" in caplog.text
+            live.assert_nothing_recorded()
+        gateway.journal.clear()
+        shop = make_shop(test_mode=True, base_url=url, timeout=30)
+        assert shop.complete(imp_uid=paid).told == SUCCESS
+        assert looked() == [(f"/payments/{paid}", "include_sandbox=true")]
 
 
 def test_an_answer_about_another_payment_is_trouble(shop: Shop, gateway: ScriptedGateway) -> None:

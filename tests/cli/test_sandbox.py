@@ -270,6 +270,18 @@ def test_another_address_of_this_machine_is_warned_of_and_not_recorded(tmp_path:
     assert "whoever reaches 127.0.0.2 can pay and cancel" in err
 
 
+def test_a_record_has_the_secrets_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    for each in (kept, tmp_path / "kept.json.part"):  # as an older one may have left them
+        each.write_text("{}")
+        each.chmod(0o666)
+    with started("--record", str(kept)) as running:
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert running.stop()[0] == 0
+    assert json.loads(kept.read_text())["accounts"][0]["secret"] == "sandbox_secret"
+    assert kept.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_record_that_cannot_be_written_at_the_end_is_trouble(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()

@@ -9,6 +9,7 @@ from typing import Any
 from imp_verify import (
     AsyncOrderStore,
     AsyncVerifier,
+    Credentials,
     ExpectedPayment,
     OrderStore,
     Outcome,
@@ -16,8 +17,10 @@ from imp_verify import (
     Settled,
     Verifier,
 )
+from imp_verify.sandbox import Account
+from imp_verify.testing import FakeGateway
 from imp_verify.transports import GatewayRequest, GatewayResponse
-from tests.drivers.wire import CREDENTIALS, ORDER, Gateway
+from tests.drivers.wire import CREDENTIALS, ORDER
 
 PATIENCE = 30.0
 At = Callable[[str], object]
@@ -141,6 +144,28 @@ class AsyncStore(AsyncOrderStore):
         return None
 
 
+class Gateway(FakeGateway):
+    """The sandbox in this process, with one payment of the order, the same in every test."""
+
+    def __init__(self, *credentials: Credentials) -> None:
+        accounts = [Account(each.key, each.secret) for each in credentials or (CREDENTIALS,)]
+        super().__init__(accounts=accounts, seed={"ids": "drivers"})
+        _ = self.make(ORDER, 39000)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens were asked for."""
+        return sum(each.what["call"] == "token" for each in self.calls)
+
+    @property
+    def lookups(self) -> list[str]:
+        """The payments that were looked up."""
+        return [each.imp_uid or "" for each in self.calls if each.what["call"] == "payment"]
+
+
+I1 = Gateway().sandbox.gateway.attempts()[0].imp_uid
+
+
 def name_of(request: GatewayRequest) -> str:
     return "token" if request.method == "POST" else "lookup"
 
@@ -151,10 +176,10 @@ class StagedTransport:
 
     def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
         self.stage.plain(name_of(request))
-        return self.gateway.answer(request)
+        return self.gateway.transport(request)
 
     def close(self) -> None:
-        self.gateway.closed += 1
+        self.gateway.transport.close()
 
 
 class AsyncStagedTransport:
@@ -163,10 +188,10 @@ class AsyncStagedTransport:
 
     async def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
         await self.stage.later(name_of(request))
-        return self.gateway.answer(request)
+        return await self.gateway.async_transport(request)
 
     async def close(self) -> None:
-        self.gateway.closed += 1
+        await self.gateway.async_transport.close()
 
 
 class Driver:

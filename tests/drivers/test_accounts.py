@@ -18,40 +18,36 @@ from imp_verify import (
     Verdict,
     Verifier,
 )
-from imp_verify.transports import GatewayRequest, GatewayResponse
-from tests.drivers.driving import Driver, Gate, PlainStore, Stage, outcomes
-from tests.drivers.wire import CREDENTIALS, I1, I2, ORDER, UNKNOWN, Gateway, envelope, paid, token
+from tests.drivers.driving import I1, Driver, Gate, Gateway, PlainStore, Stage, outcomes
+from tests.drivers.wire import CREDENTIALS, ORDER
 
 KR, US = Credentials("key-kr", "secret-kr"), Credentials("key-us", "secret-us", "ABC")
 ACCOUNTS = {"kr": KR, "us": US}
 
 
-class Several(Gateway):
-    """A gateway where each account has payments and a token of its own."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.by_key: dict[str, dict[str, GatewayResponse]] = {"key-kr": {}, "key-us": {}}
-        self.asked: list[tuple[str, str, str | None]] = []
-        """Whose token, what was looked up, and the tier that went with it."""
-        self.token_keys: list[str] = []
-
-    def answer(self, request: GatewayRequest) -> GatewayResponse:
-        if request.method == "POST":
-            key = json.loads(request.body or b"")["imp_key"]
-            assert "Tier" not in request.headers
-            self.token_keys.append(key)
-            return token(f"token-of-{key}")
-        key = request.headers["Authorization"].removeprefix("Bearer token-of-")
-        name = request.url.partition("/payments/")[2]
-        self.asked.append((key, name, request.headers.get("Tier")))
-        return self.by_key[key].get(name, UNKNOWN)
-
-
 @pytest.fixture
-def gateway(driver: Driver) -> Several:
-    driver.gateway = several = Several()
-    return several
+def gateway(driver: Driver) -> Gateway:
+    """A gateway where each account has payments and a token of its own; the first one has I1."""
+    driver.gateway = made = Gateway(KR, US)
+    return made
+
+
+def of_us(gateway: Gateway, **fields: object) -> str:
+    """Let the other account have a payment of the order."""
+    return gateway.make(ORDER, 39000, account=US.key, tier=US.tier, **fields).imp_uid
+
+
+def asked(gateway: Gateway) -> list[tuple[object, str | None, object]]:
+    """Whose token, what was looked up, and the tier that went with it."""
+    calls = [each for each in gateway.calls if each.what["call"] != "token"]
+    return [(each.what["account"], each.imp_uid, each.what["tier"]) for each in calls]
+
+
+def token_keys(gateway: Gateway) -> list[str]:
+    """Whose tokens were asked for, which no tier goes with."""
+    calls = [each.what for each in gateway.calls if each.what["call"] == "token"]
+    assert {each["tier"] for each in calls} <= {None}
+    return [json.loads(str(each["body"]))["imp_key"] for each in calls]
 
 
 def several(driver: Driver, name: str | None = "kr", **arguments: Any) -> Any:
@@ -88,92 +84,90 @@ def test_accounts_that_cannot_be_are_refused_at_construction(
 
 
 def test_the_environment_is_not_read_where_accounts_are_given(
-    driver: Driver, gateway: Several, monkeypatch: pytest.MonkeyPatch
+    driver: Driver, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("IMP_KEY", "IMP_SECRET", "IMP_TIER"):
         monkeypatch.setenv(variable, " not usable ")
-    gateway.by_key["key-kr"][I1] = paid()
     assert driver.verify(several(driver), I1).paid
-    assert gateway.asked == [("key-kr", I1, None)]
+    assert asked(gateway) == [("key-kr", I1, None)]
     with pytest.raises(ConfigurationError, match="IMP_KEY"):
         driver.verifier(credentials=None)
 
 
 def test_what_the_shop_changes_in_its_mapping_later_changes_nothing(
-    driver: Driver, gateway: Several
+    driver: Driver, gateway: Gateway
 ) -> None:
     accounts = dict(ACCOUNTS)
     driver.stage.asks = ExpectedPayment(ORDER, 39000, account="kr")
     verifier = driver.verifier(credentials=None, accounts=accounts)
     accounts.clear()
-    gateway.by_key["key-kr"][I1] = paid()
     assert driver.verify(verifier, I1).paid
 
 
 @pytest.mark.parametrize(("name", "key", "tier"), [("kr", "key-kr", None), ("us", "key-us", "ABC")])
 def test_t09_the_order_says_whose_keys_and_whose_tier_are_used(
-    driver: Driver, gateway: Several, name: str, key: str, tier: str | None
+    driver: Driver, gateway: Gateway, name: str, key: str, tier: str | None
 ) -> None:
-    gateway.by_key[key][I1] = paid()
-    outcome = driver.verify(several(driver, name), I1)
+    imp_uid = of_us(gateway) if name == "us" else I1
+    outcome = driver.verify(several(driver, name), imp_uid)
     assert outcome.paid
     assert outcome.asked == name
-    assert gateway.token_keys == [key]
-    assert gateway.asked == [(key, I1, tier)]
+    assert token_keys(gateway) == [key]
+    assert asked(gateway) == [(key, imp_uid, tier)]
 
 
-def test_a_payment_of_the_other_account_is_not_known(driver: Driver, gateway: Several) -> None:
-    gateway.by_key["key-us"][I1] = paid()
-    assert driver.verify(several(driver, "kr"), I1).verdict is Verdict.UNKNOWN_PAYMENT
+def test_a_payment_of_the_other_account_is_not_known(driver: Driver, gateway: Gateway) -> None:
+    outcome = driver.verify(several(driver, "kr"), of_us(gateway))
+    assert outcome.verdict is Verdict.UNKNOWN_PAYMENT
 
 
-def test_without_an_order_nobody_is_asked(driver: Driver, gateway: Several) -> None:
+def test_without_an_order_nobody_is_asked(driver: Driver, gateway: Gateway) -> None:
     verifier = several(driver)
     with pytest.raises(InvalidRequest, match="merchant_uid is missing"):
         driver.verify(verifier, I1, None)
-    assert driver.stage.names == gateway.token_keys == []
+    assert driver.stage.names == []
+    assert gateway.calls == []
 
 
 def test_an_order_that_names_no_account_is_the_shops_to_mend(
-    driver: Driver, gateway: Several
+    driver: Driver, gateway: Gateway
 ) -> None:
     verifier = several(driver, None)
     for method, arguments in (("verify", (I1, ORDER)), ("confirm", (I1, ORDER, 39000))):
         with pytest.raises(StoreError, match="must name an account, one of 'kr', 'us', not None"):
             driver.call(verifier, method, *arguments)
-    assert gateway.token_keys == []
+    assert gateway.calls == []
 
 
-def test_an_approval_asks_the_orders_account(driver: Driver, gateway: Several) -> None:
-    gateway.by_key["key-us"][I1] = paid(status="ready")
+def test_an_approval_asks_the_orders_account(driver: Driver, gateway: Gateway) -> None:
+    imp_uid = of_us(gateway, status="ready")
     verifier = several(driver, "us")
-    assert driver.call(verifier, "confirm", I1, ORDER, Decimal(39000)) is None
-    assert gateway.asked == [("key-us", I1, "ABC")]
+    assert driver.call(verifier, "confirm", imp_uid, ORDER, Decimal(39000)) is None
+    assert asked(gateway) == [("key-us", imp_uid, "ABC")]
     driver.stage.asks = ExpectedPayment(ORDER, 39000, account="kr")
-    assert driver.call(verifier, "confirm", I1, ORDER, 39000) == "확인할 수 없는 결제입니다"
+    assert driver.call(verifier, "confirm", imp_uid, ORDER, 39000) == "확인할 수 없는 결제입니다"
 
 
 def test_payments_are_looked_up_with_the_account_that_the_caller_names(
-    driver: Driver, gateway: Several
+    driver: Driver, gateway: Gateway
 ) -> None:
     verifier = several(driver)
-    gateway.by_key["key-us"][I1] = paid()
-    page = envelope({"total": 0, "previous": 0, "next": 0, "list": []})
-    gateway.by_key["key-us"][f"findAll/{ORDER}?page=1&limit=200"] = page
-    assert driver.call(verifier, "payment", I1, account="us").imp_uid == I1
-    assert driver.call(verifier, "payment", I1, account="kr") is None
-    assert driver.call(verifier, "payments_of", ORDER, account="us") == ()
-    assert [key for key, _, _ in gateway.asked] == ["key-us", "key-kr", "key-us"]
+    imp_uid = of_us(gateway)
+    assert driver.call(verifier, "payment", imp_uid, account="us").imp_uid == imp_uid
+    assert driver.call(verifier, "payment", imp_uid, account="kr") is None
+    (found,) = driver.call(verifier, "payments_of", ORDER, account="us")
+    assert found.imp_uid == imp_uid
+    assert [key for key, _, _ in asked(gateway)] == ["key-us", "key-kr", "key-us"]
 
 
 @pytest.mark.parametrize("name", [None, "jp", "", "KR", ["kr"], {}])
 @pytest.mark.parametrize(("method", "number"), [("payment", I1), ("payments_of", ORDER)])
 def test_a_caller_who_names_no_account_is_told_which_there_are(
-    driver: Driver, gateway: Several, method: str, number: str, name: Any
+    driver: Driver, gateway: Gateway, method: str, number: str, name: Any
 ) -> None:
     with pytest.raises(InvalidRequest, match="account must be one of 'kr', 'us'"):
         driver.call(several(driver), method, number, account=name)
-    assert gateway.token_keys == []
+    assert gateway.calls == []
 
 
 @pytest.mark.parametrize(("method", "number"), [("payment", I1), ("payments_of", ORDER)])
@@ -186,11 +180,10 @@ def test_an_account_is_not_named_where_there_is_only_one(
 
 
 def test_t07_cold_calls_of_two_accounts_ask_for_one_token_each_and_do_not_wait_for_one_another(
-    driver: Driver, gateway: Several
+    driver: Driver, gateway: Gateway
 ) -> None:
     gate = Gate()
-    for key, imp_uid in (("key-kr", I1), ("key-us", I2)):
-        gateway.by_key[key][imp_uid] = paid(imp_uid)
+    _ = of_us(gateway)
     driver.stage.do = lambda name: gate if name == "token" else None
     verifier = several(driver, timeout=30)
     names = ["kr", "us"] * 8
@@ -199,13 +192,13 @@ def test_t07_cold_calls_of_two_accounts_ask_for_one_token_each_and_do_not_wait_f
     gate.open()
     found = [payment is not None for payment in outcomes(futures)]
     assert found == [name == "kr" for name in names]
-    assert sorted(gateway.token_keys) == ["key-kr", "key-us"]
+    assert sorted(token_keys(gateway)) == ["key-kr", "key-us"]
 
 
-def test_no_repr_shows_a_key_or_a_secret(driver: Driver, gateway: Several) -> None:
-    gateway.by_key["key-kr"][I1] = paid()
+def test_no_repr_shows_a_key_or_a_secret(driver: Driver, gateway: Gateway) -> None:
     verifier = several(driver)
     outcome = driver.verify(verifier, I1)
+    token = gateway.sandbox.gateway.issue_token(KR.key, KR.secret).access_token  # the one in use
     accounts = verifier._accounts
     shown: list[Callable[[], object]] = [
         lambda: verifier.settings,
@@ -215,5 +208,5 @@ def test_no_repr_shows_a_key_or_a_secret(driver: Driver, gateway: Several) -> No
     ]
     for show in shown:
         text = repr(show())
-        for hidden in ("key-kr", "secret-kr", "key-us", "secret-us", "token-of"):
+        for hidden in ("key-kr", "secret-kr", "key-us", "secret-us", token):
             assert hidden not in text

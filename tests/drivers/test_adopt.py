@@ -31,7 +31,7 @@ from imp_verify.sandbox import Account, Attempt, SandboxServer
 from imp_verify.stores import OrderState, advance
 from imp_verify.stores._advance import amount_of
 from imp_verify.stores.memory import MemoryStore
-from tests.drivers.driving import Driver
+from tests.drivers.driving import I1, Driver
 
 PRICE = 39000
 KR, US = Account(), Account(key="us-key", secret="us-secret")
@@ -243,7 +243,7 @@ def test_a_store_by_hand_that_does_not_say_so_is_refused_before_it_ships_again(
 ) -> None:
     verifier = driver.verifier()
     with pytest.raises(ConfigurationError, match="adopts = True"):
-        driver.call(verifier, "adopt", "imp_100000000001", "ORD-1001")
+        driver.call(verifier, "adopt", I1, "ORD-1001")
     assert driver.stage.names == []
 
 
@@ -252,7 +252,7 @@ def test_a_store_that_calls_every_answer_stale_is_at_fault(driver: Driver) -> No
     store = driver.store()
     store.adopts = True
     with pytest.raises(StoreError, match="calls every answer"):
-        driver.call(driver.verifier(store), "adopt", "imp_100000000001", "ORD-1001")
+        driver.call(driver.verifier(store), "adopt", I1, "ORD-1001")
     assert driver.stage.names.count("settle") == 4
     assert "observe" not in driver.stage.names
 

@@ -18,8 +18,8 @@ from imp_verify.stores._bridge import as_async
 from imp_verify.stores._open import holding
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
-from tests.drivers.driving import Driver, Gate
-from tests.drivers.wire import I1, ORDER, Gateway
+from tests.drivers.driving import I1, Driver, Gate, Gateway
+from tests.drivers.wire import CREDENTIALS, ORDER
 
 BODY = f'{{"imp_uid":"{I1}","merchant_uid":"{ORDER}","amount":39000}}'.encode()
 REQUEST = Request("POST", body=BODY)
@@ -224,12 +224,8 @@ def test_a_store_says_what_is_around_the_thread_made_for_it_or_that_there_may_be
         seen.append(threading.current_thread().name)
 
     store = Threaded(None if tied else around())
-    gateway = Gateway()
     verifier = Verifier(
-        store,
-        credentials=Credentials("key", "secret"),
-        test_mode=True,
-        transport=cast(Any, gateway.answer),
+        store, credentials=CREDENTIALS, test_mode=True, transport=Gateway().transport
     )
     assert verifier.serve("confirm", REQUEST).status == 200
     here = threading.current_thread().name
@@ -241,10 +237,7 @@ def test_a_store_says_what_is_around_the_thread_made_for_it_or_that_there_may_be
 def test_in_the_callers_thread_what_comes_too_late_is_still_503() -> None:
     store = Threaded(None)
     verifier = Verifier(
-        store,
-        credentials=Credentials("key", "secret"),
-        test_mode=True,
-        transport=cast(Any, Gateway().answer),
+        store, credentials=CREDENTIALS, test_mode=True, transport=Gateway().transport
     )
     late = replace(REQUEST, began=time.monotonic() - 5)
     assert verifier.serve("confirm", late).status == 503

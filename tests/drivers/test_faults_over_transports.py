@@ -27,6 +27,7 @@ from imp_verify import (
 )
 from imp_verify.errors import GatewayReset
 from imp_verify.sandbox import Account, Attempt, Fault, SandboxServer
+from imp_verify.sandbox.fault_checks import EFFECTS, OF_WEBHOOKS
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.transports.aiohttp import AiohttpTransport
 from imp_verify.transports.httpx import HttpxTransport
@@ -65,6 +66,7 @@ OF_A_LOOK_UP: list[tuple[dict[str, Any], tuple[type[GatewayError] | None, Verdic
     ({"revoke": True, **ONCE}, PAID),
     ({"status": 404}, NONSENSE),
     ({"status": 404, "html": True}, NONSENSE),
+    ({"status": 503, "body": "<html>", "content_type": "text/html"}, NEVER),
     ({"status": 200, "body": '{"code":0,"message":null,"response":null}'}, NONSENSE),
     ({"empty": True}, NONSENSE),
     ({"html": True}, NONSENSE),
@@ -179,6 +181,12 @@ def shop(request: pytest.FixtureRequest, running: SandboxServer) -> Iterator[Sho
     yield made
     running.sandbox.faults.clear()
     made.close()
+
+
+def test_every_fault_of_the_api_is_among_them() -> None:
+    met = {name for fault in (*(fault for fault, _ in OF_A_LOOK_UP), *SLOW) for name in fault}
+    assert {*EFFECTS} - {*OF_WEBHOOKS} <= met
+    assert {"body", "content_type", "drip_in"} <= met
 
 
 @pytest.mark.parametrize(("fault", "end"), OF_A_LOOK_UP, ids=said)

@@ -16,12 +16,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from imp_verify import Credentials, Health, HealthCheck, OrderStore, StoreError
+from imp_verify import Health, HealthCheck, OrderStore, StoreError
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlalchemy import AsyncSqlAlchemyStore, SqlAlchemyStore
 from imp_verify.stores.sqlite import SqliteStore
-from tests.drivers.driving import Driver, Gate
-from tests.drivers.wire import REFUSED, envelope
+from tests.drivers.driving import I1, Driver, Gate
+from tests.drivers.wire import CREDENTIALS
 
 NOWHERE = "imp_000000000000"
 SECRET = "the-secret-of-this-sh0p"
@@ -57,8 +57,8 @@ def test_it_can_be_an_answer_in_json(driver: Driver) -> None:
 
 
 def test_each_account_is_a_check_of_its_own(driver: Driver) -> None:
-    one = Credentials("key-1", "secret-1")
-    found = health(driver, credentials=None, accounts={"kr": one, "us": one})
+    accounts = {"kr": CREDENTIALS, "us": CREDENTIALS}
+    found = health(driver, credentials=None, accounts=accounts)
     assert [(each.name, each.account, each.ok) for each in found.checks] == [
         ("store", None, True),
         ("gateway", "kr", True),
@@ -66,10 +66,14 @@ def test_each_account_is_a_check_of_its_own(driver: Driver) -> None:
     ]
 
 
-@pytest.mark.parametrize("answer", [REFUSED, envelope(None, 503, -1), envelope([], 200)], ids=str)
-def test_a_gateway_that_gives_no_good_answer_is_said(driver: Driver, answer: Any) -> None:
-    driver.gateway.says[NOWHERE] = answer
-    store, gateway = health(driver).checks
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 401}, {"status": 503}, {"status": 200, "body": '{"code":0,"response":[]}'}],
+    ids=str,
+)
+def test_a_gateway_that_gives_no_good_answer_is_said(driver: Driver, fault: Any) -> None:
+    with driver.gateway.fail("payment", **fault):
+        store, gateway = health(driver).checks
     assert store.ok
     assert not gateway.ok
     assert gateway.text is not None
@@ -184,4 +188,4 @@ def test_a_hook_cannot_ask(driver: Driver) -> None:
     store = MemoryStore(expected=price, on_paid=ask)
     verifier = driver.verifier(store, test_mode=True)
     with pytest.raises(StoreError):
-        driver.verify(verifier, "imp_100000000001")
+        driver.verify(verifier, I1)

@@ -8,18 +8,18 @@ import pytest
 
 from imp_verify import GatewayUnavailable, Request, Settled, Verdict
 from imp_verify.stores import in_thread
-from tests.drivers.driving import Driver, Gate, PlainStore
-from tests.drivers.wire import I1, ORDER, paid
+from tests.drivers.driving import I1, Driver, Gate, PlainStore
+from tests.drivers.wire import ORDER
 
 PAID = ["token", "lookup", "expected", "settle"]
-EFFECTS: dict[str, tuple[Callable[[Driver], None], list[str]]] = {
+EFFECTS: dict[str, tuple[Callable[[Driver], object], list[str]]] = {
     "paid": (lambda driver: None, PAID),
     "forged": (
-        lambda driver: driver.gateway.says.update({I1: paid(amount=1)}),
+        lambda driver: driver.gateway.edit(I1, amount=1),
         ["token", "lookup", "expected", "receipts", "observe"],
     ),
     "refunded in part": (
-        lambda driver: driver.gateway.says.update({I1: paid(cancel_amount=1)}),
+        lambda driver: driver.gateway.cancel(I1, 1),
         [*PAID, "observe"],
     ),
 }

@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 
-from imp_verify import Credentials, GatewayError, InvalidRequest, Verifier
+from imp_verify import GatewayError, InvalidRequest, Verifier
 from imp_verify.stores.memory import MemoryStore
-from imp_verify.transports import GatewayRequest, GatewayResponse
+from imp_verify.testing import FakeGateway
 
 ORDER = "ORD-1001"
-TOKEN = {"access_token": "token", "now": 1735700000, "expired_at": 1735701800}
 
 
 def row(imp_uid: str, **fields: object) -> dict[str, object]:
@@ -26,46 +25,47 @@ def page(*rows: object, following: object = 0) -> dict[str, object]:
     return {"total": len(rows), "previous": 0, "next": following, "list": list(rows)}
 
 
-class Answers:
-    """A gateway that gives a token, and then these answers in order."""
-
-    def __init__(self, *answers: tuple[int, int, Any]) -> None:
-        self.left = list(answers)
-        self.asked: list[str] = []
-
-    def __call__(self, request: GatewayRequest) -> GatewayResponse:
-        status, code, content = 200, 0, TOKEN
-        if request.method == "GET":
-            self.asked.append(request.url.partition("?")[2])
-            status, code, content = self.left.pop(0)
-        body = {"code": code, "message": None, "response": content}
-        return GatewayResponse(status, json.dumps(body).encode())
-
-    def close(self) -> None: ...
+def answer(gateway: FakeGateway, status: int, code: int, content: object) -> None:
+    """Let the next list of an order's payments be this."""
+    body = json.dumps({"code": code, "message": None, "response": content})
+    _ = gateway.fail("find_all", status=status, body=body)
 
 
-def verifier(gateway: Answers) -> Verifier:
+def asked(gateway: FakeGateway) -> list[object]:
+    return [each.what["query"] for each in gateway.calls if each.what["call"] == "find_all"]
+
+
+def verifier(gateway: FakeGateway) -> Verifier:
     store = MemoryStore(expected=lambda number, _: 39000)
-    keys = Credentials("key", "secret")
-    return Verifier(store, credentials=keys, transport=gateway, test_mode=True)
+    keys, transport = gateway.credentials, gateway.transport
+    return Verifier(store, credentials=keys, transport=transport, test_mode=True)
 
 
 def test_pages_are_read_to_the_last_and_other_orders_left_out() -> None:
-    gateway = Answers(
-        (200, 0, page(row("imp_3"), row("imp_2", merchant_uid="ORD-10011"), following=2)),
-        (200, 0, page(row("imp_1"), following=1)),
-    )
+    gateway = FakeGateway()
+    rows = row("imp_3"), row("imp_2", merchant_uid="ORD-10011")
+    answer(gateway, 200, 0, page(*rows, following=2))
+    answer(gateway, 200, 0, page(row("imp_1"), following=1))
     found = verifier(gateway).payments_of(ORDER)
     assert [payment.imp_uid for payment in found] == ["imp_3", "imp_1"]
-    assert gateway.asked == ["page=1&limit=200", "page=2&limit=200"]
+    assert asked(gateway) == ["page=1&limit=200", "page=2&limit=200"]
+
+
+def test_every_payment_of_an_order_is_read_however_many_there_are() -> None:
+    gateway = FakeGateway()
+    wanted = {"merchant_uid": ORDER, "amount": 39000, "status": "failed"}
+    made = gateway.sandbox.gateway.make_all([wanted] * 201)
+    found = verifier(gateway).payments_of(ORDER)
+    assert {payment.imp_uid for payment in found} == {each.imp_uid for each in made}
+    assert asked(gateway) == ["page=1&limit=200", "page=2&limit=200"]
 
 
 def test_an_order_without_payments_has_none() -> None:
-    assert verifier(Answers((404, -1, None))).payments_of(ORDER) == ()
+    assert verifier(FakeGateway()).payments_of(ORDER) == ()
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "told",
     [
         (500, 0, page()),
         (200, 1, page()),
@@ -78,14 +78,17 @@ def test_an_order_without_payments_has_none() -> None:
         (200, 0, page(row("imp_1", amount="much"))),
     ],
 )
-def test_an_answer_that_is_no_list_of_payments_is_trouble(answer: tuple[int, int, Any]) -> None:
+def test_an_answer_that_is_no_list_of_payments_is_trouble(told: tuple[int, int, Any]) -> None:
+    gateway = FakeGateway()
+    answer(gateway, *told)
     with pytest.raises(GatewayError):
-        verifier(Answers(answer)).payments_of(ORDER)
+        verifier(gateway).payments_of(ORDER)
+    assert len(asked(gateway)) == 1
 
 
 @pytest.mark.parametrize("number", [".", ".."])
 def test_a_number_that_is_a_path_segment_of_its_own_is_not_asked_for(number: str) -> None:
-    gateway = Answers()
+    gateway = FakeGateway()
     with pytest.raises(InvalidRequest, match="path segment"):
         verifier(gateway).payments_of(number)
-    assert gateway.asked == []
+    assert gateway.calls == []

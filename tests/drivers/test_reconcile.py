@@ -29,7 +29,7 @@ from imp_verify.models import Run
 from imp_verify.sandbox import Account, Attempt, Fault, SandboxServer
 from imp_verify.sandbox.exact import dumps
 from imp_verify.stores.memory import MemoryStore
-from imp_verify.transports import GatewayRequest, GatewayResponse
+from imp_verify.testing import FakeGateway
 from tests.drivers.driving import Driver
 
 PRICE = 39000
@@ -469,39 +469,17 @@ def test_a_sweep_asks_twice_for_each_order_and_pays_what_was_lost(shop: Shop) ->
         shop.all_of("sweep", None, [" "])
 
 
-class Busy:
-    """A gateway that gives a token, then says so often that it is busy, then an empty list."""
-
-    def __init__(self, status: int, times: int) -> None:
-        self.status, self.times = status, times
-        self.asked = 0
-
-    def __call__(self, request: GatewayRequest) -> GatewayResponse:
-        if request.method == "POST":
-            token = {"access_token": "token", "now": 1735700000, "expired_at": 1735701800}
-            return GatewayResponse(200, dumps({"code": 0, "response": token}).encode())
-        self.asked += 1
-        if self.asked <= self.times:
-            return GatewayResponse(self.status, b"", retry_after="0")
-        page = {"total": 0, "previous": 0, "next": 0, "list": []}
-        return GatewayResponse(200, dumps({"code": 0, "response": page}).encode())
-
-    def close(self) -> None: ...
-
-
 @pytest.mark.parametrize(("status", "most"), [(429, 5), (503, 11)])
 def test_a_busy_gateway_is_waited_for_as_it_says_and_not_for_ever(status: int, most: int) -> None:
     def run(times: int) -> int:
-        gateway = Busy(status, times)
+        gateway = FakeGateway()
+        _ = gateway.fail("status", status=status, headers={"Retry-After": "0"}, times=times)
         store = MemoryStore(expected=lambda number, _: PRICE)
         verifier = Verifier(
-            store,
-            credentials=Credentials(ACCOUNT.key, ACCOUNT.secret),
-            transport=gateway,
-            test_mode=True,
+            store, credentials=gateway.credentials, transport=gateway.transport, test_mode=True
         )
         assert list(verifier.reconcile(since=datetime.now(UTC) - timedelta(days=1))) == []
-        return gateway.asked
+        return sum(each.what["call"] == "status" for each in gateway.calls)
 
     # Of 503 each is two calls: one retry at once is the rule of every look-up.
     assert run(most) == most + 1

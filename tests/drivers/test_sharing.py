@@ -15,20 +15,18 @@ from typing import Any
 
 import pytest
 
-from imp_verify import GatewayError, GatewayUnavailable, Outcome, Verdict
+from imp_verify import Credentials, GatewayError, GatewayUnavailable, Outcome, Verdict
 from imp_verify._loops import Loops
 from imp_verify.transports import GatewayRequest, GatewayResponse
-from tests.drivers.driving import Driver, Gate, outcomes
-from tests.drivers.wire import I1, ORDER, REFUSED, paid
+from tests.drivers.driving import I1, Driver, Gate, outcomes
+from tests.drivers.wire import ORDER
 
 COLD = 64
 
 
 def prepare(driver: Driver, count: int = COLD) -> list[str]:
     """Let the gateway know so many payments, all of one order."""
-    names = [f"imp_{number}" for number in range(count)]
-    driver.gateway.says.update({name: paid(name) for name in names})
-    return names
+    return [driver.gateway.make(ORDER, 39000).imp_uid for _ in range(count)]
 
 
 def begin_all(driver: Driver, verifier: Any, names: list[str]) -> list[Any]:
@@ -147,19 +145,10 @@ def test_calls_that_find_no_slot_end_in_their_own_time(driver: Driver) -> None:
 
 
 def test_t06_refused_credentials_are_asked_with_once_by_a_hundred_calls(driver: Driver) -> None:
-    class Refusing:
-        asked = 0
-
-        def answer(self, request: object) -> object:
-            self.asked += 1
-            return REFUSED
-
-    refusing = Refusing()
-    driver.gateway.answer = refusing.answer  # type: ignore[method-assign, assignment]
-    verifier = driver.verifier()
+    verifier = driver.verifier(credentials=Credentials("key-1", "another-secret"))
     found = outcomes(begin_all(driver, verifier, prepare(driver, 100)))
     assert all(isinstance(each, GatewayError) for each in found)
-    assert refusing.asked == 1
+    assert [call.what["status"] for call in driver.gateway.calls] == [401]
     assert "settle" not in driver.stage.names
 
 
@@ -197,7 +186,7 @@ def test_the_loops_of_a_process_share_its_slots(asynchronous: Driver) -> None:
             running += 1
             most = max(most, running)
         await asyncio.sleep(0)
-        answer = asynchronous.gateway.answer(request)
+        answer = asynchronous.gateway.transport(request)
         with lock:
             running -= 1
         return answer

@@ -23,8 +23,17 @@ from imp_verify.stores import in_thread
 from imp_verify.stores._bridge import as_async
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.stores.sqlite import SqliteStore
-from tests.drivers.driving import AsyncStore, Driver, PlainStore, Stage
-from tests.drivers.wire import CREDENTIALS, I1, ORDER, AsyncTransport, Gateway, PlainTransport
+from tests.drivers.driving import (
+    I1,
+    AsyncStagedTransport,
+    AsyncStore,
+    Driver,
+    Gateway,
+    PlainStore,
+    Stage,
+    StagedTransport,
+)
+from tests.drivers.wire import CREDENTIALS, ORDER
 
 PLAIN, ASYNC = PlainStore(Stage()), AsyncStore(Stage())
 
@@ -92,7 +101,7 @@ def test_a_store_that_mixes_or_lacks_methods_is_refused(
 
 
 def test_a_transport_of_the_other_colour_is_refused() -> None:
-    plain, later = PlainTransport(Gateway()), AsyncTransport(Gateway())
+    plain, later = Gateway().transport, Gateway().async_transport
 
     async def function(request: object) -> None:
         raise NotImplementedError
@@ -214,19 +223,19 @@ def test_closing_is_optional_and_repeatable(driver: Driver) -> None:
     driver.call(unused, "close")
 
 
-class CountingTransport(PlainTransport):
+class CountingTransport(StagedTransport):
     def __len__(self) -> int:
         return len(self.gateway.lookups)
 
 
-class AsyncCountingTransport(AsyncTransport):
+class AsyncCountingTransport(AsyncStagedTransport):
     def __len__(self) -> int:
         return len(self.gateway.lookups)
 
 
 def test_a_transport_that_has_a_length_of_none_is_asked_all_the_same(driver: Driver) -> None:
     kind = AsyncCountingTransport if driver.is_async else CountingTransport
-    transport = kind(driver.gateway)
+    transport = kind(driver.stage, driver.gateway)
     assert not transport
     assert driver.verify(driver.verifier(transport=transport), I1).paid
     assert len(transport) == 1

@@ -1,7 +1,6 @@
-"""What the gateway's answers look like, and a gateway that is a plain function. No network."""
+"""What the gateway's answers look like, and the flows of one account. No network."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 
 from imp_verify import Credentials
@@ -46,50 +45,6 @@ def paid(imp_uid: object = I1, **changes: object) -> GatewayResponse:
 
 UNKNOWN = envelope(None, 404, -1)
 REFUSED = envelope(None, 401, -1)
-
-
-class Gateway:
-    """Answers as it is told, and counts; `transport` and `async_transport` speak to it."""
-
-    def __init__(self, **says: GatewayResponse) -> None:
-        self.says: dict[str, GatewayResponse] = {I1: paid(I1), I2: paid(I2), **says}
-        self.tokens = 0
-        self.lookups: list[str] = []
-        self.on_lookup: Callable[[str], None] = lambda imp_uid: None
-        self.closed = 0
-        self._lock = threading.Lock()
-
-    def answer(self, request: GatewayRequest) -> GatewayResponse:
-        with self._lock:
-            if request.url.endswith("/users/getToken"):
-                self.tokens += 1
-                return token(f"token-{self.tokens}")
-            name = request.url.partition("/payments/")[2].partition("?")[0]
-            self.lookups.append(name)
-        self.on_lookup(name)
-        return self.says.get(name, UNKNOWN)
-
-
-class PlainTransport:
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
-
-    def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
-        return self.gateway.answer(request)
-
-    def close(self) -> None:
-        self.gateway.closed += 1
-
-
-class AsyncTransport:
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
-
-    async def __call__(self, request: GatewayRequest, /) -> GatewayResponse:
-        return self.gateway.answer(request)
-
-    async def close(self) -> None:
-        self.gateway.closed += 1
 
 
 def never() -> float:

@@ -155,6 +155,16 @@ def test_a_webhook_is_sent_once_and_where_so_set_again_a_minute_apart(
         assert SHORT * sends <= time.monotonic() - begun < SHORT * sends + 5
 
 
+def test_y04_a_shop_that_does_not_answer_in_time_can_be_seen(
+    sandbox: Sandbox, shop: Gateway
+) -> None:
+    shop.behave = hangs
+    assert paid(sandbox).status == "paid"
+    (delivery,) = sandbox.webhooks.deliveries
+    assert (delivery.ok, delivery.status) == (False, None)
+    assert delivery.error == f"TimeoutError: no whole answer within {SHORT} s"
+
+
 def test_the_first_200_ends_it(sandbox: Sandbox, shop: Gateway) -> None:
     shop.behave = answers(answer(500), answer(503), answer(200))
     sandbox.settings.change({"webhook_resends": "5xx"})

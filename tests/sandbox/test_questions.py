@@ -165,6 +165,34 @@ def test_4_an_account_expires_at_its_deadline(value: str, told: bool) -> None:
     assert [body["status"] for body in place.bodies(CONSOLE)] == (2 * [value] if told else [])
 
 
+@pytest.mark.parametrize("value", ["ready", "failed"])
+@pytest.mark.parametrize("days", [(-1,), (1,), (1, -1), (-1, 1), (1, 0), (-1, 0)])
+def test_4_a_deadline_that_was_moved_is_told_of_once(days: tuple[int, ...], value: str) -> None:
+    place = Place(account_expired=value, account_ends_told=True)
+    account = place.issued(vbank_due="2026-08-05", pg="settle")
+    assert account.vbank
+    for each in days:
+        due = account.vbank.due + each * DAY
+        assert place.call("PUT", f"/vbanks/{account.imp_uid}", vbank_due=due).code == 0
+    del place.sent[:]
+    for at, told in ((due - 1, []), (due, [value]), (due + 9 * DAY, [value])):
+        place.sandbox.clock.stop_at(at)
+        assert [body["status"] for body in place.bodies(CONSOLE)] == told
+
+
+def test_4_an_account_that_still_waits_after_its_deadline_and_gets_another_ends_by_that() -> None:
+    place = Place(account_expired="ready", account_ends_told=True)
+    account = place.issued(vbank_due="2026-08-05", pg="settle")
+    del place.sent[:]
+    assert place.sandbox.expire(account.imp_uid).waits_for_deposit
+    assert account.vbank
+    later = account.vbank.due + DAY
+    assert place.call("PUT", f"/vbanks/{account.imp_uid}", vbank_due=later).code == 0
+    for at, count in ((later - 1, 1), (later, 2), (later + DAY, 2)):
+        place.sandbox.clock.stop_at(at)
+        assert len(place.bodies(CONSOLE)) == count
+
+
 def test_4_a_deadline_changes_nothing_of_what_was_paid() -> None:
     place = Place(account_expired="failed", account_ends_told=True)
     attempt = place.issued(vbank_due="2026-08-01")

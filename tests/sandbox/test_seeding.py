@@ -131,6 +131,22 @@ def test_a_record_is_a_seed_of_the_same_state(
     assert answered(after, made_up=ids is not None) == answered(before, made_up=ids is not None)
 
 
+@given(start=history, more=history)
+@settings(suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+def test_a_reset_gives_the_start_whatever_happened_since(start: list[Any], more: list[Any]) -> None:
+    text = exact.dumps(seeding.record(lived(start, ids="1", stands=True)))
+    sandbox = seeding.parse(text).start()
+    for event in more:
+        with suppress(Refused):
+            _happen(sandbox, event)
+    sandbox.settings.change({"webhook_order": "both", "closed_becomes": "ready"})
+    sandbox.faults.add(Fault("token"))
+    sandbox.reset()
+    assert exact.dumps(seeding.record(sandbox)) == text
+    assert [entry.what for entry in sandbox.journal] == [{"step": "reset"}]
+    assert sandbox.webhooks.deliveries == []
+
+
 @given(events=history)
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=15)
 def test_a_record_is_what_the_schema_says(events: list[Any]) -> None:

@@ -30,6 +30,7 @@ from imp_verify.contrib.flask import payments
 from imp_verify.contrib.starlette import payments as async_payments
 from imp_verify.sandbox import Account, ApiAnswer, ApiRequest, Attempt, Refused, Settings
 from imp_verify.sandbox.deliveries import Outgoing, Reply
+from imp_verify.sandbox.seeding import record
 from imp_verify.stores.memory import MemoryStore
 from imp_verify.testing import FakeGateway
 from imp_verify.transports import GatewayRequest
@@ -485,10 +486,19 @@ def test_webhooks_that_are_kept_back_are_delivered_by_hand() -> None:
     assert [each.status for each in gateway.deliver()] == [200]
 
 
+def test_a_webhook_that_a_fault_withholds_is_delivered_by_hand_too() -> None:
+    gateway = FakeGateway(receiver=wsgi)
+    _ = gateway.fail("webhook", withhold=True)
+    _ = gateway.pay("A", 100)
+    assert gateway.deliveries == []
+    assert [each.status for each in gateway.deliver()] == [200]
+    assert [each.status for each in gateway.deliver()] == [200], "once"
+
+
 def test_a_reset_is_the_start_and_nothing_is_shared_by_two() -> None:
     seed = {"payments": [{"merchant_uid": "OLD", "amount": 1}], "clock": {"stop_at": NOON}}
     gateway, other = (FakeGateway(seed=seed, cancel_seconds=5) for _ in range(2))
-    start = gateway.sandbox.gateway.attempts()
+    start, untouched = gateway.sandbox.gateway.attempts(), record(other.sandbox)
     gateway.receiver = wsgi
     gateway.sandbox.settings.change({"cancel_seconds": 9})
     _ = gateway.fail("payment", times=9)
@@ -496,6 +506,7 @@ def test_a_reset_is_the_start_and_nothing_is_shared_by_two() -> None:
     gateway.clock.advance(50)
     assert [each.merchant_uid for each in other.sandbox.gateway.attempts()] == ["OLD"]
     assert (other.deliveries, list(other.journal), other.clock()) == ([], [], NOON)
+    assert record(other.sandbox) == untouched
     gateway.reset()
     now = gateway.sandbox
     assert [each.merchant_uid for each in now.gateway.attempts()] == ["OLD"]

@@ -114,7 +114,11 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class VirtualAccount:
-    """The bank account issued for one attempt; `due` and `issued_at` are Unix seconds."""
+    """The bank account issued for one attempt; `due` and `issued_at` are Unix seconds.
+
+    Attributes:
+        expired: Its deadline has passed. It may be waiting all the same: see `account_expired`.
+    """
 
     number: str
     due: int
@@ -122,6 +126,7 @@ class VirtualAccount:
     code: str = "088"
     bank: str = "신한은행"
     holder: str | None = "샌드박스"
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ class Bank:
         """Change a waiting account as `Gateway.edit_account` does; it ends by its new deadline."""
         before = self.gateway.attempt(imp_uid).vbank
         edited = self.gateway.edit_account(imp_uid, amount, due)
-        if due and before and due < before.due:
+        if due and before and (due < before.due or before.expired):
             self._expire_when_due(imp_uid)  # a later one is seen when the one before is due
         return edited
 
@@ -81,7 +81,7 @@ class Bank:
 
     def _end_account(self, imp_uid: str) -> None:
         attempt = self.gateway.attempt(imp_uid)
-        if not attempt.waits_for_deposit or attempt.vbank is None:
+        if not attempt.waits_for_deposit or attempt.vbank is None or attempt.vbank.expired:
             return
         if attempt.vbank.due > self.clock():
             self._expire_when_due(imp_uid)

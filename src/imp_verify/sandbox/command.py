@@ -198,9 +198,13 @@ def _made(
 
 
 def _write(path: Path, made: Sandbox) -> None:
-    """Write all that it holds, whole or not at all."""
+    """Write all that it holds, whole or not at all, and for its owner alone: secrets are in it."""
+    text = dumps(seeding.record(made)) + "\n"
     beside = path.with_name(f"{path.name}.part")
-    beside.write_text(dumps(seeding.record(made)) + "\n", "utf-8")
+    beside.unlink(missing_ok=True)
+    made_anew = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    with open(os.open(beside, made_anew, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
     os.replace(beside, path)
 
 

@@ -294,7 +294,9 @@ class FakeGateway:
         return Failing(fault, "times" in what)
 
     def deliver(self) -> list[Delivery]:
-        """Send what was kept back, wait for what is under way, and return all that was sent."""
+        """Send what is kept back for the browser to be first or withheld by a fault, wait for what
+        is under way, and return all that was sent. See also `sandbox.webhooks.release`."""
+        _ = self.sandbox.webhooks.release()
         return self.sandbox.webhooks.deliver()
 
     def resend(self, delivery: Delivery | None = None) -> Delivery:

@@ -5,6 +5,9 @@ What each of them leads to is not documented: the settings say it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from imp_verify.sandbox._moves.cancelling import Cancelling
 from imp_verify.sandbox._moves.vbank import OfAccounts
 from imp_verify.sandbox.errors import Refused
@@ -20,18 +23,21 @@ class Ending(OfAccounts, Cancelling):
 
     def expire(self, imp_uid: str) -> Moved:
         """Let a waiting account's deadline pass."""
-        reason = "입금기한 만료"
-        return self._end(imp_uid, self._settings.account_expired, "SANDBOX_EXPIRED", reason)
+        with self._lock:
+            vbank = self._waiting(imp_uid).vbank
+            assert vbank is not None
+            told = ("SANDBOX_EXPIRED", "입금기한 만료")
+            expired = replace(vbank, expired=True)
+            return self._end(imp_uid, self._settings.account_expired, *told, vbank=expired)
 
-    def _end(self, imp_uid: str, becomes: str, code: str, reason: str) -> Moved:
+    def _end(self, imp_uid: str, becomes: str, code: str, reason: str, **changes: Any) -> Moved:
         with self._lock:
             self._waiting(imp_uid)
             if becomes == "failed":
-                told = {"fail_reason": reason, "error_code": code}
-                return self._tell(imp_uid, becomes, failed_at=self._clock(), **told)
+                changes |= {"fail_reason": reason, "error_code": code, "failed_at": self._clock()}
             if becomes == "cancelled":
-                return self._tell(imp_uid, becomes, cancelled_at=self._clock())
-            return self._tell(imp_uid, becomes)
+                changes["cancelled_at"] = self._clock()
+            return self._tell(imp_uid, becomes, **changes)
 
     def take_back(self, imp_uid: str) -> Moved:
         """Let the bank take a deposit back, of which nothing was given back before."""

@@ -95,7 +95,7 @@ class OfAccounts(Base):
         with self._lock:
             attempt = self._waiting(imp_uid)
             assert attempt.vbank is not None
-            vbank = replace(attempt.vbank, due=due or attempt.vbank.due)
+            vbank = replace(attempt.vbank, due=due, expired=False) if due else attempt.vbank
             return self._move(imp_uid, vbank=vbank, amount=amount or attempt.amount)
 
     def check_waits(self, imp_uid: str) -> None:
