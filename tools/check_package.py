@@ -79,7 +79,8 @@ def differences(one: Path, other: Path) -> list[str]:
     """Return which archives are not the same, to the byte, when built again."""
     found = []
     for path in sorted(one.iterdir()):
-        sums = [hashlib.sha256((each / path.name).read_bytes()).hexdigest() for each in (one, other)]
+        both = [each / path.name for each in (one, other)]
+        sums = [hashlib.sha256(each.read_bytes()).hexdigest() for each in both]
         print(f"{sums[0]}  {path.name}")
         if sums[0] != sums[1]:
             found.append(f"{path.name} differs when it is built again")
@@ -167,5 +168,5 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if wrong := check(given.folder, given.again, given.release):
         sys.exit("\n".join(wrong))
-    print(f"the archives are whole; {len(MODULES)} installations, each extra alone, import and run,")
-    print("and a shop's test passes with pytest alone")
+    print(f"the archives are whole; {len(MODULES)} installations, each extra alone, import and run;")
+    print("a shop's test passes with pytest alone")
