@@ -65,9 +65,7 @@ def _arguments(operation: dict[str, Any]) -> dict[str, Any]:
         "operation_id": operation["operationId"],
         "status_code": int(next(iter(responses))),
         "responses": responses,
-        "openapi_extra": {
-            k: operation[k] for k in operation.keys() & {"parameters", "requestBody"}
-        },
+        "openapi_extra": {name: operation[name] for name in rest},
     }
 
 

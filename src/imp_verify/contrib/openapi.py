@@ -1,5 +1,5 @@
-"""The endpoints in OpenAPI, made from the table of answers itself: for any framework's page, or as a
-file by `python -m imp_verify.contrib.openapi`."""
+"""The endpoints in OpenAPI, made from the table of answers itself: for any framework's page, or as
+a file by `python -m imp_verify.contrib.openapi`."""
 
 from __future__ import annotations
 
