@@ -26,7 +26,7 @@ LAYERS = (
     ("__init__",),
     (
         *("contrib/__init__", "contrib/_asgi", "contrib/_bodies", "contrib/_mount"),
-        *("contrib/_openapi", "contrib/browser/*"),
+        *("contrib/openapi", "contrib/browser/*"),
     ),
     ("stores/*", "contrib/*", "sandbox*", "testing*", "cli*", "demo*"),
 )

@@ -168,5 +168,5 @@ if __name__ == "__main__":
     given = parser.parse_args()
     if wrong := check(given.folder, given.again, given.release):
         sys.exit("\n".join(wrong))
-    print(f"the archives are whole; {len(MODULES)} installations, each extra alone, import and run;")
+    print(f"the archives are whole; {len(MODULES)} installations, each extra alone, run;")
     print("a shop's test passes with pytest alone")

@@ -11,7 +11,15 @@ from urllib.parse import urlsplit
 from .. import ENDPOINTS, ConfigurationError
 from .._web.endpoints import METHODS
 
-__all__ = ["add_command", "add_rules", "check_verifier", "find", "mounted", "routes"]
+__all__ = [
+    "add_command",
+    "add_rules",
+    "bare_prefix",
+    "check_verifier",
+    "find",
+    "mounted",
+    "routes",
+]
 
 
 def check_verifier(where: str, given: object, *kinds: type) -> None:
@@ -33,10 +41,20 @@ def routes(prefix: str) -> Mapping[str, str]:
     Raises:
         ConfigurationError: The prefix does not begin with one slash, or holds more than a path.
     """
+    bare = bare_prefix(prefix)
+    return {f"{bare}/{name}{slash}": name for name in ENDPOINTS for slash in ("", "/")}
+
+
+def bare_prefix(prefix: str) -> str:
+    """Return the prefix without a slash at its end.
+
+    Raises:
+        ConfigurationError: It does not begin with one slash, or holds more than a path.
+    """
     bare = prefix.rstrip("/")
     if not bare.startswith("/") or bare.startswith("//") or "?" in bare or "#" in bare:
         raise ConfigurationError(f'prefix must be a path such as "/payments", not {prefix!r:.100}')
-    return {f"{bare}/{name}{slash}": name for name in ENDPOINTS for slash in ("", "/")}
+    return bare
 
 
 def add_rules(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, suppress
 from functools import partial
+from typing import Any
 
 try:
     from fastapi import APIRouter, Request, Response
@@ -20,7 +21,7 @@ except ImportError as error:
 from .. import ENDPOINTS, AsyncVerifier
 from ._asgi import TooLarge, answer, form_again
 from ._mount import check_verifier
-from ._openapi import operations
+from .openapi import paths
 
 __all__ = ["payments"]
 
@@ -38,6 +39,7 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> APIRouter:
     """
     check_verifier("imp_verify.contrib.fastapi", verifier, AsyncVerifier)
     router = APIRouter(tags=[name])
+    described = paths("/", name=name, accounts=verifier.settings.accounts is not None)
     for endpoint in ENDPOINTS:
         route = partial(
             router.add_api_route,
@@ -46,13 +48,25 @@ def payments(verifier: AsyncVerifier, *, name: str = "payments") -> APIRouter:
             response_class=Response,
             response_model=None,
         )
-        for method, described in operations(endpoint, verifier.settings.accounts is not None):
-            operation_id = f"{name}_{endpoint}_{method.lower()}"
-            route(f"/{endpoint}", methods=[method], operation_id=operation_id, **described)
+        for method, operation in described.get(f"/{endpoint}", {}).items():
+            route(f"/{endpoint}", methods=[method.upper()], **_arguments(operation))
         for slash in ("", "/"):  # no methods: all that there are, for the core to answer
             hidden = f"{name}_{endpoint}{slash}"
             route(f"/{endpoint}{slash}", methods=[], operation_id=hidden, include_in_schema=False)
     return router
+
+
+def _arguments(operation: dict[str, Any]) -> dict[str, Any]:
+    """Say in FastAPI's own arguments what it would else say by itself; it adds the rest."""
+    responses = operation["responses"]
+    rest = operation.keys() & {"parameters", "requestBody"}
+    return {
+        "summary": operation["summary"],
+        "operation_id": operation["operationId"],
+        "status_code": int(next(iter(responses))),
+        "responses": responses,
+        "openapi_extra": {name: operation[name] for name in rest},
+    }
 
 
 def _view(verifier: AsyncVerifier, endpoint: str) -> Callable[[Request], Awaitable[Response]]:
