@@ -31,9 +31,9 @@ def public_modules() -> list[str]:
     for each in pkgutil.walk_packages(imp_verify.__path__, "imp_verify."):
         name = each.name
         private = any(part.startswith("_") for part in name.split("."))
-        if not private and name.split(".")[1] in PACKAGES:
-            if not DJANGOS.match(name) and not PARTS.match(name):
-                found.append(name)
+        elsewhere = DJANGOS.match(name) or PARTS.match(name)
+        if not private and name.split(".")[1] in PACKAGES and not elsewhere:
+            found.append(name)
     return found
 
 
