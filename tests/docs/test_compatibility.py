@@ -12,7 +12,8 @@ TEXT = (ROOT / "docs" / "compatibility.md").read_text(encoding="utf-8")
 
 
 def project() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return dict(found["project"])
 
 
 def lower_bounds() -> dict[str, str]:

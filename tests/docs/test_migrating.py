@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,14 +32,16 @@ class Shop:
         self.gateway = FakeGateway()
         self.late: list[str | None] = []
         self.shipped: list[str | None] = []
-        with closing(sqlite3.connect(path)) as db, db:
+        with closing(sqlite3.connect(path)) as db:
             db.execute("CREATE TABLE orders (number TEXT, total INT, state TEXT, imp_uid TEXT)")
         self.path = path
-        store = SqliteStore(path, expected=self.expected, on_paid=self.ship, on_late=self.note_late)
-        self.verifier = Verifier(
-            store, transport=self.gateway.transport, credentials=self.gateway.credentials
+        self.store = SqliteStore(
+            path, expected=self.expected, on_paid=self.ship, on_late=self.note_late
         )
-        store.receipts([])  # the store begins
+        self.verifier = Verifier(
+            self.store, transport=self.gateway.transport, credentials=self.gateway.credentials
+        )
+        self.store.receipts([])  # the store begins
 
     @staticmethod
     def expected(number: str, db: sqlite3.Connection) -> ExpectedPayment | None:
@@ -65,9 +68,12 @@ class Shop:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
     monkeypatch.chdir(tmp_path)
-    return Shop(tmp_path / "shop.db")
+    shop = Shop(tmp_path / "shop.db")
+    yield shop
+    shop.verifier.close()
+    shop.store.close()
 
 
 def test_an_old_order_is_late_until_it_is_adopted_as_the_page_shows(
@@ -119,14 +125,14 @@ def test_the_verifiers_methods_that_the_page_names_are_there() -> None:
 
 
 def test_the_clients_calls_that_the_page_names_are_their_own() -> None:
-    tables = {
+    tables: dict[str, Sequence[tuple[str, Any, Any]]] = {
         "iamport-rest-client": pypi_table.REST_CLIENT,
         "async-iamport": pypi_table.ASYNC_CLIENT,
         "iamporter": pypi_table.IAMPORTER,
         "npm": [*npm_table.IAMPORT, *npm_table.IAMPORTER],
     }
     calls = {name: {each[0] for each in table} for name, table in tables.items()}
-    every = set().union(*calls.values())
+    every: set[str] = set().union(*calls.values())
     section = TEXT.partition("## From a client library")[2].partition("\n- ")[0]
     rows = re.findall(r"^\| (`.+?) \| (.+?) \| ", section, re.MULTILINE)
     assert len(rows) >= 10
