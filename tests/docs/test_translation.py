@@ -12,7 +12,7 @@ from babel.messages.pofile import read_po
 DOCS = Path(__file__).parents[2] / "docs"
 CATALOGUES = sorted((DOCS / "locale" / "ko" / "LC_MESSAGES").glob("*.po"))
 # Not translated: the changelog, and what is made of docstrings.
-ENGLISH = {"changelog"}
+ENGLISH = {"api", "api-sandbox", "changelog"}
 
 
 def messages(catalogue: Path) -> list[Message]:

@@ -14,25 +14,23 @@ __all__ = ["OrderStoreContract"]
 
 class OrderStoreContract(OnceOnly, Meanwhile, ChangingOrders, Arrivals, Failures, Values):
     """What every store must do, as pytest tests. Subclass it as `Test...` and give one fixture,
-    `shop`: a fresh, empty `TrialShop` around your store for each test.
+    `shop`, a fresh, empty `TrialShop` around your store for each test::
 
-    ```python
-    class MyShop(TrialShop):
-        reopen = MyShop_in_another_process    # leave it out where the store lives in one process
+        class MyShop(TrialShop):
+            reopen = MyShop_in_another_process  # leave it out where the store lives in one process
 
-        def __init__(self):
-            self.store = MyStore(database)    # whose work calls self.half_done()
+            def __init__(self):
+                self.store = MyStore(database)  # whose work calls self.half_done()
 
-        def put(self, order): ...             # make or change an order
-        def delete(self, merchant_uid): ...
-        def shipped(self, merchant_uid): ...  # the imp_uids that its goods went off for
+            def put(self, order): ...  # make or change an order
+            def delete(self, merchant_uid): ...
+            def shipped(self, merchant_uid): ...  # the imp_uids that its goods went off for
 
 
-    class TestMyStore(OrderStoreContract):
-        @pytest.fixture
-        def shop(self):
-            return MyShop()
-    ```
+        class TestMyStore(OrderStoreContract):
+            @pytest.fixture
+            def shop(self):
+                return MyShop()
 
     It delivers payments as the gateway's webhook would, through a real verifier and no network:
     one after the other, from threads at once, from processes at once; with work that fails, with

@@ -72,6 +72,7 @@ class AiohttpTransport:
         raise _calls.without_frames(failure)
 
     async def close(self) -> None:
+        """See `AsyncTransport.close`."""
         await self._clients.close()
 
     async def _call(self, request: GatewayRequest) -> GatewayResponse:

@@ -79,6 +79,7 @@ class HttpxTransport:
         raise _calls.without_frames(failure)
 
     async def close(self) -> None:
+        """See `AsyncTransport.close`."""
         await self._pools.close()
 
     async def _ask(self, request: GatewayRequest, left: float) -> httpx.Response:

@@ -52,6 +52,7 @@ class RequestsTransport:
         return within_deadline(request, self._call)
 
     def close(self) -> None:
+        """See `Transport.close`."""
         for pool in self._pools.clear():
             pool.close()
 

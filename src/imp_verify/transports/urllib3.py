@@ -57,6 +57,7 @@ class Urllib3Transport:
         return within_deadline(request, self._call)
 
     def close(self) -> None:
+        """See `Transport.close`."""
         for pool in self._pools.clear():
             pool.close()
 
