@@ -78,6 +78,7 @@ def test_an_older_sqlalchemy_than_promised_is_refused_at_import(
     ("module", "missing", "said"),
     [
         ("imp_verify.demo", "flask", r"needs Flask and imp_verify.sandbox: .*imp-verify\[demo\]"),
+        ("imp_verify.contrib.otel", "opentelemetry", r"needs the OpenTel.*: .*imp-verify\[otel\]"),
         ("imp_verify.transports.urllib3", "urllib3", r"needs urllib3: .*imp-verify\[urllib3\]"),
         ("imp_verify.transports.aiohttp", "aiohttp", r"needs aiohttp: .*imp-verify\[aiohttp\]"),
         ("imp_verify.transports.requests", "requests", r'needs requests: .*"imp-verify"'),

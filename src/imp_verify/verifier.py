@@ -9,6 +9,7 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib.util import find_spec
@@ -44,6 +45,7 @@ from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
 from ._core.reconciling import reconcile, sweep
 from ._core.runs import read_range
 from ._core.verification import Refusal, approve, fetch_and_judge, verify
+from ._observing import watched, watched_async
 from ._threads import within
 from ._web.answers import Wording, reason_words
 from ._web.endpoints import serve, too_late
@@ -51,6 +53,7 @@ from ._web.http import Request, Response
 from ._web.webhook_sources import Senders
 from .errors import ConfigurationError, GatewayUnavailable, InvalidRequest
 from .models import ADOPT, Finding, Health, Notice, Outcome, Payment, Refund
+from .observers import Observer
 from .settings import Checkout, Credentials, Landing, Settings
 from .stores import AsyncOrderStore, OrderStore
 from .stores._bridge import as_async, as_given
@@ -58,7 +61,7 @@ from .stores._open import holding, outside_transactions
 from .stores._protocol import is_async_callable, store_is_async
 from .transports import AsyncTransport, GatewayRequest, GatewayResponse, Transport
 
-__all__ = ["AsyncVerifier", "Verifier"]
+__all__ = ["AsyncVerifier", "Verifier", "observe"]
 
 
 class _Base(ABC):
@@ -549,7 +552,7 @@ class Verifier(_Base):
             return run(flow, self._perform)
         until = began + self._settings.confirm_timeout
         answer = within(until, flow, self._perform, self._store)
-        return answer or too_late(self._settings, request)
+        return answer or too_late(self._settings, self._accounts, request, began)
 
     def close(self) -> None:
         """Close idle connections to the gateway. Optional and repeatable; the verifier can be used
@@ -770,7 +773,7 @@ class AsyncVerifier(_Base):
         if endpoint != "confirm":
             return await answering
         answer = await self._loops.within(began + self._settings.confirm_timeout, answering)
-        return answer or too_late(self._settings, request)
+        return answer or too_late(self._settings, self._accounts, request, began)
 
     async def close(self) -> None:
         """See `Verifier.close`; for the running loop."""
@@ -816,3 +819,20 @@ class AsyncVerifier(_Base):
     async def _alone(self, step: Alone[Any]) -> object:
         async with self._loops.alone(step.key, step.deadline):
             return await run_async(step.flow, self._perform)
+
+
+def observe(verifier: Verifier | AsyncVerifier, observer: Observer | None) -> None:
+    """Have an observer watch a verifier from now on, in place of the one that does; None for
+    nobody. What is under way then is not watched.
+
+    A verifier that nobody watches executes nothing of it: the one that performs its effects is put
+    over the class's own.
+    """
+    verifier._accounts = replace(verifier._accounts, observer=observer)
+    _ = vars(verifier).pop("_perform", None)
+    if observer is None:
+        return
+    if isinstance(verifier, Verifier):
+        vars(verifier)["_perform"] = watched(observer, verifier._perform)
+    else:
+        vars(verifier)["_perform"] = watched_async(observer, verifier._perform)

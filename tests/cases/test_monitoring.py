@@ -14,6 +14,7 @@ import pytest
 
 import imp_verify
 from imp_verify import GatewayError
+from imp_verify.contrib.otel import instrument
 from tests.support.gateway import ScriptedGateway
 from tests.support.markers import KEY, found_in
 from tests.support.monitored import BAD_SETTINGS, SCRIPTS, TRANSPORTS, Monitored
@@ -60,9 +61,12 @@ def test_the_search_would_find_a_leak() -> None:
     assert leaks(str([frame.locals for frame in stack])) == [KEY]
 
 
-@pytest.fixture(params=TRANSPORTS)
+@pytest.fixture(params=[*TRANSPORTS, "requests, traced", "httpx, traced"])
 def monitored(request: pytest.FixtureRequest, gateway: ScriptedGateway) -> Iterator[Monitored]:
-    shop = Monitored.made(request.param, gateway)
+    transport, _, traced = str(request.param).partition(", ")
+    shop = Monitored.made(transport, gateway)
+    if traced:
+        _ = instrument(shop.driver.verifier)
     yield shop
     shop.close()
 

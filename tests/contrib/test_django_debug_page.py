@@ -17,7 +17,18 @@ from imp_verify.contrib.django import get_verifier
 from imp_verify.stores.memory import MemoryStore
 from tests.support import django_site as site
 from tests.support import markers
-from tests.support.gateway import I1, ORDER, PRICE, UNAUTHORIZED, ScriptedGateway
+from tests.support.gateway import (
+    I1,
+    I2,
+    ORDER,
+    PRICE,
+    RESET,
+    UNAUTHORIZED,
+    Reply,
+    ScriptedGateway,
+    envelope,
+    payment,
+)
 
 SECRETS = (markers.KEY, markers.SECRET, markers.TOKEN, markers.BUYER_NAME)
 HTML = {"headers": {"Accept": "text/html"}}
@@ -79,6 +90,27 @@ def test_n06_a_hook_that_raises_shows_no_secret_on_the_debug_page(
 
     with override_settings(DEBUG=True, IMP_VERIFY=setting(gateway, on_paid=hook)):
         assert_nothing_is_shown(pages(verify), "the shop&#x27;s hook", "outcome = Outcome(")
+
+
+@pytest.mark.parametrize("observer", [None, "imp_verify.contrib.otel.OpenTelemetry"])
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(200, str(payment()).encode()), "GatewayProtocolError"),
+        (Reply(200, envelope(payment(amount="x"))), "GatewayProtocolError"),
+        (Reply(200, envelope(payment(imp_uid=I2))), "GatewayProtocolError"),
+        (Reply(503, envelope(payment())), "GatewayUnavailable"),
+        (RESET, "GatewayReset"),
+    ],
+)
+def test_n06_trouble_with_the_gateway_shows_no_secret_on_the_debug_page(
+    gateway: ScriptedGateway, reply: Reply, said: str, observer: str | None
+) -> None:
+    gateway.has()
+    gateway.lookups.extend([reply] * 8)
+    given = setting(gateway, OBSERVER=observer)
+    with override_settings(DEBUG=True, IMP_VERIFY=given):
+        assert_nothing_is_shown(pages(verify), said, "imp_verify")
 
 
 @pytest.mark.parametrize("refused", ["credentials", "look-up"])

@@ -22,7 +22,10 @@ from imp_verify import (
     order_number,
 )
 from imp_verify.contrib.browser import Markup, async_button, button, find_order
+from imp_verify.contrib.otel import instrument
+from imp_verify.observers import Observer
 from imp_verify.settings import Settings
+from imp_verify.verifier import observe
 
 
 def a_plain_verifier_answers_at_once(verifier: Verifier) -> None:
@@ -53,6 +56,17 @@ async def an_async_one_too(store: OrderStore, one: Credentials, receipt: Receipt
     assert_type(await verifier.payment("imp_123456789012", account="kr"), Payment | None)
     assert_type(await verifier.payments_of("ORD-1001", account="kr"), tuple[Payment, ...])
     assert_type(receipt.account, str | None)
+
+
+def an_instrumented_verifier_is_of_its_kind(plain: Verifier, waits: AsyncVerifier) -> None:
+    assert_type(instrument(plain), Verifier)
+    assert_type(instrument(waits), AsyncVerifier)
+
+    class Mine(Observer):
+        pass
+
+    observe(plain, Mine())
+    observe(waits, None)
 
 
 def an_adapter_reads_settings_and_store(plain: Verifier, waits: AsyncVerifier) -> None:

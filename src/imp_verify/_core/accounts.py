@@ -10,6 +10,7 @@ from functools import partial
 from .._core.reading import is_merchant_uid
 from ..errors import InvalidRequest, StoreError
 from ..models import ExpectedPayment, Receipt, read_expected
+from ..observers import Observer
 from ..settings import Settings, account_named
 from .flow import Expect, Flow, Recall
 from .gateway import Account
@@ -28,11 +29,12 @@ class AccountChoice:
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """The accounts of a shop at the gateway as one process knows them, with the tokens it holds:
-    the only one, or several by name; and its clock (`time.monotonic`, seconds)."""
+    the only one, or several by name; its clock (`time.monotonic`, seconds), and who watches."""
 
     clock: Callable[[], float]
     only: AccountChoice | None = None
     named: Mapping[str, Account] = field(default_factory=dict)
+    observer: Observer | None = None
 
     @classmethod
     def from_settings(cls, settings: Settings, clock: Callable[[], float]) -> Accounts:

@@ -26,6 +26,7 @@ __all__ = [
     "Expect",
     "Flow",
     "Hold",
+    "Meter",
     "Observe",
     "Recall",
     "Send",
@@ -35,6 +36,7 @@ __all__ = [
     "Wait",
     "each",
     "each_async",
+    "metered",
     "run",
     "run_async",
 ]
@@ -53,9 +55,11 @@ class Effect(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Send(Effect[GatewayResponse]):
-    """Ask the gateway, within the request's own deadline."""
+    """Ask the gateway, within the request's own deadline. `resends` says how often this call was
+    sent before."""
 
     request: GatewayRequest
+    resends: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,3 +214,39 @@ async def each_async(
                     step = flow.send(answer)
         except StopIteration:
             return
+
+
+class Meter:
+    """What a flow has cost at the gateway: how often it was asked, and the seconds of waiting."""
+
+    __slots__ = ("calls", "seconds")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.seconds = 0.0
+
+
+def metered(flow: Flow[T], meter: Meter, clock: Callable[[], float]) -> Flow[T]:
+    """Run a flow and count what it costs at the gateway, also in the flows that it runs alone."""
+    with closing(flow):
+        try:
+            step = next(flow)
+            while True:
+                began = None
+                if isinstance(step, Send):
+                    meter.calls += 1
+                    began = clock()
+                elif isinstance(step, Alone):
+                    step = Alone(step.key, metered(step.flow, meter, clock), step.deadline)
+                try:
+                    answer = yield step
+                except Exception as error:
+                    if began is not None:
+                        meter.seconds += clock() - began
+                    step = flow.throw(error)
+                else:
+                    if began is not None:
+                        meter.seconds += clock() - began
+                    step = flow.send(answer)
+        except StopIteration as end:
+            return cast(T, end.value)

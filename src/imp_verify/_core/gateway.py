@@ -124,7 +124,8 @@ class Account:
         if response.status != 401:
             return response
         token = yield from Alone(self, self._renewed(token, deadline), deadline)
-        response = yield from send(self._request(method, path, token, content, deadline, most))
+        request = self._request(method, path, token, content, deadline, most)
+        response = yield from send(request, resends=1)
         if response.status == 401:
             try:
                 self.read(_refuse_token, response)
@@ -242,16 +243,16 @@ class Account:
             deadline,
         )
 
-    def _send(self, request: GatewayRequest) -> Flow[GatewayResponse]:
+    def _send(self, request: GatewayRequest, resends: int = 0) -> Flow[GatewayResponse]:
         """Send a call that changes nothing; a lost connection and a gateway's hiccup are tried
         once more at once."""
         response: GatewayResponse | None
         try:
-            response = yield from Send(request)
+            response = yield from Send(request, resends)
         except GatewayReset:
             response = None
         if response is None or (response.status in _RETRIED and self.clock() < request.deadline):
-            response = yield from Send(request)
+            response = yield from Send(request, resends + 1)
         return response
 
 
@@ -261,10 +262,10 @@ def _seconds(retry_after: str | None) -> float | None:
     return float(text) if re.fullmatch("[0-9]{1,6}", text) else None
 
 
-def _send_once(request: GatewayRequest) -> Flow[GatewayResponse]:
+def _send_once(request: GatewayRequest, resends: int = 0) -> Flow[GatewayResponse]:
     """Send a call that changes something: it may have been carried out though no answer came."""
     try:
-        return (yield from Send(request))
+        return (yield from Send(request, resends))
     except GatewayError as error:
         raise GatewayUnavailable(
             f"{error}: whether it was carried out is not known", uncertain=True

@@ -20,6 +20,7 @@ from ..models import (
     Verdict,
     outcome_with,
 )
+from ..observers import Observer
 from ..settings import Settings
 from .accounts import AccountChoice, Accounts, expect, whom_to_ask
 from .calls import fetch_payment, find_payment
@@ -65,6 +66,28 @@ def verify(
         GatewayError: The gateway gave no usable answer.
         StoreError: The store broke its protocol, or answered STALE again and again.
     """
+    flow = _verify(settings, accounts, notice, endpoint, deadline, asked)
+    observer = accounts.observer
+    return flow if observer is None else _watched(observer, notice, endpoint, flow)
+
+
+def _watched(
+    observer: Observer, notice: Notice, endpoint: str, flow: Flow[Outcome]
+) -> Flow[Outcome]:
+    with observer.verification(endpoint, notice.imp_uid, notice.merchant_uid) as told:
+        outcome = yield from flow
+        _ = told(outcome.verdict, outcome.reason, outcome)
+    return outcome
+
+
+def _verify(
+    settings: Settings,
+    accounts: Accounts,
+    notice: Notice,
+    endpoint: str,
+    deadline: float | None,
+    asked: Account | None,
+) -> Flow[Outcome]:
     if deadline is None:
         deadline = accounts.deadline(settings.timeout)
     before: Outcome | None = None
@@ -265,6 +288,24 @@ def approve(
         GatewayError: The gateway gave no usable answer, or too late to ask the shop.
         StoreError: The store broke its protocol.
     """
+    flow = _approve(settings, accounts, notice, began)
+    observer = accounts.observer
+    return flow if observer is None else _watched_approval(observer, notice, flow)
+
+
+def _watched_approval(
+    observer: Observer, notice: Notice, flow: Flow[Refusal | None]
+) -> Flow[Refusal | None]:
+    with observer.verification("confirm", notice.imp_uid, notice.merchant_uid) as told:
+        refusal = yield from flow
+        verdict = "approved" if refusal is None else "refused"
+        _ = told(verdict, None if refusal is None else refusal.key, None)
+    return refusal
+
+
+def _approve(
+    settings: Settings, accounts: Accounts, notice: Notice, began: float
+) -> Flow[Refusal | None]:
     imp_uid, merchant_uid = notice.imp_uid or "", notice.merchant_uid or ""
     choice = accounts.only or (yield from _of_order(accounts, merchant_uid))
     if choice is None:

@@ -3,15 +3,15 @@ browser module. A flow itself, without I/O."""
 
 from __future__ import annotations
 
-import logging
+from contextlib import suppress
 from dataclasses import replace
 
 from .._core.accounts import Accounts
-from .._core.flow import Flow
+from .._core.flow import Flow, Meter, metered
 from .._core.giving_back import deliver
 from .._core.verification import approve, find_imp_uid
-from ..errors import GatewayError, GatewayRefused, InvalidRequest
-from ..models import Notice, Outcome, Reason, Verdict
+from ..errors import InvalidRequest
+from ..models import Notice, Outcome, Verdict
 from ..settings import Settings
 from .answers import (
     FORBIDDEN,
@@ -28,13 +28,12 @@ from .answers import (
     refused,
     verdict_answer,
 )
-from .http import MAX_BODY, Request, Response, is_notice_of_v2, read_notice, read_return
+from .decisions import RequestLog
+from .http import MAX_BODY, Request, Response, read_notice, read_return
 from .script import MODULE, module
 from .webhook_sources import Senders
 
 __all__ = ["ENDPOINTS", "KEYS", "METHODS", "RETURN_KEYS", "serve", "too_late"]
-
-_log = logging.getLogger("imp_verify")
 
 ENDPOINTS = ("complete", "redirect", "webhook", "confirm", MODULE)
 """The routes under a shop's prefix, each with and without a trailing slash."""
@@ -76,23 +75,44 @@ def serve(
         return no_method(endpoint, request.method, ", ".join((*methods, "OPTIONS")), wording)
     if endpoint == MODULE:
         return module(request)
-    if request.method == "GET":
-        return (yield from _serve_return(settings, accounts, request, wording))
-    notice: Notice | None = None
+    came_back = request.method == "GET"
+    meter = Meter()
+    log = RequestLog(settings, accounts, "redirect" if came_back else endpoint, began, meter)
+    flow = (
+        _serve_return(settings, accounts, request, wording, log)
+        if came_back
+        else _serve_post(settings, accounts, senders, endpoint, request, wording, log, began)
+    )
+    return (yield from metered(flow, meter, accounts.clock))
+
+
+def _serve_post(
+    settings: Settings,
+    accounts: Accounts,
+    senders: Senders,
+    endpoint: str,
+    request: Request,
+    wording: Wording,
+    log: RequestLog,
+    began: float,
+) -> Flow[Response]:
+    """The gateway or the shop's page tells of a payment: verify or approve it."""
     try:
         if endpoint == "webhook" and (stranger := senders.refusal(request)) is not None:
-            log_refusal(stranger)
+            log.stranger(stranger)
             return verdict_answer(endpoint, FORBIDDEN, wording)
         if request.problem == "too large" or len(request.body) > MAX_BODY:
+            log.too_large()
             return verdict_answer(endpoint, TOO_LARGE, wording)
-        notice = read_notice(request, KEYS[endpoint], confirm=endpoint == "confirm")
+        log.notice = read_notice(request, KEYS[endpoint], confirm=endpoint == "confirm")
         if endpoint == "confirm":
-            return (yield from _serve_confirm(settings, accounts, notice, wording, began))
-        outcome = yield from deliver(settings, accounts, notice, endpoint)
+            log.ends = began + settings.confirm_timeout
+            return (yield from _serve_confirm(settings, accounts, wording, log, began))
+        outcome = yield from deliver(settings, accounts, log.notice, endpoint)
     except Exception as error:
-        log_trouble(endpoint, error, request, notice)
+        log.trouble(error, request)
         return verdict_answer(endpoint, _row(error), wording)
-    log_outcome(outcome, notice.merchant_uid, test_mode=settings.test_mode)
+    log.outcome(outcome)
     return verdict_answer(endpoint, answer_key(outcome), wording)
 
 
@@ -102,19 +122,21 @@ def _row(error: Exception) -> str:
 
 
 def _serve_return(
-    settings: Settings, accounts: Accounts, request: Request, wording: Wording
+    settings: Settings, accounts: Accounts, request: Request, wording: Wording, log: RequestLog
 ) -> Flow[Response]:
     """A browser comes back: verify the payment it names, or the one found for its order."""
     notice: Notice | None = None
     outcome: Outcome | None = None
     try:
-        notice = read_return(request, RETURN_KEYS)
+        log.notice = notice = read_return(request, RETURN_KEYS)
         outcome = yield from _verify_return(settings, accounts, notice)
         key = answer_key(outcome)
-        if outcome.imp_uid is not None:
-            log_outcome(outcome, notice.merchant_uid, test_mode=settings.test_mode)
+        if outcome.imp_uid is None:
+            log.came_back(outcome)
+        else:
+            log.outcome(outcome)
     except Exception as error:
-        log_trouble("redirect", error, request, notice)
+        log.trouble(error, request)
         key = _row(error)
     return landing(key, Told.of(outcome, notice), settings.landing, wording)
 
@@ -124,10 +146,6 @@ def _verify_return(settings: Settings, accounts: Accounts, notice: Notice) -> Fl
     if notice.imp_uid is None and notice.failed:
         return nothing
     if notice.merchant_uid is None and accounts.only is None:
-        _log.warning(
-            "redirect: %s came back without merchant_uid, which says which of the accounts to ask",
-            notice.imp_uid or "a buyer",
-        )
         return Outcome(Verdict.PENDING, endpoint="redirect")  # not "failed": it may well be paid
     if notice.imp_uid is not None:
         return (yield from deliver(settings, accounts, notice, "redirect"))
@@ -142,134 +160,20 @@ def _verify_return(settings: Settings, accounts: Accounts, notice: Notice) -> Fl
 
 
 def _serve_confirm(
-    settings: Settings, accounts: Accounts, notice: Notice, wording: Wording, began: float
+    settings: Settings, accounts: Accounts, wording: Wording, log: RequestLog, began: float
 ) -> Flow[Response]:
-    refusal = yield from approve(settings, accounts, notice, began)
-    log_approval(notice, None if refusal is None else refusal.key)
+    refusal = yield from approve(settings, accounts, log.notice, began)
+    log.approval(None if refusal is None else refusal.key)
     if refusal is None:
         return approved(wording)
     return refused(reason_words(refusal.key, refusal.text, wording), wording)
 
 
-def too_late(settings: Settings, request: Request) -> Response:
+def too_late(settings: Settings, accounts: Accounts, request: Request, began: float) -> Response:
     """Answer a confirm whose own answer did not come in time; the gateway takes it as no."""
-    _log.warning("confirm: no answer in time")
+    log = RequestLog(settings, accounts, "confirm", began, None)
+    with suppress(InvalidRequest):
+        log.notice = read_notice(request, KEYS["confirm"], confirm=True)
+    log.too_late()
     wording = Wording.of(settings.language, request.values("accept-language"))
     return verdict_answer("confirm", TROUBLE, wording)
-
-
-# What a delivery leaves in the log, in words that an operator can act on: ids, and words of the
-# gateway, clipped and escaped; no buyer's data, no secret.
-
-_QUIET = (Verdict.PAID, Verdict.PARTLY_CANCELLED, Verdict.VIRTUAL_ACCOUNT)
-_LOUD = (Verdict.FORGERY, Verdict.DUPLICATE, Verdict.LATE)
-_V2 = (
-    "%s: a notice of PortOne V2, which nobody reads here: set its version to V1 in the console "
-    "(결제알림(Webhook) 관리, 웹훅 버전: 결제모듈 V1)"
-)
-
-
-def escaped(text: str, longest: int = 300) -> str:
-    """Return text of somebody else's for a line of the log: clipped, and without a character that
-    moves the cursor, starts a line or turns the direction of what follows."""
-    return repr(text[:longest])[1:-1]
-
-
-def log_outcome(outcome: Outcome, claimed: str | None, *, test_mode: bool) -> None:
-    """Say what a caller is not told.
-
-    Args:
-        claimed: The order that the request named, which need not be the gateway's.
-    """
-    level = _level(outcome)
-    if not _log.isEnabledFor(level):
-        return
-    reason = f" ({outcome.reason})" if outcome.reason else ""
-    asked = "" if outcome.asked is None else f" with account {outcome.asked!r:.100}"
-    _log.log(
-        level,
-        "%s: %s%s is %s%s%s%s",
-        outcome.endpoint,
-        outcome.imp_uid,
-        _orders(outcome.merchant_uid, claimed),
-        outcome.verdict,
-        reason,
-        asked,
-        _hint(outcome, claimed, test_mode),
-    )
-
-
-def _level(outcome: Outcome) -> int:
-    if outcome.verdict is Verdict.UNKNOWN_ORDER and outcome.money:
-        return logging.ERROR  # somebody has paid, and nobody will ship
-    if outcome.verdict in _LOUD:
-        return logging.WARNING
-    return logging.DEBUG if outcome.verdict in _QUIET else logging.INFO
-
-
-def _orders(fetched: str | None, claimed: str | None) -> str:
-    """Name the order, and the one that was claimed where it is another."""
-    if fetched is None or claimed == fetched:
-        return f" for order {claimed!r:.100}"
-    named = "" if claimed is None else f", claimed for {claimed!r:.100},"
-    return f" for order {fetched!r:.100}{named}"
-
-
-def _hint(outcome: Outcome, claimed: str | None, test_mode: bool) -> str:
-    if outcome.verdict is Verdict.UNKNOWN_PAYMENT and not test_mode:
-        return "; a payment of a test channel is not found in live mode"
-    if outcome.verdict is Verdict.UNKNOWN_ORDER and outcome.money:
-        return "; it is paid, and the shop knows no such order"
-    fetched = outcome.merchant_uid
-    other = outcome.reason is Reason.ORDER and fetched and claimed
-    if other and (str(fetched).startswith(str(claimed)) or str(claimed).startswith(str(fetched))):
-        return "; it looks cut: one number begins the other, and some PGs keep 40 characters"
-    return ""
-
-
-def log_approval(notice: Notice, refusal: str | None) -> None:
-    """Say what confirm answered, with the key of a refusal."""
-    if refusal is None:
-        _log.info("confirm: %s for order %.100r is approved", notice.imp_uid, notice.merchant_uid)
-        return
-    hint = ""
-    if refusal == "unknown_payment":
-        hint = "; if the gateway does not know payments yet when it asks, set confirm_lookup=False"
-    ids = (notice.imp_uid, notice.merchant_uid)
-    _log.info("confirm: %s for order %.100r is refused: %s%s", *ids, refusal, hint)
-
-
-def log_refusal(why: str) -> None:
-    """Say that a webhook came from somebody who may send none, and why."""
-    _log.warning("webhook refused: %s", escaped(why))
-
-
-def log_trouble(endpoint: str, error: Exception, request: Request, notice: Notice | None) -> None:
-    """Log an exception once, with the ids that were claimed; only what is not the gateway's needs a
-    traceback."""
-    if isinstance(error, InvalidRequest):
-        if endpoint in ("webhook", "confirm") and is_notice_of_v2(request):
-            _log.warning(_V2, endpoint)
-        else:
-            _log.info("%s: malformed request: %s", endpoint, error)
-        return
-    claim = notice or Notice(None)
-    ids = (endpoint, claim.imp_uid, claim.merchant_uid)
-    if isinstance(error, GatewayError):
-        refused = isinstance(error, GatewayRefused) and error.http_status == 401
-        level = logging.ERROR if refused else logging.WARNING  # waiting mends no credentials
-        _log.log(level, "%s: %s for order %.100r: %s", *ids, _words(error))
-    else:
-        _log.error("%s: %s for order %.100r: the store or a hook failed", *ids, exc_info=error)
-
-
-def _words(error: GatewayError) -> str:
-    """Return an error's own words, then those of the gateway, which are somebody else's."""
-    words = f"{type(error).__name__}: {escaped(str(error))}"
-    cause = type(error.__cause__).__name__
-    if error.__cause__ is not None and cause not in words:
-        words += f" ({cause})"
-    said = [] if error.http_status is None else [f"HTTP {error.http_status}"]
-    said += [] if error.code is None else [f"code {error.code}"[:40]]
-    said += [] if error.message is None else [f"'{escaped(error.message)}'"]
-    return f"{words} [gateway: {', '.join(said)}]" if said else words

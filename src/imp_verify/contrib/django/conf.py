@@ -21,6 +21,7 @@ from ...settings import Settings
 from ...stores import in_thread
 from ...stores._bridge import as_given
 from ...stores._protocol import store_is_async
+from ...verifier import observe
 from .._mount import check_verifier
 from .threads import hop
 
@@ -28,11 +29,20 @@ __all__ = ["get_store", "get_verifier", "make_verifier", "store_of"]
 
 T = TypeVar("T")
 
-_PATHS = ("VERIFIER", "STORE", "TRANSPORT", "CREDENTIALS", "ACCOUNTS", "LANDING", "CHECKOUT")
+_PATHS = (
+    *("VERIFIER", "STORE", "TRANSPORT", "OBSERVER"),
+    *("CREDENTIALS", "ACCOUNTS", "LANDING", "CHECKOUT"),
+)
 """What may be given as a dotted path; what turns out to be a class is called without arguments."""
 _VALUES: dict[str, type] = {"CREDENTIALS": Credentials, "LANDING": Landing, "CHECKOUT": Checkout}
 """What may be given as a dictionary of its arguments, in capitals or not."""
-_KEYS = {"STORE", "TRANSPORT", "ASYNC", *(each.name.upper() for each in fields(Settings))}
+_KEYS = {
+    "STORE",
+    "TRANSPORT",
+    "OBSERVER",
+    "ASYNC",
+    *(each.name.upper() for each in fields(Settings)),
+}
 
 
 _VARIABLES = (
@@ -147,14 +157,18 @@ def _build(values: dict[str, Any]) -> Verifier | AsyncVerifier:
     arguments = {name.lower(): value for name, value in values.items()}
     store = arguments.pop("store")
     plain = not store_is_async(store)
-    asynchronous = arguments.pop("async", None)
+    observer, asynchronous = arguments.pop("observer", None), arguments.pop("async", None)
     if asynchronous not in (None, True, False):
         raise ConfigurationError("ASYNC must be True or False")
+    verifier: Verifier | AsyncVerifier
     if not (not plain if asynchronous is None else asynchronous):
-        return Verifier(store, **arguments)
-    if plain and getattr(store, "blocks", True):
-        store = in_thread(store, hop)
-    return AsyncVerifier(store, **arguments)
+        verifier = Verifier(store, **arguments)
+    else:
+        if plain and getattr(store, "blocks", True):
+            store = in_thread(store, hop)
+        verifier = AsyncVerifier(store, **arguments)
+    observe(verifier, observer)
+    return verifier
 
 
 def _read(name: str, value: Any) -> Any:
