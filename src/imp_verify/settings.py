@@ -148,7 +148,15 @@ def _check_target(name: str, target: object) -> None:
         known = ", ".join(_PLACEHOLDERS)
         raise ConfigurationError(f"Landing.{name} may hold {known} and no other braces")
     if absolute:
-        in_ascii(f"Landing.{name}", target)
+        _check_host(f"Landing.{name}", target)
+
+
+def _check_host(name: str, target: str) -> None:
+    in_ascii(name, target)
+    try:
+        _ = urlsplit(target)
+    except ValueError:
+        raise ConfigurationError(f"{name} has a host that no host can be called") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,12 @@ def test_F04_a_landing_begins_with_one_slash_or_https_and_is_kept_as_written(  #
         *("http://shop.test", "HTTPS://shop.test", "https:/shop.test", "https:shop.test"),
         *("https://", "https:///evil.test", "https://?x", "https://#x", "https://{status}.test"),
         *("https://shop.test{merchant_uid}", "https://{merchant_uid}@evil.test/"),
+        *(
+            "https://shop.test]]>=",
+            "https://[::1/",
+            "https://[shop.test]/",
+            "https://a\uff0fb.test/",
+        ),
         *("javascript:alert(1)", "data:text/html,x", "ftp://shop.test", "mailto:a@shop.test"),
         *("/a\r\nSet-Cookie: x=1", "/a\nb", "/a\rb", "/a\tb", "/a\x00b", "/a b", " /a", "/a "),
         *("/\t/evil.test", "/\n/evil.test", "\x01https://shop.test", "/a\u2028b", "/\u200b/evil"),
