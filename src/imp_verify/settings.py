@@ -217,7 +217,7 @@ def _notice_urls(given: object) -> tuple[str, ...]:
 def _entry(url: object) -> str:
     """Name an entry by its host and path: what else an address holds may be a secret."""
     parts = url.partition("?")[0].partition("#")[0] if isinstance(url, str) else type(url).__name__
-    shown = f" {parts!r:.100}" if "@" not in parts else ""
+    shown = f" {parts!r:.100}" if "@" not in str(url) else ""  # a password may hold "?" or "#"
     return f"Checkout.notice_urls{shown}"
 
 

@@ -298,6 +298,8 @@ def test_a_checkout_chooses_the_pg_in_one_way_only() -> None:
         ("http://shop.test/", "'http://shop.test/'"),
         (["https://a.test", "http://shop.test/hook?key=secret#secret"], "'http://shop.test/hook'"),
         (["https://secret@shop.test/"], ""),
+        (["https://user:secret?x@shop.test/"], ""),
+        (["https://user:secret#x@shop.test/"], ""),
         ([5], "'int'"),
         (5, ""),
         (["https://"], "'https://'"),
