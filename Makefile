@@ -19,7 +19,7 @@ ARGS ?=
 LABEL ?= test
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all dev docs docs-messages js clients lint format bench soak screenshots hooks clean python
+.PHONY: help demo test test-all dev docs docs-messages js clients lint format bench soak fuzz screenshots hooks clean python
 
 help: ## what there is
 	@sed -nE 's/^([a-z-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name what; do \
@@ -67,6 +67,9 @@ screenshots: .venv-dev/stamp ## the pictures in docs/images again; needs Debian'
 
 soak: .venv-dev/stamp ## a thousand orders on servers that are killed, over databases that are cut off
 	IMP_VERIFY_SOAK_ORDERS=$${IMP_VERIFY_SOAK_ORDERS:-1000} $(TOX) -e whole -- tests/soak $(ARGS)
+
+fuzz: .venv-dev/stamp ## a million inputs for everything that reads strangers' text: make fuzz ARGS="--seed 1 body"
+	$(TOX) -e fuzz -- $(ARGS)
 
 hooks: .venv-dev/stamp ## run format and lint before every commit
 	.venv-dev/bin/pip install -q pre-commit

@@ -148,7 +148,15 @@ def _check_target(name: str, target: object) -> None:
         known = ", ".join(_PLACEHOLDERS)
         raise ConfigurationError(f"Landing.{name} may hold {known} and no other braces")
     if absolute:
-        in_ascii(f"Landing.{name}", target)
+        _check_host(f"Landing.{name}", target)
+
+
+def _check_host(name: str, target: str) -> None:
+    in_ascii(name, target)
+    try:
+        _ = urlsplit(target)
+    except ValueError:
+        raise ConfigurationError(f"{name} has a host that no host can be called") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +217,7 @@ def _notice_urls(given: object) -> tuple[str, ...]:
 def _entry(url: object) -> str:
     """Name an entry by its host and path: what else an address holds may be a secret."""
     parts = url.partition("?")[0].partition("#")[0] if isinstance(url, str) else type(url).__name__
-    shown = f" {parts!r:.100}" if "@" not in parts else ""
+    shown = f" {parts!r:.100}" if "@" not in str(url) else ""  # a password may hold "?" or "#"
     return f"Checkout.notice_urls{shown}"
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from html.parser import HTMLParser
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -40,6 +41,7 @@ from imp_verify.contrib.browser import (
     button,
     config,
     find_order,
+    snippet,
     to_json,
 )
 from imp_verify.contrib.browser._button import _warn_of_addresses
@@ -761,6 +763,21 @@ def test_X11_no_text_closes_its_script(text: str) -> None:
     assert read.params["custom_data"] == {text: [text]}
     for readable in ("가", "😀"):
         assert (readable in raw) is (readable in text)
+
+
+@pytest.mark.parametrize("half", ["\ud800", "a\udfffb"], ids=ascii)
+def test_half_a_character_anywhere_is_a_question_mark_and_ends_no_page(half: str) -> None:
+    order = {"merchant_uid": "X1", "amount": 1, "name": half}
+    place = Place(half, half, nonce=half)
+    page = button(shop(), order, label=half, id=half, sdk=half, place=place)
+    read = Read(page.encode().decode())
+    first, last = read.elements[0], read.elements[-1]
+    seen = half.encode("utf-8", "replace").decode()
+    assert (first[1]["id"], first[2], last[1]["nonce"]) == (seen, seen, seen)
+    assert last[1]["src"] == f"/{quote(seen)}/{quote(seen)}/{address()}"
+    assert read.params["name"] == half  # as JSON can say it
+    assert Place.of(f"/{quote(seen)}/pay/redirect", half, None, ()).prefix == "/pay/"
+    assert f'"/{quote(seen)}/complete"' in snippet("html", prefix=half)
 
 
 WHOLE = st.integers(-(2**53), 2**53)

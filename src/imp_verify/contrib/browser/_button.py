@@ -104,7 +104,7 @@ class Place:
         """Take the prefix from the path of the endpoint `redirect`, as a framework makes it: with
         the root in front of it, encoded or not."""
         bare = "/".join(("", root.strip("/"))).rstrip("/")
-        quoted = quote(bare, safe=_PATH)
+        quoted = _quoted(bare)
         within = redirect.removeprefix(quoted if redirect.startswith(f"{quoted}/") else bare)
         prefix = within.removesuffix("/").removesuffix("redirect")
         return cls(prefix, root, None if nonce is None else str(nonce), accepted, afterwards)
@@ -113,11 +113,13 @@ class Place:
         """Return the prefix as a path of any host, and as an absolute address."""
         parts = urlsplit(public_url)
         prefix = self.prefix.strip("/")
-        mounted = parts.path or quote(self.root.strip("/"), safe=_PATH)
-        whole = "".join(
-            f"/{part.strip('/')}" for part in (mounted, quote(prefix, safe=_PATH)) if part
-        )
+        mounted = parts.path or _quoted(self.root.strip("/"))
+        whole = "".join(f"/{part.strip('/')}" for part in (mounted, _quoted(prefix)) if part)
         return whole, f"{parts.scheme}://{parts.netloc}{whole}"
+
+
+def _quoted(path: str) -> str:
+    return quote(path, safe=_PATH, errors="replace")
 
 
 def button(
@@ -202,7 +204,7 @@ def _render(
         said = escape(wording.say(_AWAITED))
         waits = f'<p class="imp-verify-waits" id="{name}-waits">{said}</p>\n'
         described = f'aria-describedby="{name}-waits" '
-    return Markup(
+    page = (
         f'{waits}<button type="button" class="imp-verify-button" id="{name}" '
         f'aria-label="{escape(spoken)}" {described}disabled>{escape(label)}</button>\n'
         f'<p class="imp-verify-status" id="{name}-status" role="status"></p>\n'
@@ -211,6 +213,8 @@ def _render(
         f'<link rel="preload" as="script" href="{sdk}"{nonce}>\n'
         f'<script src="{module}" defer{nonce}></script>'
     )
+    # Half a character, which a text out of JSON may hold, would end the whole page as it is sent.
+    return Markup(page.encode("utf-8", "replace").decode())
 
 
 def _not_open(expected: ExpectedPayment, wording: Wording) -> str:

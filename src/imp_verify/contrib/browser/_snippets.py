@@ -72,7 +72,7 @@ def snippet(
     package = files("imp_verify")
     if flavor == _TYPES:
         return package.joinpath("_web", "imp-verify.d.ts").read_text(encoding="utf-8")
-    path, whole = Place(quote(prefix, safe="/-._~%")).addresses(given)
+    path, whole = Place(quote(prefix, safe="/-._~%", errors="replace")).addresses(given)
     values = {name: words[_LANGUAGES.index(language)] for name, words in _WORDS.items()}
     values |= {
         "LANGUAGE": language,
