@@ -88,7 +88,7 @@ class Shop:
     def ask(self, payment: Any) -> Any:
         return self.verifier.verify(payment.imp_uid, payment.merchant_uid)
 
-    def pay(self, number: str, amount: int = 39000, **how: object) -> Any:
+    def pay(self, number: str, amount: int = 39000, **how: Any) -> Any:
         payment = self.gateway.pay(number, amount, **how)
         self.ask(payment)
         return payment

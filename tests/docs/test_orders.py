@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy
+from sqlalchemy import event
 from sqlalchemy.dialects import mysql, postgresql
 
 from imp_verify import ExpectedPayment, InvalidRequest, StoreError, Verdict, Verifier
@@ -141,9 +142,7 @@ def test_the_row_is_locked_and_a_paid_order_keeps_its_total(tmp_path: Path) -> N
     seeing = sqlalchemy.create_engine("sqlite://")
     with seeing.connect() as db:
         metadata.create_all(db)
-        sqlalchemy.event.listen(
-            seeing, "before_execute", lambda _, statement, *__: seen.append(statement)
-        )
+        event.listen(seeing, "before_execute", lambda _, statement, *__: seen.append(statement))
         names["expected_locked"]("ORD1", db)
     seeing.dispose()
     for dialect in (postgresql.dialect(), mysql.dialect()):
