@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import metadata
 from pathlib import Path
 
 import click
@@ -96,6 +97,20 @@ def test_the_commands_of_the_package_are_typed_as_they_are(page: str) -> None:
         command = commands.get_command(click.Context(commands), words[0])
         assert command is not None, line
         command.make_context(words[0], words[1:])  # raises where an option is not known
+
+
+def test_the_extras_and_the_command_of_the_first_page_are_there() -> None:
+    text = (DOCS / "index.md").read_text(encoding="utf-8")
+    table = text.partition("| extra | for |\n")[2].partition("\n\n")[0]
+    first = [row.split("|")[1] for row in table.splitlines()]
+    named = {name for cell in first for name in re.findall(r"`(.*?)`", cell)}
+    assert named <= set(metadata("imp-verify").get_all("Provides-Extra") or [])
+    assert {"flask", "async", "demo"} <= named
+    options = re.findall(r"`(--[a-z]+)(?: [^`]*)?`", text)
+    demo = commands.get_command(click.Context(commands), "demo")
+    assert demo is not None
+    assert options == ["--language", "--host"]
+    assert set(options) <= {name for each in demo.params for name in each.opts}
 
 
 @pytest.mark.parametrize("page", PAGES)

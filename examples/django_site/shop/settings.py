@@ -53,6 +53,7 @@ DATABASES = {
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "static/"
 USE_TZ = True
+TIME_ZONE = "Asia/Seoul"
 
 # payments: begin
 IMP_VERIFY = {
