@@ -6,13 +6,12 @@ IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
 
 import json
 import os
-import secrets
 import sqlite3
 from contextlib import closing
 from urllib.parse import parse_qs
 
 # payments: begin
-from imp_verify import AsyncVerifier, Checkout, ExpectedPayment, Landing
+from imp_verify import AsyncVerifier, Checkout, ExpectedPayment, Landing, order_number
 from imp_verify.contrib.asgi import PaymentsMiddleware
 from imp_verify.contrib.browser import async_button
 from imp_verify.stores.sqlite import SqliteStore
@@ -20,6 +19,7 @@ from imp_verify.stores.sqlite import SqliteStore
 # payments: end
 
 CODE = os.environ["IMP_USER_CODE"]
+SDK = os.environ.get("SHOP_SDK")  # the sandbox's script; None: the gateway's own
 PAGE = "<!doctype html><title>Checkout</title>"
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 
@@ -36,14 +36,14 @@ async def shop(scope, receive, send):
         return
     _, _, number, *pay = scope["path"].split("/")
     if pay == ["pay"]:
-        page = PAGE + await async_button(verifier, number)
+        page = PAGE + await async_button(verifier, number, sdk=SDK)
         await answer(send, 200, "text/html; charset=utf-8", page)
     else:
         await answer(send, 200, "application/json", json.dumps(show(number)))
 
 
 def order(total):
-    number = secrets.token_hex(8)
+    number = order_number()
     with closing(sqlite3.connect(DATABASE)) as db, db:
         db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, total))
     return f"/orders/{number}"

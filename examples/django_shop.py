@@ -5,20 +5,21 @@ IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
 """
 
 import os
-import secrets
 
 import django
 from django.conf import settings
 from django.core.management import call_command
+from django.core.management.utils import get_random_secret_key
 from django.core.wsgi import get_wsgi_application
 from django.db import connection, models
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
-from imp_verify import ExpectedPayment
+from imp_verify import ExpectedPayment, order_number
 from imp_verify.contrib.django.stores import DjangoStore
 
+SDK = os.environ.get("SHOP_SDK")  # the sandbox's script; None: the gateway's own
 PAGE = "<!doctype html><title>Checkout</title>"
 
 
@@ -35,7 +36,7 @@ def paid(outcome, using):
 def pay(request, number):
     from imp_verify.contrib.django.button import imp_verify_button
 
-    return HttpResponse(PAGE + imp_verify_button(request, number))
+    return HttpResponse(PAGE + imp_verify_button(request, number, sdk=SDK))
 
 
 payments = {
@@ -47,7 +48,7 @@ payments = {
 
 settings.configure(
     ROOT_URLCONF=__name__,
-    SECRET_KEY=os.environ.get("DJANGO_SECRET_KEY") or secrets.token_hex(32),
+    SECRET_KEY=os.environ.get("DJANGO_SECRET_KEY") or get_random_secret_key(),
     ALLOWED_HOSTS=["*"],
     INSTALLED_APPS=["imp_verify.contrib.django"],
     DATABASES={
@@ -80,7 +81,7 @@ if Order._meta.db_table not in connection.introspection.table_names():
 
 @csrf_exempt
 def order(request):
-    new = Order.objects.create(number=secrets.token_hex(8), total=int(request.GET["total"]))
+    new = Order.objects.create(number=order_number(), total=int(request.GET["total"]))
     return HttpResponseRedirect(f"/orders/{new.number}", status=303)
 
 

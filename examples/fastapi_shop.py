@@ -5,7 +5,6 @@ IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
 """
 
 import os
-import secrets
 import sqlite3
 from contextlib import closing
 
@@ -13,7 +12,7 @@ from fastapi import FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 # payments: begin
-from imp_verify import AsyncVerifier, Checkout, ExpectedPayment, Landing
+from imp_verify import AsyncVerifier, Checkout, ExpectedPayment, Landing, order_number
 from imp_verify.contrib.browser import async_button
 from imp_verify.contrib.fastapi import payments
 from imp_verify.stores.sqlite import SqliteStore
@@ -22,6 +21,7 @@ from imp_verify.stores.sqlite import SqliteStore
 
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 CODE = os.environ["IMP_USER_CODE"]
+SDK = os.environ.get("SHOP_SDK")  # the sandbox's script; None: the gateway's own
 PAGE = "<!doctype html><title>Checkout</title>"
 app = FastAPI(title="A shop")
 
@@ -31,7 +31,7 @@ with closing(sqlite3.connect(DATABASE)) as db:
 
 @app.post("/orders")
 def order(total: int) -> RedirectResponse:
-    number = secrets.token_hex(8)
+    number = order_number()
     with closing(sqlite3.connect(DATABASE)) as db, db:
         db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, total))
     return RedirectResponse(f"/orders/{number}", 303)
@@ -63,7 +63,7 @@ app.include_router(payments(verifier), prefix="/payments")
 
 @app.get("/orders/{number}/pay")
 async def pay(number: str) -> HTMLResponse:
-    return HTMLResponse(PAGE + await async_button(verifier, number))
+    return HTMLResponse(PAGE + await async_button(verifier, number, sdk=SDK))
 
 
 # payments: end

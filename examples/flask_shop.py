@@ -5,14 +5,13 @@ IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
 """
 
 import os
-import secrets
 import sqlite3
 from contextlib import closing
 
 from flask import Flask, abort, redirect, render_template_string, request
 
 # payments: begin
-from imp_verify import Checkout, ExpectedPayment, Landing, Verifier
+from imp_verify import Checkout, ExpectedPayment, Landing, Verifier, order_number
 from imp_verify.contrib.flask import payments
 from imp_verify.stores.sqlite import SqliteStore
 
@@ -20,6 +19,7 @@ from imp_verify.stores.sqlite import SqliteStore
 
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 CODE = os.environ["IMP_USER_CODE"]
+SDK = os.environ.get("SHOP_SDK")  # the sandbox's script; None: the gateway's own
 PAGE = "<!doctype html><title>Checkout</title>"
 app = Flask(__name__)
 
@@ -29,7 +29,7 @@ with closing(sqlite3.connect(DATABASE)) as db:
 
 @app.post("/orders")
 def order():
-    number = secrets.token_hex(8)
+    number = order_number()
     with closing(sqlite3.connect(DATABASE)) as db, db:
         db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, request.args["total"]))
     return redirect(f"/orders/{number}", 303)
@@ -59,7 +59,8 @@ app.register_blueprint(payments(verifier), url_prefix="/payments")
 
 @app.get("/orders/<number>/pay")
 def pay(number):
-    return render_template_string(PAGE + "{{ imp_verify_button(number) }}", number=number)
+    template = PAGE + "{{ imp_verify_button(number, sdk=sdk) }}"
+    return render_template_string(template, number=number, sdk=SDK)
 
 
 # payments: end

@@ -5,20 +5,20 @@ IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
 """
 
 import os
-import secrets
 from pathlib import Path
 
 from flask import Flask, redirect, render_template_string, request
 from flask_sqlalchemy import SQLAlchemy
 
 # payments: begin
-from imp_verify import Checkout, ExpectedPayment, Landing, Verifier
+from imp_verify import Checkout, ExpectedPayment, Landing, Verifier, order_number
 from imp_verify.contrib.flask import payments
 from imp_verify.stores.sqlalchemy import SqlAlchemyStore
 
 # payments: end
 
 CODE = os.environ["IMP_USER_CODE"]
+SDK = os.environ.get("SHOP_SDK")  # the sandbox's script; None: the gateway's own
 PAGE = "<!doctype html><title>Checkout</title>"
 app = Flask(__name__)
 file = Path(os.environ.get("SHOP_DB", "shop.db")).absolute()
@@ -47,7 +47,7 @@ def pack(order):
 
 @app.post("/orders")
 def order():
-    row = Order(number=secrets.token_hex(8), total=int(request.args["total"]))
+    row = Order(number=order_number(), total=int(request.args["total"]))
     db.session.add(row)
     db.session.commit()
     return redirect(f"/orders/{row.number}", 303)
@@ -84,4 +84,5 @@ with app.app_context():
 
 @app.get("/orders/<number>/pay")
 def pay(number):
-    return render_template_string(PAGE + "{{ imp_verify_button(number) }}", number=number)
+    template = PAGE + "{{ imp_verify_button(number, sdk=sdk) }}"
+    return render_template_string(template, number=number, sdk=SDK)

@@ -5,7 +5,6 @@ IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
 """
 
 import os
-import secrets
 import sqlite3
 from contextlib import closing
 
@@ -14,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse
 from starlette.routing import Mount, Route
 
 # payments: begin
-from imp_verify import AsyncVerifier, Checkout, ExpectedPayment, Landing
+from imp_verify import AsyncVerifier, Checkout, ExpectedPayment, Landing, order_number
 from imp_verify.contrib.browser import async_button
 from imp_verify.contrib.starlette import payments
 from imp_verify.stores.sqlite import SqliteStore
@@ -22,6 +21,7 @@ from imp_verify.stores.sqlite import SqliteStore
 # payments: end
 
 CODE = os.environ["IMP_USER_CODE"]
+SDK = os.environ.get("SHOP_SDK")  # the sandbox's script; None: the gateway's own
 PAGE = "<!doctype html><title>Checkout</title>"
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 
@@ -30,7 +30,7 @@ with closing(sqlite3.connect(DATABASE)) as db:
 
 
 def order(request):
-    number = secrets.token_hex(8)
+    number = order_number()
     with closing(sqlite3.connect(DATABASE)) as db, db:
         total = int(request.query_params["total"])
         db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, total))
@@ -61,7 +61,8 @@ mounted = Mount("/payments", payments(verifier))
 
 
 async def pay(request):
-    return HTMLResponse(PAGE + await async_button(verifier, request.path_params["number"]))
+    number = request.path_params["number"]
+    return HTMLResponse(PAGE + await async_button(verifier, number, sdk=SDK))
 
 
 # payments: end

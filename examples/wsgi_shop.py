@@ -6,13 +6,12 @@ IMP_KEY=... IMP_SECRET=... IMP_USER_CODE=... IMP_PUBLIC_URL=https://... \
 
 import json
 import os
-import secrets
 import sqlite3
 from contextlib import closing
 from urllib.parse import parse_qs
 
 # payments: begin
-from imp_verify import Checkout, ExpectedPayment, Landing, Verifier
+from imp_verify import Checkout, ExpectedPayment, Landing, Verifier, order_number
 from imp_verify.contrib.browser import button
 from imp_verify.contrib.wsgi import PaymentsMiddleware
 from imp_verify.stores.sqlite import SqliteStore
@@ -20,6 +19,7 @@ from imp_verify.stores.sqlite import SqliteStore
 # payments: end
 
 CODE = os.environ["IMP_USER_CODE"]
+SDK = os.environ.get("SHOP_SDK")  # the sandbox's script; None: the gateway's own
 PAGE = "<!doctype html><title>Checkout</title>"
 DATABASE = os.environ.get("SHOP_DB", "shop.db")
 
@@ -30,7 +30,7 @@ with closing(sqlite3.connect(DATABASE)) as db:
 def shop(environ, start_response):
     with closing(sqlite3.connect(DATABASE)) as db, db:
         if environ["REQUEST_METHOD"] == "POST":
-            number = secrets.token_hex(8)
+            number = order_number()
             total = int(parse_qs(environ["QUERY_STRING"])["total"][0])
             db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, total))
             start_response("303 See Other", [("Location", f"/orders/{number}")])
@@ -38,7 +38,7 @@ def shop(environ, start_response):
         _, _, number, *pay = environ["PATH_INFO"].split("/")
         if pay == ["pay"]:
             return answer(
-                start_response, "text/html; charset=utf-8", PAGE + button(verifier, number)
+                start_response, "text/html; charset=utf-8", PAGE + button(verifier, number, sdk=SDK)
             )
         row = db.execute("SELECT total, state FROM orders WHERE number = ?", (number,)).fetchone()
     total, state = row or (None, "unknown")

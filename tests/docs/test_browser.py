@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from flask import Flask
-from jinja2 import DictLoader
+import pytest
+from fastapi import FastAPI
+from flask import Flask, render_template_string
+from jinja2 import DictLoader, Environment
 from starlette.applications import Starlette
+from starlette.templating import Jinja2Templates
 from starlette.testclient import TestClient
 
 from imp_verify import AsyncVerifier, Checkout, Credentials, ExpectedPayment, Verifier
-from imp_verify.contrib.browser import snippet
+from imp_verify.contrib.browser import Place, button, snippet
+from imp_verify.contrib.flask import payments as blueprint
 from imp_verify.contrib.starlette import payments
 from imp_verify.stores.memory import MemoryStore
 
@@ -25,6 +30,57 @@ ORIGIN = "https://app.shop.example"
 def blocks(page: str, kind: str) -> list[str]:
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.findall(rf"```{kind}\n(.*?)```", text, re.DOTALL)
+
+
+def cell(name: str) -> str:
+    """Return the code that a row of the table of buttons begins with."""
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    (found,) = re.findall(rf"^\| {name} \| [^`|]*`([^`]*)`", text, re.MULTILINE)
+    return str(found)
+
+
+@pytest.fixture
+def page() -> dict[str, Any]:
+    """The names of the page's first block, with the order that it made up."""
+    orders: dict[str, int] = {}
+    store = MemoryStore(expected=lambda number, _: orders.get(number))
+    keys: Any = {"credentials": Credentials("key", "secret"), "test_mode": True}
+    names: dict[str, Any] = {"store": store, "Verifier": partial(Verifier, **keys)}
+    exec(compile(blocks(PAGE, "python")[0], PAGE, "exec"), names)
+    orders[names["number"]] = 39000
+    return names
+
+
+def assert_button(made: str) -> None:
+    assert '"amount":39000,' in made
+    assert '"m_redirect_url":"https://your.shop/payments/redirect"' in made
+
+
+def test_the_pay_button_of_the_page_is_a_button_in_flask_and_without_a_framework(
+    page: dict[str, Any],
+) -> None:
+    app = Flask("shop")
+    app.register_blueprint(blueprint(page["verifier"]), url_prefix="/payments")
+    with app.test_request_context():
+        assert_button(render_template_string(cell("Flask, Quart"), number=page["number"]))
+    names = {**page, "button": button, "Place": Place, "script_name": ""}
+    assert_button(eval(cell("anything else"), names))
+
+
+def test_the_pay_button_of_the_page_is_a_button_in_fastapi(page: dict[str, Any]) -> None:
+    code = next(each for each in blocks(PAGE, "python") if "template_button" in each)
+    verifier = AsyncVerifier(
+        page["store"],
+        checkout=page["verifier"].settings.checkout,
+        public_url="https://your.shop",
+        credentials=Credentials("key", "secret"),
+        test_mode=True,
+    )
+    loader = DictLoader({"pay.html": cell("Starlette, FastAPI with Jinja")})
+    app, templates = FastAPI(), Jinja2Templates(env=Environment(loader=loader, autoescape=True))
+    exec(code, {"app": app, "templates": templates, "verifier": verifier})
+    with TestClient(app) as client:
+        assert_button(client.get(f"/orders/{page['number']}/pay").text)
 
 
 def test_the_address_that_bundlers_leave_alone_is_that_of_the_printed_code() -> None:

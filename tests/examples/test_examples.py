@@ -25,15 +25,18 @@ COMMANDS = {
     "starlette_shop": f"{UVICORN} starlette_shop:app",
     "fastapi_shop": f"{UVICORN} fastapi_shop:app",
     "asgi_shop": f"{UVICORN} asgi_shop:app",
+    "fastapi_sqlalchemy_shop": f"{UVICORN} fastapi_sqlalchemy_shop:app",
+    "fastapi_sqlmodel_shop": f"{UVICORN} fastapi_sqlmodel_shop:app",
+    "quart_shop": "hypercorn --bind 127.0.0.1:{port} quart_shop:app",
 }
 
 
-STORES = {"redis_store", "flask_sqlalchemy_shop"}
+OTHERS = {"redis_store", "flask_sqlalchemy_shop", "check_payment"}
 """Tried by tests of their own."""
 
 
 def test_every_example_is_tried() -> None:
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*COMMANDS, *STORES}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*COMMANDS, *OTHERS}
 
 
 @pytest.mark.parametrize("name", COMMANDS)

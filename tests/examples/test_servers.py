@@ -119,7 +119,7 @@ urlpatterns = [path("own", lambda request: HttpResponse("the shop's own")), {lin
 def lines_of(readme: str) -> list[list[str]]:
     """Return the code in each row of the table, in its order."""
     text = (ROOT / readme).read_text(encoding="utf-8")
-    rows = re.findall(r"^\| [^|]+ \| (.*) \| `(?:\w+)` \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| \[[^|]+\) \| (.*) \| `(?:\w+)` \|$", text, re.MULTILINE)
     return [code for row in rows if (code := re.findall(r"`([^`]+)`", row))]
 
 
@@ -226,7 +226,10 @@ def test_n01_a_line_of_the_readme_sells_under_a_server_as_it_is_started(
 WHOLE = os.environ.get("IMP_VERIFY_ALL_SERVERS") == "1"
 """Whether each example is tried under each server, as `make test-all` does."""
 ON_WSGI = ("flask_shop", "django_shop", "wsgi_shop")
-ON_ASGI = ("starlette_shop", "fastapi_shop", "asgi_shop")
+ON_ASGI = (
+    *("starlette_shop", "fastapi_shop", "asgi_shop"),
+    *("fastapi_sqlalchemy_shop", "fastapi_sqlmodel_shop", "quart_shop"),
+)
 
 
 @pytest.mark.slow
