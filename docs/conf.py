@@ -20,6 +20,8 @@ extensions = [
 ]
 exclude_patterns = ["_build", "locale"]
 templates_path = ["_templates"]
+# What stands in backticks in a docstring is code.
+default_role = "code"
 
 # Addresses of headings as the forge makes them, so that a link works there and here.
 myst_heading_anchors = 3
