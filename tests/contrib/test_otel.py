@@ -234,14 +234,15 @@ def test_a_call_that_is_sent_again_says_so_and_an_unknown_payment_is_no_error(
     ] == ["unknown_payment"]
 
 
-def test_a_call_without_an_answer_names_its_error(make_shop: Any, gateway: ScriptedGateway) -> None:
-    shop, telemetry = make_shop(timeout=0.3), Telemetry()
-    telemetry.instrument(shop.driver.verifier)
-    gateway.lookups.append(act(silence))
+def test_a_call_without_an_answer_names_its_error(
+    shop: Shop, gateway: ScriptedGateway, telemetry: Telemetry
+) -> None:
+    gateway.lookups.extend([RESET] * 2)
     assert shop.complete().status == 503
     spans = {each.name: attributes(each) for each in telemetry.spans}
-    assert spans[LOOKUP]["error.type"] == "GatewayUnavailable"
-    assert spans["imp_verify complete"]["error.type"] == "GatewayUnavailable"
+    assert spans[LOOKUP]["error.type"] == "GatewayReset"
+    assert spans[LOOKUP]["http.request.resend_count"] == 1
+    assert spans["imp_verify complete"]["error.type"] == "GatewayReset"
     [(names, _)] = telemetry.points("imp_verify.decisions")
     assert names["imp_verify.reason"] == "gateway_unavailable"
 
@@ -309,7 +310,7 @@ def test_a_confirm_over_http_is_a_span_of_its_own_with_the_hold_inside(
 def test_a_confirm_that_is_out_of_time_is_decided_once_and_ends_its_spans(
     make_shop: Any, gateway: ScriptedGateway
 ) -> None:
-    shop, telemetry, held = make_shop(confirm_timeout=2.0), Telemetry(), threading.Event()
+    shop, telemetry, held = make_shop(confirm_timeout=3.0), Telemetry(), threading.Event()
     telemetry.instrument(shop.driver.verifier)
 
     def hold(*_: object) -> None:
