@@ -101,8 +101,9 @@ def test_the_transports_take_what_the_page_gives_them() -> None:
     for block, kind in zip(BLOCKS[2:4], (RequestsTransport, Urllib3Transport), strict=True):
         made: dict[str, Any] = {}
         exec(block.replace("/etc/ssl/certs/ca-certificates.crt", os.devnull), made)
-        assert isinstance(made["transport"], kind)
-        made["transport"].close()
+        transport = made["transport"]
+        transport.close()
+        assert isinstance(transport, kind)
     listed = re.findall(r"`(imp_verify\.transports\.\w+)\.(\w+)\((\w+)=None\)`", PAGE)
     kinds = (RequestsTransport, Urllib3Transport, HttpxTransport, AiohttpTransport)
     assert listed == [

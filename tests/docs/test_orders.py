@@ -145,8 +145,9 @@ def test_the_row_is_locked_and_a_paid_order_keeps_its_total(tmp_path: Path) -> N
         event.listen(seeing, "before_execute", lambda _, statement, *__: seen.append(statement))
         names["expected_locked"]("ORD1", db)
     seeing.dispose()
-    for dialect in (postgresql.dialect(), mysql.dialect()):
-        assert "FOR UPDATE" in str(seen[0].compile(dialect=dialect))
+    dialects: Any = (postgresql, mysql)
+    for each in dialects:
+        assert "FOR UPDATE" in str(seen[0].compile(dialect=each.dialect()))
 
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'shop.db'}")
 

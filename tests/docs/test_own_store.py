@@ -21,8 +21,11 @@ exec(compile(store + trial + deciding, "docs/own-store.md", "exec"), names)
 ASKED = ExpectedPayment(ORDER, PRICE)
 
 
+WrittenThere: Any = names["TestMyStore"]
+
+
 @pytest.mark.slow
-class TestTheStoreOfThePage(names["TestMyStore"]):  # type: ignore[misc]
+class TestTheStoreOfThePage(WrittenThere):  # type: ignore[misc]
     """All of the contract."""
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gunicorn.config import Config
 
 from imp_verify import Credentials, Request, Verifier
 from imp_verify.cli import _words
@@ -73,12 +72,13 @@ def test_only_the_senders_named_reach_the_webhook_and_only_the_proxy_is_believed
 def test_the_servers_read_their_lines() -> None:
     one, other = (shlex.split(line) for line in re.findall(r"^\$ (.*)$", PAGE, re.MULTILINE))
     assert (one[0], other[0]) == ("gunicorn", "uvicorn")
-    read = Config().parser().parse_args(one[1:])
+    config = import_module("gunicorn.config").Config()
+    read = config.parser().parse_args(one[1:])
     assert (read.timeout, read.graceful_timeout, read.threads) == (60, 30, 8)
     assert (
         import_module("uvicorn.main").main.make_context("uvicorn", other[1:]).params["workers"] == 2
     )
-    assert Config().timeout == 30
+    assert config.timeout == 30
 
 
 def test_the_limits_are_the_defaults_and_go_together() -> None:
