@@ -177,7 +177,7 @@ def following(name: str, folder: Path) -> Iterator[tuple[Reader, Server, Sandbox
         here = Reader(page, {"8000": str(port), str(PORT): own}, {}, folder)
         told = {name: here.at(value) for name, value in variables(page).items()}
         path = os.pathsep.join([str(SCRIPTS), os.environ["PATH"]])
-        more = {"PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "NO_PROXY": "*"}
+        more = {"PATH": path, "NO_PROXY": "*"}
         reader = Reader(page, here.ports, {**os.environ, **told, **more}, folder)
         for line in typed(page):
             if line == "python manage.py migrate":
