@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 from babel.messages.pofile import read_po
 
-from imp_verify import Outcome, Reason, Verdict
+from imp_verify import Credentials, Outcome, Reason, Verdict
+from imp_verify._core.accounts import Accounts
 from imp_verify._core.wire import read_payment
-from imp_verify._web.endpoints import log_outcome
+from imp_verify._web.decisions import RequestLog
 from imp_verify.cli._trigger import trigger
 from imp_verify.cli._words import EN, KO
+from imp_verify.models import Notice
+from imp_verify.settings import Settings
 from tests.support.messages import PLACE, Sources, quotes
 from tests.support.messages import SOURCES as ROOT
 
@@ -97,6 +100,14 @@ def test_what_the_page_quotes_is_said(heading: str) -> None:
     assert stale == []
 
 
+def say(outcome: Outcome) -> None:
+    """Have the line of an outcome written, of a request that named its order."""
+    settings = Settings(credentials=Credentials("key", "secret"))
+    log = RequestLog(settings, Accounts.from_settings(settings, float), "webhook", 0.0, None)
+    log.notice = Notice("imp_1", "ORD-1")
+    log.outcome(outcome)
+
+
 def test_every_reason_stands_in_the_page(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -108,7 +119,7 @@ def test_every_reason_stands_in_the_page(
         verdict = Verdict.PENDING if pending else Verdict.LATE if late else Verdict.FORGERY
         outcome = Outcome(verdict, reason, imp_uid="imp_1", merchant_uid="ORD-1")
         caplog.clear()
-        log_outcome(outcome, "ORD-1", test_mode=False)
+        say(outcome)
         [line] = caplog.messages
         said_of_it = line.partition(" is ")[2].partition(";")[0]
         assert f"... is {said_of_it}" in lines, line
@@ -119,7 +130,7 @@ def test_the_loud_verdicts_have_a_row_each(caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level(logging.WARNING, "imp_verify")
     for verdict in Verdict:
         outcome = Outcome(verdict, imp_uid="imp_1", merchant_uid="ORD-1", payment=PAID)
-        log_outcome(outcome, "ORD-1", test_mode=False)
+        say(outcome)
     assert len(caplog.messages) == 4
     for line in caplog.messages:
         wanted = f"... is {line.partition(' is ')[2]}"

@@ -18,6 +18,8 @@ FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 SAYS = re.compile(r"_log\.|_log =|Error\b|Gateway[A-Z]|warnings\.warn|\.fail\(")
 """What is in a module that says anything; the others need not be read."""
 ENVELOPE = ("envelope", "self")
+OF_THEIR_OWN = ("wire.py", "decisions.py")
+"""Modules that say something by a method of their own."""
 LOUD = ("warning", "error", "exception", "critical", "log")
 
 
@@ -68,7 +70,7 @@ class Sources:
 
     def logged(self) -> dict[str, str]:
         """Return the texts of log lines from WARNING on."""
-        return self._texts(lambda call: _name(call.func) in LOUD and _owner(call) == "_log")
+        return self._texts(lambda call: _is_loud(call) or _is_loud_decision(call))
 
     def checked(self) -> dict[str, str]:
         """Return the texts of Django's system checks, by their ids."""
@@ -96,9 +98,9 @@ class Sources:
         for module, scope, call in self._calls:
             if not wanted(call) or not call.args:
                 continue
-            if _owner(call) == "self" and module.path.name != "wire.py":
+            if _owner(call) == "self" and module.path.name not in OF_THEIR_OWN:
                 continue  # that is the sandbox's
-            leveled = _name(call.func) == "log"
+            leveled = _name(call.func) in ("log", "_write")
             where = f"{module.path.relative_to(SOURCES)}:{call.lineno}"
             try:
                 texts = self._read(call.args[leveled], module, scope)
@@ -204,6 +206,22 @@ def _pairs(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
     elif isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
         for one, other in zip(target.elts, value.elts, strict=True):
             yield from _pairs(one, other)
+
+
+def _is_loud(call: ast.Call) -> bool:
+    """Whether it writes a line from WARNING on; `_write`'s own is what its callers give it."""
+    handed_on = ast.unparse(call).startswith("_log.log(level, text, *words,")
+    return _name(call.func) in LOUD and _owner(call) == "_log" and not handed_on
+
+
+def _is_loud_decision(call: ast.Call) -> bool:
+    quiet = ("logging.DEBUG", "logging.INFO")
+    return (
+        _name(call.func) == "_write"
+        and _owner(call) == "self"
+        and len(call.args) > 1
+        and ast.unparse(call.args[0]) not in quiet
+    )
 
 
 def _name(node: ast.AST) -> str:
