@@ -34,7 +34,7 @@ async def shop(scope, receive, send):
         total = int(parse_qs(scope["query_string"].decode())["total"][0])
         await answer(send, 303, "text/plain", "", (b"location", order(total).encode()))
         return
-    _, _, number, *pay = scope["path"].split("/")
+    number, *pay = scope["path"].split("/")[2:] or [""]
     if pay == ["pay"]:
         page = PAGE + await async_button(verifier, number, sdk=SDK)
         await answer(send, 200, "text/html; charset=utf-8", page)

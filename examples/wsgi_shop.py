@@ -35,7 +35,7 @@ def shop(environ, start_response):
             db.execute("INSERT INTO orders VALUES (?, ?, 'new')", (number, total))
             start_response("303 See Other", [("Location", f"/orders/{number}")])
             return []
-        _, _, number, *pay = environ["PATH_INFO"].split("/")
+        number, *pay = environ["PATH_INFO"].split("/")[2:] or [""]
         if pay == ["pay"]:
             return answer(
                 start_response, "text/html; charset=utf-8", PAGE + button(verifier, number, sdk=SDK)

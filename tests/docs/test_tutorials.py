@@ -211,6 +211,7 @@ def test_who_follows_a_page_sees_an_order_paid_and_a_forgery_refused(
             next(each for each in consoles(reader.page) if beginning in "\n".join(each))
             for beginning in ("echo", "trigger paid", "trigger forged")
         )
+        reader.types('curl -sf -o /dev/null "$SHOP_SDK" -o /dev/null http://127.0.0.1:8900/')
         # What was ordered is looked at, and then paid, in one shell.
         said = reader.types(*order, 'curl -s "$order/pay"', *pay)
         assert f'"sdk":"{server.url}/v1/iamport.js"' in said
@@ -221,6 +222,7 @@ def test_who_follows_a_page_sees_an_order_paid_and_a_forgery_refused(
         assert "<- 400" in said
         assert '"status":"forgery"' in said
         assert re.search(r'"state": ?"new"', said)
+        assert shop.ask("GET", "/favicon.ico", headers=LOCAL).status < 500
         if name == "wsgi_shop":
             checks_by_hand(reader, shop, server)
 

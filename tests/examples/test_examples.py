@@ -26,12 +26,11 @@ COMMANDS = {
     "fastapi_shop": f"{UVICORN} fastapi_shop:app",
     "asgi_shop": f"{UVICORN} asgi_shop:app",
     "fastapi_sqlalchemy_shop": f"{UVICORN} fastapi_sqlalchemy_shop:app",
-    "fastapi_sqlmodel_shop": f"{UVICORN} fastapi_sqlmodel_shop:app",
     "quart_shop": "hypercorn --bind 127.0.0.1:{port} quart_shop:app",
 }
 
 
-OTHERS = {"redis_store", "flask_sqlalchemy_shop", "check_payment"}
+OTHERS = {"redis_store", "flask_sqlalchemy_shop", "fastapi_sqlmodel_shop", "check_payment"}
 """Tried by tests of their own."""
 
 

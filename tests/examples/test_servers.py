@@ -228,7 +228,7 @@ WHOLE = os.environ.get("IMP_VERIFY_ALL_SERVERS") == "1"
 ON_WSGI = ("flask_shop", "django_shop", "wsgi_shop")
 ON_ASGI = (
     *("starlette_shop", "fastapi_shop", "asgi_shop"),
-    *("fastapi_sqlalchemy_shop", "fastapi_sqlmodel_shop", "quart_shop"),
+    *("fastapi_sqlalchemy_shop", "quart_shop"),
 )
 
 
