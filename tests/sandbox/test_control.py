@@ -142,6 +142,9 @@ def test_what_is_not_there_is_404_and_another_method_405(server: SandboxServer) 
     assert call(server, "POST", "payments/imp_0/approve")[0] == 404
     assert call(server, "GET", "payments/imp_0")[0] == 404
     assert call(server, "PATCH", "payments/imp_0", {"amount": 5})[0] == 404
+    for move in (p.rpartition("/")[2] for p in PATHS if p.startswith("/payments/{imp_uid}/")):
+        fields = {"seconds": 5} if move == "approve-late" else {}
+        assert call(server, "POST", f"payments/imp_0/{move}", fields)[0] == 404, move
     for path in ("nothing", "payments/imp_0/nothing"):
         status, answer = call(server, "POST", path)
         assert (status, "/sandbox/v1/openapi.json" in answer["error"]) == (404, True)
