@@ -48,6 +48,9 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("POST", "clock", {"at": 5}, "no such field: at; there are stop_at, advance, run"),
     ("POST", "faults", {"call": "nonsense"}, "call is one of token, payment, "),
     ("POST", "faults", {"call": "payment", "status": 9999}, "status is 200 to 599"),
+    ("POST", "faults", {"call": "payment", "delay": 10**400}, "delay is 0 to 3600 seconds"),
+    ("POST", "faults", {"call": "payment", "rate": 10**400}, "rate is 0 to 1"),
+    ("PATCH", "settings", {"webhook_seconds": 10**400}, "webhook_seconds is 0 to 3600 seconds"),
     ("POST", "faults", {"call": "payment", "nothing": 1}, "no such field: nothing; there are call"),
     ("POST", "faults", {"status": 500}, "call is missing"),
     ("POST", "faults", [], "no object of fields"),
@@ -139,6 +142,9 @@ def test_what_is_not_there_is_404_and_another_method_405(server: SandboxServer) 
     assert call(server, "POST", "payments/imp_0/approve")[0] == 404
     assert call(server, "GET", "payments/imp_0")[0] == 404
     assert call(server, "PATCH", "payments/imp_0", {"amount": 5})[0] == 404
+    for move in (p.rpartition("/")[2] for p in PATHS if p.startswith("/payments/{imp_uid}/")):
+        fields = {"seconds": 5} if move == "approve-late" else {}
+        assert call(server, "POST", f"payments/imp_0/{move}", fields)[0] == 404, move
     for path in ("nothing", "payments/imp_0/nothing"):
         status, answer = call(server, "POST", path)
         assert (status, "/sandbox/v1/openapi.json" in answer["error"]) == (404, True)
@@ -161,9 +167,13 @@ UNREADABLE = [
     (b"{", "line 1"),
     (b"\\", "line 1"),
     (b"[" * 20_000, "the JSON is too deep"),
-    (b'{"amount":1e400}', "a number is too long"),
-    (b'{"amount":' + b"9" * 5000 + b"}", "a number is too long"),
-    (b'{"amount":NaN}', "NaN and Infinity are no numbers"),
+    (b'{"amount":1e400}', ": amount: a number is too long"),
+    (b'{"amount":' + b"9" * 5000 + b"}", ": amount: a number is too long"),
+    (b'{"a":1,"b":[{"c":2},{"d":{"e":1e400}}]}', ": b[1].d.e: a number is too long"),
+    (b'[[1,{"a":[0,1e400]}]]', ": [0][1].a[1]: a number is too long"),
+    (b"1e400", "read: a number is too long"),
+    (b'{"amount":1e400,"amount":1}', "read: a number is too long"),
+    (b'{"amount":NaN}', ": amount: NaN and Infinity are no numbers"),
     (b'{"merchant_uid":"\xff"}', "byte 17 is not UTF-8"),
     (b'{"merchant_uid":"\\ud800"}', "half of a pair of surrogates is no text"),
 ]

@@ -541,20 +541,18 @@ def dripped(seconds: float) -> Behaviour:
 
 
 @pytest.mark.parametrize("kind", [timed, dripped])
-def test_a_yes_just_within_its_time_counts_and_one_just_past_it_does_not(
+def test_a_slow_yes_within_its_time_counts_and_one_past_it_does_not(
     sandbox: Sandbox, shop: Gateway, kind: Callable[[float], Behaviour]
 ) -> None:
-    sandbox.settings.change({"confirm_seconds": 0.8})
-    for number, seconds, status in (("A", 0.4, "paid"), ("B", 1.2, "failed")):
-        shop.behave = kind(seconds)
-        begun = time.monotonic()
+    for number, takes, may_take, status in (("A", 0.2, 30, "paid"), ("B", 10, SHORT, "failed")):
+        sandbox.settings.change({"confirm_seconds": may_take})
+        shop.behave = kind(takes)
         made = paid(sandbox, merchant_uid=number, confirm_url=shop.url + "/confirm")
         assert made.status == status
-        assert time.monotonic() - begun < 0.8 + 0.3
     within, past = entries(sandbox, "confirm")
     assert (within["status"], within["error"]) == (200, None)
-    assert (past["status"], past["error"]) == (None, "TimeoutError: no whole answer within 0.8 s")
-    assert past["milliseconds"] >= 800
+    assert (past["status"], past["error"]) == (None, "TimeoutError: no whole answer within 0.3 s")
+    assert past["milliseconds"] >= 1000 * SHORT
     assert [each["merchant_uid"] for each in (within, past)] == ["A", "B"]
 
 

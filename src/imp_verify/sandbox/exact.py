@@ -69,9 +69,15 @@ def loads(text: str | bytes) -> object:
     """Read JSON; a number with a fraction becomes a Decimal.
 
     Raises:
-        ValueError: It is none, or one that nobody means: too deep, or a number too long.
+        ValueError: It is none, or one that nobody means: too deep, or a number too long, whose
+            field it names.
     """
-    return _read(text, _number, _integer)
+    try:
+        return _read(text, _number, _integer)
+    except _NoNumber as error:
+        # The parser does not say where it was, so what has the wrong number is read once more.
+        found = _place(_read(text, _number_or_none, _integer_or_none))
+        raise ValueError(f"{found}: {error}" if found else str(error)) from None
 
 
 def decoded(body: bytes) -> str:
@@ -103,15 +109,19 @@ def _check_depth(text: str) -> None:
             raise ValueError("the JSON is too deep")
 
 
+class _NoNumber(ValueError):
+    """A number that nobody means."""
+
+
 def _number(text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:  # 1e99999999999999999999: no Decimal has such an exponent
-        raise ValueError("a number is too long") from None
+        raise _NoNumber("a number is too long") from None
     if not number.is_finite():
-        raise ValueError("NaN and Infinity are no numbers")
+        raise _NoNumber("NaN and Infinity are no numbers")
     if not _is_short(number):
-        raise ValueError("a number is too long")
+        raise _NoNumber("a number is too long")
     return number
 
 
@@ -119,7 +129,22 @@ def _integer(text: str) -> int:
     try:
         return int(text)
     except ValueError:  # of more than 4,300 digits
-        raise ValueError("a number is too long") from None
+        raise _NoNumber("a number is too long") from None
+
+
+def _place(content: object) -> str:
+    """Name the first field that is no number, as `a.b[0]`; nothing where the whole is none."""
+    inner: Iterable[tuple[str, object]] = ()
+    if isinstance(content, dict):
+        inner = ((f".{name}", value) for name, value in content.items())
+    elif isinstance(content, list):
+        inner = ((f"[{at}]", value) for at, value in enumerate(content))
+    for name, value in inner:
+        if value is _NO_NUMBER:
+            return name.removeprefix(".")
+        if found := _place(value):
+            return f"{name}{'' if found.startswith('[') else '.'}{found}".removeprefix(".")
+    return ""
 
 
 def _is_short(number: Decimal) -> bool:
@@ -129,15 +154,22 @@ def _is_short(number: Decimal) -> bool:
     return max(number.adjusted() + 1, 1) + max(-exponent, 0) <= LONGEST
 
 
-def _any_number(text: str) -> Decimal:
+def _number_or_none(text: str) -> Decimal:
     """Leave a number that nobody means to whoever looks at it: the rest can be read."""
     try:
         return _number(text)
-    except ValueError:
+    except _NoNumber:
         return _NO_NUMBER
 
 
-def _any_integer(text: str) -> object:
+def _integer_or_none(text: str) -> object:
+    try:
+        return _integer(text)
+    except _NoNumber:
+        return _NO_NUMBER
+
+
+def _short_integer_or_none(text: str) -> object:
     return int(text) if len(text.lstrip("-")) <= LONGEST else _NO_NUMBER
 
 
@@ -151,7 +183,7 @@ def read_fields(body: bytes, content_type: str) -> dict[str, object]:
         ValueError: The body is neither.
     """
     if "json" in content_type.lower():
-        content = _read(body or b"{}", _any_number, _any_integer)
+        content = _read(body or b"{}", _number_or_none, _short_integer_or_none)
         if not isinstance(content, dict):
             raise ValueError("the body is JSON but no object")
         return content

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from typing import Any, TypeGuard
 
 from imp_verify.sandbox.calls import NAMES
+from imp_verify.sandbox.kinds import is_finite
 
 WINDOW = "window"
 """The call of a page that opens a window."""
@@ -112,7 +112,7 @@ def _whole(value: object, least: int, most: int) -> bool:
 def _number(value: object) -> TypeGuard[int | float | Decimal]:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return False
-    return math.isfinite(value)
+    return is_finite(value)
 
 
 def _flag(value: object) -> bool:

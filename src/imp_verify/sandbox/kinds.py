@@ -24,6 +24,11 @@ class Kind(Protocol):
         """Return what the text of a command line means, or raise ValueError."""
 
 
+def is_finite(value: int | float | Decimal) -> bool:
+    """Tell whether a number is one; math.isfinite cannot say it of an int of 400 digits."""
+    return isinstance(value, int) or math.isfinite(value)
+
+
 @dataclass(frozen=True, slots=True)
 class OneOf:
     """One of some words."""
@@ -85,7 +90,7 @@ class Seconds:
         good = int if self.whole else int | float | Decimal
         if isinstance(value, bool) or not isinstance(value, good):
             raise ValueError(self.allowed)
-        if not math.isfinite(value) or not 0 <= value <= self.most:
+        if not is_finite(value) or not 0 <= value <= self.most:
             raise ValueError(self.allowed)
         return value
 

@@ -143,16 +143,21 @@ def _reset(sandbox: Sandbox, asked: Asked) -> object:
 
 
 OPERATIONS = (
-    Operation("GET", "/health", "Whether it answers, and what it holds.", _health),
-    Operation("GET", "/settings", "All settings.", _settings),
+    Operation(
+        "GET", "/health", "Whether it answers, and what it holds.", _health, answers="Health"
+    ),
+    Operation("GET", "/settings", "All settings.", _settings, answers="Settings"),
     Operation(
         "PATCH",
         "/settings",
         "Set the settings given, all or none of them.",
         _change_settings,
         free="Settings",
+        answers="Settings",
     ),
-    Operation("GET", "/clock", "The sandbox's time, and how much is due later.", _clock),
+    Operation(
+        "GET", "/clock", "The sandbox's time, and how much is due later.", _clock, answers="Clock"
+    ),
     Operation(
         "POST",
         "/clock",
@@ -164,14 +169,31 @@ OPERATIONS = (
             Field("advance", Whole(0, LATEST), "seconds to move on by"),
             Field("run", Flag(), "true lets a clock that stands run on from there"),
         ),
+        answers="Clock",
     ),
-    Operation("GET", "/faults", "The faults that are still to happen, oldest first.", _faults),
-    Operation("POST", "/faults", "Let something go wrong.", _add_fault, free="Fault"),
     Operation(
-        "DELETE", "/faults/{number}", "Take back one fault, and show the others.", _remove_fault
+        "GET",
+        "/faults",
+        "The faults that are still to happen, oldest first.",
+        _faults,
+        answers="SetFault[]",
     ),
-    Operation("DELETE", "/faults", "Let nothing go wrong any more.", _remove_faults),
-    Operation("GET", "/accounts", "The accounts, without their secrets.", _accounts),
+    Operation(
+        "POST", "/faults", "Let something go wrong.", _add_fault, free="Fault", answers="SetFault"
+    ),
+    Operation(
+        "DELETE",
+        "/faults/{number}",
+        "Take back one fault, and show the others.",
+        _remove_fault,
+        answers="SetFault[]",
+    ),
+    Operation(
+        "DELETE", "/faults", "Let nothing go wrong any more.", _remove_faults, answers="SetFault[]"
+    ),
+    Operation(
+        "GET", "/accounts", "The accounts, without their secrets.", _accounts, answers="Account[]"
+    ),
     Operation(
         "POST",
         "/accounts",
@@ -182,8 +204,9 @@ OPERATIONS = (
             Field("secret", Line(200, SHORTEST_SECRET), "its secret", required=True),
             Field("user_code", Line(200), "what its pages call IMP.init with", required=True),
         ),
+        answers="Account",
     ),
-    Operation("GET", "/channels", "The channels.", _channels),
+    Operation("GET", "/channels", "The channels.", _channels, answers="Channel[]"),
     Operation(
         "POST",
         "/channels",
@@ -194,8 +217,15 @@ OPERATIONS = (
             Field("pg_provider", Line(16), "its PG's code", required=True),
             Field("test", Flag(), "whether it is a test channel"),
         ),
+        answers="Channel",
     ),
-    Operation("GET", "/prepare", "The amounts that are registered beforehand.", _prepared),
+    Operation(
+        "GET",
+        "/prepare",
+        "The amounts that are registered beforehand.",
+        _prepared,
+        answers="Prepared[]",
+    ),
     Operation(
         "POST",
         "/prepare",
@@ -207,6 +237,7 @@ OPERATIONS = (
             Field("currency", Line(3, 3), "in what; none is not compared"),
             ACCOUNT,
         ),
+        answers="Prepared",
     ),
     Operation(
         "POST",
@@ -215,5 +246,6 @@ OPERATIONS = (
         "start, and what the sandbox was seeded with again unless told otherwise.",
         _reset,
         (Field("to", OneOf(("seed", "empty")), "seed where left out"),),
+        answers="Health",
     ),
 )

@@ -107,6 +107,8 @@ class Operation:
         free: Names what its body is, where the handler reads that itself: a schema of the
             description, or, where it has fields too, what else it takes.
         lists: Whether the body may be a list of those.
+        answers: The schema of its answer, in the description; with [] behind it, of a list's item.
+            Nothing where it answers the journal's lines.
     """
 
     method: str
@@ -116,6 +118,7 @@ class Operation:
     fields: tuple[Field, ...] = ()
     free: str | None = None
     lists: bool = False
+    answers: str = "MadePayment"
 
     def read(self, sent: object, *, texts: bool = False) -> dict[str, Any]:
         """Return the values of its fields.

@@ -95,6 +95,7 @@ OPERATIONS = (
         "the browser to be first, or withheld by a fault.",
         _deliveries,
         (Field("imp_uid", Line(200), "only those of this payment"),),
+        answers="Deliveries",
     ),
     Operation(
         "POST",
@@ -105,6 +106,7 @@ OPERATIONS = (
             Field("number", Whole(1, 10**12), "of the delivery"),
             Field("imp_uid", Line(200), "of the payment"),
         ),
+        answers="Delivery[]",
     ),
     Operation(
         "POST",
@@ -116,6 +118,7 @@ OPERATIONS = (
             Field("imp_uid", Line(200), "only what is of this payment"),
             Field("newest_first", Flag(), "true sends what happened last first"),
         ),
+        answers="Delivery[]",
     ),
     Operation(
         "POST",
@@ -131,6 +134,7 @@ OPERATIONS = (
             Field("format", OneOf(("json", "form")), "of the body; as set where left out"),
             Field("url", Line(2000), "where to; else the payment's address, or webhook_url"),
         ),
+        answers="Delivery[]",
     ),
     Operation(
         "POST",
@@ -138,6 +142,7 @@ OPERATIONS = (
         "Send what the console's button sends, to the address that is set.",
         _test_call,
         (Field("test", Flag(), "to that of test payments"),),
+        answers="Delivery[]",
     ),
     Operation(
         "GET",
@@ -152,5 +157,6 @@ OPERATIONS = (
             Field("imp_uid", Line(200), "only those of this payment"),
             Field("merchant_uid", Line(200), "only those of this order"),
         ),
+        answers="",
     ),
 )

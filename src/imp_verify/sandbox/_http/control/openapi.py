@@ -3,33 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import MISSING, fields
-from typing import Any
 
-from imp_verify.sandbox import making, settings
-from imp_verify.sandbox._http.control.declare import (
-    PREFIX,
-    Amount,
-    Field,
-    Line,
-    Operation,
-    Whole,
-)
-from imp_verify.sandbox.faults import Fault
-from imp_verify.sandbox.kinds import Flag, Kind, OneOf, Seconds, Text, Texts
+from imp_verify.sandbox._http.control import schemas
+from imp_verify.sandbox._http.control.declare import PREFIX, Field, Operation
+from imp_verify.sandbox._http.control.schemas import Schema, closed, list_of, of_kind, optional, ref
 
-Schema = dict[str, Any]
-_TEXT: Schema = {"type": "string"}
-_TIME: Schema = {"type": "integer", "minimum": 1, "description": "Unix seconds"}
-_MONEY: Schema = {"type": "number", "minimum": 0}
-_PAYMENT: dict[str, Schema] = {
-    "amount": _MONEY,
-    "sandbox": {"type": "boolean"},
-    "cancelled": {"type": "array", "items": {"type": ["number", "object"]}},
-    "notice_url": {"type": ["string", "array"], "items": _TEXT},
-    **{name: _TIME for name in making.FIELDS if name.endswith("_at") or name == "vbank_date"},
-}
-_TYPES = {"str": "string", "int": "integer", "bool": "boolean", "float": "number"}
+_NAME: Schema = {"type": "string"}
 
 
 def document(operations: Iterable[Operation]) -> Schema:
@@ -46,81 +25,23 @@ def document(operations: Iterable[Operation]) -> Schema:
             "say so in Content-Type.",
         },
         "paths": paths,
-        "components": {"schemas": _schemas()},
+        "components": {"schemas": {**schemas.taken(), **schemas.answered()}},
     }
-
-
-def _schemas() -> Schema:
-    payment = {name: _PAYMENT.get(name, _TEXT) for name in making.FIELDS}
-    changes = {name: of for name, of in payment.items() if name not in making.FIXED}
-    return {
-        "Payment": {**_object(payment), "required": ["merchant_uid", "amount"]},
-        "PaymentChange": _object(changes),
-        "Settings": _object({name: _setting(each) for name, each in settings.TABLE.items()}),
-        "Fault": _fault(),
-        "Error": {**_object({"error": _TEXT}, closed=False), "required": ["error"]},
-    }
-
-
-def _object(properties: Schema, *, closed: bool = True) -> Schema:
-    return {"type": "object", "properties": properties, "additionalProperties": not closed}
-
-
-def _setting(setting: settings.Setting) -> Schema:
-    return {**of_kind(setting.kind), "description": setting.says, "default": setting.default}
-
-
-def _fault() -> Schema:
-    known = [each for each in fields(Fault) if each.init]
-    needed = [e.name for e in known if e.default is MISSING and e.default_factory is MISSING]
-    return {**_object({e.name: _annotated(str(e.type)) for e in known}), "required": needed}
-
-
-def _annotated(annotation: str) -> Schema:
-    kind, nothing, _ = annotation.partition(" | None")
-    if kind not in _TYPES:
-        return {}
-    return {"type": [_TYPES[kind], "null"] if nothing else _TYPES[kind]}
-
-
-def of_kind(kind: Kind) -> Schema:
-    """Return the schema of a kind of value; of one that has none its words."""
-    match kind:
-        case OneOf(choices):
-            return {"type": "string", "enum": list(choices)}
-        case Flag():
-            return {"type": "boolean"}
-        case Seconds(most, whole):
-            return {"type": "integer" if whole else "number", "minimum": 0, "maximum": most}
-        case Whole(least, most):
-            return {"type": "integer", "minimum": least, "maximum": most}
-        case Amount(zero):
-            return {"type": "number", "minimum" if zero else "exclusiveMinimum": 0}
-        case Line(longest, shortest):
-            return {"type": "string", "minLength": shortest, "maxLength": longest}
-        case Text():
-            return {"type": ["string", "null"]}
-        case Texts():
-            return {"type": "array", "items": {"type": "string"}}
-        case _:
-            return {"description": kind.allowed}
 
 
 def _operation(operation: Operation) -> Schema:
     queried = operation.method == "GET"
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
     parameters: list[Schema] = [
-        {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names
+        {"name": name, "in": "path", "required": True, "schema": _NAME} for name in names
     ]
     if queried:
         parameters += [{**_parameter(each), "in": "query"} for each in operation.fields]
-    lines = operation.path == "/journal"
-    kind = "application/x-ndjson" if lines else "application/json"
     described: Schema = {
         "summary": operation.says,
         "operationId": _identifier(operation),
         "responses": {
-            "200": {"description": "Done.", "content": {kind: {}}},
+            "200": {"description": "Done.", "content": _answer(operation)},
             "400": _error("A name or a value is wrong; it names the field and what is allowed."),
             **({"404": _error("There is none of this name or number.")} if names else {}),
             **({} if queried else {"409": _error("As things stand it cannot be done.")}),
@@ -131,6 +52,7 @@ def _operation(operation: Operation) -> Schema:
     if operation.method in ("POST", "PATCH"):
         content = {"application/json": {"schema": _body(operation)}}
         described["requestBody"] = {"content": content}
+        described["responses"]["415"] = _error("The body is not declared as application/json.")
     return described
 
 
@@ -143,21 +65,32 @@ def _parameter(each: Field) -> Schema:
     }
 
 
+def _answer(operation: Operation) -> Schema:
+    if not operation.answers:
+        return {"application/x-ndjson": {}}
+    name = operation.answers.removesuffix("[]")
+    listed = closed({"list": list_of(ref(name))}, "list")
+    schema = listed if operation.answers.endswith("[]") else ref(name)
+    return {"application/json": {"schema": schema}}
+
+
 def _body(operation: Operation) -> Schema:
     if operation.fields or operation.free is None:
-        known = {e.name: {**of_kind(e.kind), "description": e.says} for e in operation.fields}
+        known = {each.name: _property(each) for each in operation.fields}
         required = [each.name for each in operation.fields if each.required]
-        return {
-            **_object(known, closed=operation.free is None),
-            **({"required": required} if required else {}),
-        }
-    one: Schema = {"$ref": f"#/components/schemas/{operation.free}"}
-    return {"oneOf": [one, {"type": "array", "items": one}]} if operation.lists else one
+        whole = closed(known, *required)
+        return whole if operation.free is None else {**whole, "additionalProperties": True}
+    one = ref(operation.free)
+    return {"oneOf": [one, list_of(one)]} if operation.lists else one
+
+
+def _property(each: Field) -> Schema:
+    schema = of_kind(each.kind)
+    return {**(schema if each.required else optional(schema)), "description": each.says}
 
 
 def _error(says: str) -> Schema:
-    schema = {"$ref": "#/components/schemas/Error"}
-    return {"description": says, "content": {"application/json": {"schema": schema}}}
+    return {"description": says, "content": {"application/json": {"schema": ref("Error")}}}
 
 
 def _identifier(operation: Operation) -> str:

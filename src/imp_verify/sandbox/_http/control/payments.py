@@ -123,6 +123,7 @@ OPERATIONS = (
             Field("page", Whole(1, 10**6), "1 where left out"),
             Field("limit", Whole(1, LONGEST_PAGE), f"of a page; {PAGE} where left out"),
         ),
+        answers="PaymentPage",
     ),
     Operation(
         "POST",
@@ -131,6 +132,7 @@ OPERATIONS = (
         _make,
         free="Payment",
         lists=True,
+        answers="MadePayments",
     ),
     Operation(
         "POST",

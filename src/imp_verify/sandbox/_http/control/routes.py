@@ -72,18 +72,21 @@ class Control:
             waits = self._waiting if asked.values.get("wait") else None
             told = await to_thread.run_sync(operation.handle, self._sandbox, asked, limiter=waits)
         except Refused as error:
-            return self._json(self._refusal(error, request), 404 if error.status == 404 else 409)
+            return self._refusal(error, request)
         except ValueError as error:
             return self._json({"error": str(error)}, 400)
         return fresh(self._lines(told) if isinstance(told, Lines) else self._json(told))
 
-    def _refusal(self, error: Refused, request: Request) -> dict[str, object]:
+    def _refusal(self, error: Refused, request: Request) -> Response:
         """Say no, and what would have been taken of the payment as it is."""
         told: dict[str, object] = {"error": error.message}
-        if error.status != 404 and "imp_uid" in request.path_params:
+        if error.status == 404 or "imp_uid" not in request.path_params:
+            return self._json(told, 404 if error.status == 404 else 409)
+        try:
             attempt = self._sandbox.gateway.attempt(request.path_params["imp_uid"])
-            told |= {"status": attempt.status, "allowed": moves_of(attempt)}
-        return told
+        except Refused as unknown:  # a cancel does not tell it from one that gives nothing back
+            return self._json({"error": unknown.message}, 404)
+        return self._json({**told, "status": attempt.status, "allowed": moves_of(attempt)}, 409)
 
     def _lines(self, told: Lines) -> Response:
         text = "".join(f"{dumps(each)}\n" for each in told.entries)
