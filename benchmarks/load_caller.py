@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+PATIENCE = 180
+"""Seconds for a server to start, and to answer all that it was asked."""
+
 
 class Caller(asyncio.Protocol):
     """One connection, kept open, with one request on it at a time."""
@@ -63,12 +66,13 @@ async def connect(port: int, processes: int, number: int) -> list[Caller]:
         told: asyncio.Future[bytes] = loop.create_future()
 
         def answered(caller: Caller, status: int, body: bytes, told: Any = told) -> None:
-            told.set_result(body if status == 200 else b"")
+            if not told.done():
+                told.set_result(body if status == 200 else b"")
 
         made = await loop.create_connection(lambda: Caller(answered), "127.0.0.1", port)
         caller = made[1]
         caller.ask(b"GET /process HTTP/1.1\r\nHost: shop.test\r\n\r\n")
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             process = await told
         if not process:
             raise SystemExit("the server does not start")
@@ -134,7 +138,7 @@ class Load:
     async def end(self) -> None:
         """Wait until all that was asked is answered, and hang up."""
         self._ended = True
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             _ = await self._over.wait()
         for caller in self._callers:
             caller.close()
