@@ -1,5 +1,5 @@
 # Two commands are all that is needed: `make demo` and `make test`. ARGS goes to the demo, to pytest
-# and to the benchmark: make test ARGS="-k webhook".
+# and to the benchmarks: make test ARGS="-k webhook".
 
 export PATH := $(shell ls -d $(HOME)/.pyenv/versions/3.1[1-9]*/bin 2>/dev/null | tr '\n' ':')$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -59,7 +59,7 @@ format: .venv-dev/stamp ## put the code in the house format
 	.tox/lint/bin/ruff check --fix-only --quiet
 	.tox/lint/bin/ruff format
 
-bench: .venv-dev/stamp ## the budgets, measured against code written by hand
+bench: .venv-dev/stamp ## the budgets and servers under load, measured; ARGS=--all measures more
 	$(TOX) -e bench -- $(ARGS)
 
 screenshots: .venv-dev/stamp ## the pictures in docs/images again; needs Debian's Chromium

@@ -4,8 +4,12 @@ a journal, nor the tests' scripted one, which keeps every request."""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import sys
+from typing import cast
+
+import uvloop
 
 _TOKEN = b'{"code":0,"message":null,"response":{"access_token":"%s","now":1,"expired_at":1801}}'
 _TOKEN_BODY = _TOKEN % (b"a" * 40)
@@ -26,12 +30,17 @@ _HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %
 
 
 class Gateway(asyncio.Protocol):
-    """Answers one request after the other; payment imp_X is of order ORD-X."""
+    """Answers one request after the other; payment imp_X is of order ORD-X.
+
+    Attributes:
+        delay: Seconds from a request to its answer.
+    """
+
+    delay = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start with nothing read."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self._read = b""
 
     def data_received(self, data: bytes) -> None:
@@ -52,16 +61,25 @@ class Gateway(asyncio.Protocol):
             if path.startswith(b"/payments/"):
                 number = path.rpartition(b"/")[2].partition(b"?")[0].removeprefix(b"imp_")
                 body = _PAYMENT % (b"imp_" + number, b"ORD-" + number)
-            self._transport.write(_HEAD % (len(body), body))
+            self._answer(_HEAD % (len(body), body))
+
+    def _answer(self, answer: bytes) -> None:
+        if self.delay:
+            asyncio.get_running_loop().call_later(self.delay, self._transport.write, answer)
+        else:
+            self._transport.write(answer)
 
 
 async def main() -> None:
     """Serve until standard input ends, after printing the port."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Gateway, "127.0.0.1", 0)
+    server = await loop.create_server(Gateway, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = argparse.ArgumentParser(description=__doc__)
+    _ = parser.add_argument("--delay", type=float, default=0.0, help="seconds for an answer")
+    Gateway.delay = parser.parse_args().delay
+    uvloop.run(main())
