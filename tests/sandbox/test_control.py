@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from imp_verify.sandbox import Account, Sandbox, SandboxServer
-from imp_verify.sandbox._http.control.openapi import document, of_kind
+from imp_verify.sandbox._http.control.openapi import document
+from imp_verify.sandbox._http.control.schemas import of_kind
 from imp_verify.sandbox._http.control.table import OPERATIONS, PATHS
 from imp_verify.sandbox.clock import LATEST
 from imp_verify.sandbox.digits import Digits
