@@ -49,7 +49,8 @@ class Decision:
 
 class Observer(Protocol):
     """Watches verifiers, from any thread or event loop: subclass it and write what you want to
-    know. It must not raise anything, nor wait for anything: the payment waits for it.
+    know. It must not wait for anything: the payment waits for it. What it raises is logged by its
+    class, and changes no payment.
 
     What a context manager gives is called with what came of it; not where an exception ends it, nor
     where the task is cancelled, which for a verification is GeneratorExit.

@@ -45,7 +45,7 @@ from ._core.reading import check_imp_uid, check_merchant_uid, read_amount
 from ._core.reconciling import reconcile, sweep
 from ._core.runs import read_range
 from ._core.verification import Refusal, approve, fetch_and_judge, verify
-from ._observing import watched, watched_async
+from ._observing import Harmless, watched, watched_async
 from ._threads import within
 from ._web.answers import Wording, reason_words
 from ._web.endpoints import serve, too_late
@@ -828,6 +828,8 @@ def observe(verifier: Verifier | AsyncVerifier, observer: Observer | None) -> No
     A verifier that nobody watches executes nothing of it: the one that performs its effects is put
     over the class's own.
     """
+    if observer is not None:
+        observer = Harmless(observer)
     verifier._accounts = replace(verifier._accounts, observer=observer)
     _ = vars(verifier).pop("_perform", None)
     if observer is None:

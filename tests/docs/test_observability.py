@@ -276,6 +276,7 @@ def test_the_setting_for_django_makes_a_verifier_that_is_watched(monkeypatch: An
     pytest.importorskip("opentelemetry", reason="needs the extra otel")
     from django.test import override_settings
 
+    from imp_verify._observing import Harmless
     from imp_verify.contrib.django import get_verifier
     from imp_verify.contrib.otel import OpenTelemetry
     from tests.support import django_site
@@ -289,7 +290,9 @@ def test_the_setting_for_django_makes_a_verifier_that_is_watched(monkeypatch: An
     with override_settings(IMP_VERIFY=setting):
         made = get_verifier()
         assert isinstance(made, Verifier)
-        assert isinstance(made._accounts.observer, OpenTelemetry)
+        watching = made._accounts.observer
+        assert isinstance(watching, Harmless)
+        assert isinstance(watching._observer, OpenTelemetry)
         assert made.verify(I1, ORDER).paid
 
 
