@@ -546,6 +546,18 @@ def test_what_else_answers_at_the_public_address_is_told_apart(
     assert found["text"].isprintable()
 
 
+@pytest.mark.parametrize(
+    ("status", "location", "advised"),
+    [(302, "/members?next=/payments/webhook", "log-in"), (404, "", "public_url")],
+)
+def test_the_advice_names_the_causes_that_an_answer_cannot_tell_apart(
+    status: int, location: str, advised: str, command: Command, elsewhere: Elsewhere
+) -> None:
+    headers = (("Location", location),) if location else ()
+    elsewhere.reply = scripted.Reply(status, b"", headers)
+    assert advised in line(command("doctor", "--json"), "public_url")["advice"]
+
+
 def test_a_server_that_hangs_up_or_says_nothing(
     command: Command, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:

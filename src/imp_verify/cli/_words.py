@@ -160,9 +160,11 @@ KO: dict[str, str] = {
     "do_login": "이 경로를 로그인 검사에서 빼세요: 아임포트는 로그인하지 않습니다.",
     "public_redirect": "{url}이 {location}(으)로 리다이렉트합니다 ({answer})",
     "do_redirect": "콘솔과 public_url에 리다이렉트되지 않는 주소(https, 정확한 호스트)를 적으세요. "
-    "아임포트가 리다이렉트를 따라간다는 문서는 없습니다.",
+    "아임포트가 리다이렉트를 따라간다는 문서는 없습니다. 로그인 페이지로 보내는 것이라면 이 경로를 "
+    "로그인 검사에서 빼세요.",
     "public_not_found": "{url}에 아무것도 없습니다 (404)",
-    "do_not_found": "엔드포인트를 붙인 경로(--prefix {prefix})와 프록시의 경로를 확인하세요.",
+    "do_not_found": "public_url, 엔드포인트를 붙인 경로(--prefix {prefix}), 프록시의 경로를 "
+    "확인하세요.",
     "public_forbidden": "{url}이 거절합니다 (403)",
     "do_forbidden": "방화벽이나 CSRF 검사가 막고 있습니다. 이 경로를 빼세요.",
     "public_trouble": "{url}의 서버가 실패했습니다 ({answer})",
@@ -408,10 +410,11 @@ EN: dict[str, str] = {
     "do_login": "Take this path out of the log-in check: the gateway does not log in.",
     "public_redirect": "{url} redirects to {location} ({answer})",
     "do_redirect": "Enter an address that does not redirect (https, the exact host) in the console "
-    "and as public_url: nothing says that the gateway follows.",
+    "and as public_url: nothing says that the gateway follows. Where it leads to a log-in, take "
+    "this path out of that check.",
     "public_not_found": "{url} is not there (404)",
-    "do_not_found": "See where the endpoints are mounted (--prefix {prefix}), and what the proxy "
-    "does with paths.",
+    "do_not_found": "See that public_url is right, where the endpoints are mounted "
+    "(--prefix {prefix}), and what the proxy does with paths.",
     "public_forbidden": "{url} is forbidden (403)",
     "do_forbidden": "A firewall or a CSRF check is in the way: take this path out of it.",
     "public_trouble": "{url}: the server fails ({answer})",
