@@ -41,6 +41,8 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = "imp_verify"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {
