@@ -49,6 +49,7 @@ MODULES = {
     "sqlalchemy": ("imp_verify.stores.sqlalchemy",),
     "sqlalchemy-async": ("imp_verify.stores.sqlalchemy",),
     "cli": ("imp_verify.cli",),
+    "otel": ("imp_verify.contrib.otel",),
     "sandbox": ("imp_verify.sandbox.server",),
     "demo": ("imp_verify.demo.server",),
     "all": ("imp_verify.contrib.flask", "imp_verify.stores.sqlalchemy", "imp_verify.demo.server"),
