@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from imp_verify.stores.memory import MemoryStore
 from tests.support import gateway as scripted
 
 from .conftest import MODULE, SECRET, Command, Ran
+
+OWN = f"imp-verify {version('imp-verify')}"
 
 pytestmark = pytest.mark.usefixtures("shop")
 MORE = """
@@ -166,7 +169,7 @@ def test_a_shop_that_is_right_has_good_lines_only_and_is_told_what_to_enter(
     ran = command("doctor", app=app)
     assert ran.status == 0
     assert ran.out.count("\ngood ") == 10
-    for said in ("Resending of webhooks", "The confirm process", "Webhook first", "imp-verify 0."):
+    for said in ("Resending of webhooks", "The confirm process", "Webhook first", OWN):
         assert said in ran.out
     assert f"Webhook URL, for live and for test mode: {public}/payments/webhook" in ran.out
     assert all(len(each.splitlines()) == 1 for each in ran.out.split("\ngood ")[:-1])

@@ -75,7 +75,7 @@ OPENED = {
     "forged": Opened("ORD-1", FORGED_PRICE),
     "other's card": Opened("ORD-2"),
     "other's account": Opened("ORD-2", pay_method="vbank"),
-    "other's PayPal": Opened("ORD-2", pg="paypal_v2"),
+    "other's wallet": Opened("ORD-2", pg="paymentwall"),
     "nobody's": Opened("ORD-3"),
 }
 CARDS = [name for name, each in OPENED.items() if each.pay_method == "card"]
