@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 from importlib import import_module
 from pathlib import Path
@@ -15,14 +14,13 @@ import pytest
 from imp_verify import Credentials, Request, Verifier
 from imp_verify.cli import _words
 from imp_verify.stores.memory import MemoryStore
+from tests.support.needs import NGINX
 
 PAGE = (Path(__file__).parents[2] / "docs" / "running.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.needs("nginx")
 def test_nginx_takes_the_blocks(tmp_path: Path) -> None:
-    nginx = shutil.which("nginx")
-    if nginx is None:
-        pytest.skip("no nginx (apt install nginx)")
     limits, locations, proxy = re.findall(r"```nginx\n(.*?)```", PAGE, re.DOTALL)
     [place] = set(re.findall(r"include (\S+);", locations))
     assert proxy.splitlines()[0] == f"# {place}"
@@ -37,7 +35,7 @@ def test_nginx_takes_the_blocks(tmp_path: Path) -> None:
         f"pid {tmp_path / 'pid'};events {{}}http {{ access_log off; {temporary}{limits}{server} }}"
     )
     (tmp_path / "nginx.conf").write_text(whole, encoding="utf-8")
-    command = [nginx, "-t", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
+    command = [NGINX, "-t", "-e", "stderr", "-c", str(tmp_path / "nginx.conf")]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stderr
 
@@ -54,7 +52,8 @@ def verifier_of(block: str) -> Verifier:
 def test_only_the_senders_named_reach_the_webhook_and_only_the_proxy_is_believed() -> None:
     [block] = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     verifier = verifier_of(block)
-    sender = verifier.settings.webhook_sources[0]  # type: ignore[index]
+    assert verifier.settings.webhook_sources is not None
+    sender = verifier.settings.webhook_sources[0]
 
     def status(client: str, *forwarded: str, endpoint: str = "webhook") -> int:
         headers = [("X-Forwarded-For", each) for each in forwarded]

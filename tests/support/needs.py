@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 REDIS_URL = os.environ.get("REDIS_URL") or "redis://127.0.0.1:6379"
 NODE_PACKAGES = Path(__file__).parents[1] / "js" / "node_modules" / ".package-lock.json"
 CLIENTS = Path(__file__).parents[2] / ".venv-clients" / "stamp"
@@ -79,6 +80,7 @@ _NEEDS: dict[str, Callable[[], str | None]] = {
     "redis": _redis,
     "chromium": lambda: _program(CHROMIUM, "chromium"),
     "firefox": lambda: _program("firefox-esr", "firefox-esr"),
+    "nginx": lambda: _program(NGINX, "nginx"),
     "node": _node,
     "clients": _clients,
 }
