@@ -100,8 +100,8 @@ def test_the_examples_are_what_is_asked_and_answered() -> None:
     header, _, body = rest.partition("\n\n")
     body = body.replace("imp_123456789012", paid.imp_uid)
     method, path = line.split()
-    headers = [tuple(header.split(": ", 1))]
-    request = Request(method, headers=headers, body=body.encode())  # type: ignore[arg-type]
+    name, _, value = header.partition(": ")
+    request = Request(method, headers=[(name, value)], body=body.encode())
     assert shown(verifier.serve(path.rpartition("/")[2], request), told)
 
     claim = {"imp_uid": second.imp_uid, "merchant_uid": "ORD-1001", "amount": 39000}

@@ -201,7 +201,6 @@ def test_each_alarm_is_explained() -> None:
 def test_each_rule_asks_for_a_metric_an_attribute_and_a_value_that_there_are(
     verifier: Verifier, hooks: Hooks, gateway: Gateway
 ) -> None:
-    pytest.importorskip("opentelemetry.sdk", reason="needs opentelemetry-sdk")
     from tests.support.telemetry import Telemetry
 
     kept = Telemetry()
@@ -228,7 +227,6 @@ def test_each_rule_asks_for_a_metric_an_attribute_and_a_value_that_there_are(
 
 
 def test_the_metrics_of_the_page_are_those_that_there_are(tmp_path: Path) -> None:
-    pytest.importorskip("opentelemetry.sdk", reason="needs opentelemetry-sdk")
     from imp_verify.sandbox import Account, SandboxServer
     from tests.support.telemetry import Telemetry
 
@@ -261,7 +259,6 @@ def test_the_metrics_of_the_page_are_those_that_there_are(tmp_path: Path) -> Non
 def test_instrument_and_an_observer_of_ones_own_are_as_the_page_has_them(
     verifier: Verifier,
 ) -> None:
-    pytest.importorskip("opentelemetry", reason="needs the extra otel")
     names: dict[str, Any] = {"verifier": verifier}
     exec(block("verifier = instrument(verifier)"), names)
     assert names["verifier"] is verifier
@@ -272,8 +269,6 @@ def test_instrument_and_an_observer_of_ones_own_are_as_the_page_has_them(
 
 
 def test_the_setting_for_django_makes_a_verifier_that_is_watched(monkeypatch: Any) -> None:
-    pytest.importorskip("django", reason="needs the extra django")
-    pytest.importorskip("opentelemetry", reason="needs the extra otel")
     from django.test import override_settings
 
     from imp_verify._observing import Harmless
@@ -297,7 +292,6 @@ def test_the_setting_for_django_makes_a_verifier_that_is_watched(monkeypatch: An
 
 
 def test_the_providers_of_the_page_print_a_payment(tmp_path: Path) -> None:
-    pytest.importorskip("opentelemetry.sdk", reason="needs opentelemetry-sdk")
     import sys
 
     code = block("ConsoleSpanExporter") + block("verifier = instrument(verifier)")
@@ -336,7 +330,6 @@ def test_the_health_view_looks_at_the_store_alone(verifier: Verifier, gateway: G
 
 
 def test_the_commands_of_the_page_are_those_that_there_are() -> None:
-    pytest.importorskip("click", reason="needs the extra cli")
     from imp_verify.cli._doctor import doctor
 
     words = shlex.split(block("doctor --app", "sh").partition(">")[0])

@@ -21,12 +21,8 @@ exec(compile(store + trial + deciding, "docs/own-store.md", "exec"), names)
 ASKED = ExpectedPayment(ORDER, PRICE)
 
 
-WrittenThere: Any = names["TestMyStore"]
-
-
-@pytest.mark.slow
-class TestTheStoreOfThePage(WrittenThere):  # type: ignore[misc]
-    """All of the contract."""
+TestTheStoreOfThePage = pytest.mark.slow(names["TestMyStore"])
+"""All of the contract."""
 
 
 def test_the_trial_is_whole_and_the_contracts() -> None:

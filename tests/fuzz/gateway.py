@@ -215,14 +215,13 @@ def _check_payment(case: Case) -> str:
     return f"a payment, {min(len(parts), 3)} refunds, {'money' if payment.holds_money else 'none'}"
 
 
-def _check_values(values: Mapping[str, Any], content: Mapping[str, object]) -> None:
+def _check_values(values: Mapping[str, Any], content: Mapping[str, Any]) -> None:
     for name in ("amount", "cancel_amount"):
-        said = content[name]
-        assert values[name] == Decimal(said)  # type: ignore[arg-type]  # it was read
+        assert values[name] == Decimal(content[name])
         assert type(values[name]) is Decimal
     assert values["remaining"] == values["amount"] - values["cancel_amount"]
     assert values["remaining"] >= 0
-    assert values["currency"] == (content.get("currency") or "KRW").upper()  # type: ignore[attr-defined]
+    assert values["currency"] == (content.get("currency") or "KRW").upper()
     assert values["sandbox"] is (content.get("sandbox") is True)
     for name in _TIMES:
         at = values[name]
