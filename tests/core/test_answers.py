@@ -712,7 +712,7 @@ def test_the_sender_is_the_peer_or_what_trusted_proxies_say(
     assert (Senders(SOURCES, PROXIES).refusal(request_) is None) is allowed
 
 
-@pytest.mark.parametrize("client", [None, ""])
+@pytest.mark.parametrize("client", [None, "", "localhost"])  # the last is said by waitress
 def test_n04_a_peer_without_an_address_is_a_proxy_where_unix_is_trusted(client: str | None) -> None:
     senders = Senders(SOURCES, ["unix", "10.0.0.0/8"])
     assert senders.refusal(sent(client, GATEWAY)) is None
@@ -725,6 +725,8 @@ def test_n04_a_peer_without_an_address_is_a_proxy_where_unix_is_trusted(client: 
         sent(client, GATEWAY, ""),
         sent("6.6.6.6", GATEWAY),
         sent("unix", GATEWAY),
+        sent("localhost.", GATEWAY),
+        sent("10.0.0.1", GATEWAY, "localhost"),
     ):
         assert senders.refusal(stranger)
     assert "X-Forwarded-For is missing" in str(senders.refusal(sent(client)))

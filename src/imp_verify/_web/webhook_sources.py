@@ -18,6 +18,8 @@ Network: TypeAlias = IPv4Network | IPv6Network
 
 _UNIX = "unix"
 """Among trusted_proxies: a peer without an address."""
+_LOCALHOST = "localhost"
+"""What waitress calls such a peer; others leave it empty."""
 _MOST_PROXIES = 32
 """Proxies in a row that are followed; no shop has as many."""
 _ADDRESS = re.compile(
@@ -61,7 +63,7 @@ class Senders:
         sender.
         """
         sender: Address | None = None  # a Unix socket
-        if request.client:
+        if request.client and request.client != _LOCALHOST:
             sender = _read(request.client)
             if sender is None:
                 return f"the peer {request.client!r:.80} is no address"
