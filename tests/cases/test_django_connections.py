@@ -86,6 +86,27 @@ def test_n02_sessions_that_the_database_ended_over_night_cost_no_notice(
     assert shipped(server) == [ORDER, OTHER_ORDER]
 
 
+def test_n02_a_connection_to_a_server_that_only_reads_since_a_failover_costs_no_notice(
+    gateway: ScriptedGateway, server: str
+) -> None:
+    gateway.has()
+    gateway.has(imp_uid=OTHER, merchant_uid=OTHER_ORDER)
+    kept = {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    with (
+        another(server, kept) as using,
+        override_settings(IMP_VERIFY=setting(gateway, using)),
+    ):
+        assert notice(I1, ORDER)[0] == 200
+        before = connections[using].connection
+        level = "SESSION CHARACTERISTICS AS" if server == "postgresql" else "SESSION"
+        with before.cursor() as cursor:
+            cursor.execute(f"SET {level} TRANSACTION READ ONLY")
+        assert notice(OTHER, OTHER_ORDER)[0] == 200
+        assert connections[using].connection is not before
+    connections[server].close()
+    assert shipped(server) == [ORDER, OTHER_ORDER]
+
+
 def test_a_frozen_process_makes_its_orders_notices_trouble_and_no_others(
     gateway: ScriptedGateway, server: str
 ) -> None:

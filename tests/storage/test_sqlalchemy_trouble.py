@@ -141,6 +141,36 @@ def test_n02_a_notice_after_the_database_has_ended_all_sessions_is_recorded_at_o
     assert shop.kept() == (2, 2, 2, 2)
 
 
+READ_ONLY = {
+    "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+}
+
+
+def test_n02_connections_to_a_server_that_only_reads_since_a_failover_are_replaced(
+    make: Make,
+) -> None:
+    """They live on, and a ping finds nothing; the address leads to another server by now."""
+    shop = make(options={**POOL, "pool_pre_ping": True})
+    limited: list[object] = []
+
+    def limit(connection: Any, *_: object) -> None:
+        limited.append(connection)
+        with closing(connection.cursor()) as cursor:
+            cursor.execute(READ_ONLY[shop.variant.kind])
+        connection.commit()
+
+    with trial_of(shop) as trial:
+        assert trial.deliver(FIRST, ORDER).settled is Settled.NEW
+        engine = getattr(shop.bind, "sync_engine", shop.bind)
+        event.listen(engine, "checkout", limit)
+        fill_pool(shop, trial)
+        event.remove(engine, "checkout", limit)
+        assert len(limited) == 3
+        assert trial.deliver(SECOND, OTHER).settled is Settled.NEW
+    assert shop.kept() == (2, 2, 2, 2)
+
+
 def test_n02_a_connection_that_ends_while_expected_reads_is_replaced_once(make: Make) -> None:
     ends = [True, True, True]
 

@@ -30,7 +30,8 @@ __all__ = [
 _CONFLICTS = ("40001", "40P01", 1213)
 _TIMEOUTS = ("55P03", 1205)
 _NO_TABLE = ("42P01", 1146)
-_OUTDATED = ("0A000",)
+_OUTDATED = ("0A000", "25006", 1290, 1792, 1836)
+"""All but the first: the server only reads since a failover, and another has its address by now."""
 _ENGINE = "InnoDB"
 _LIMIT = "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)"
 """Until the transaction ends, or the savepoint around it is rolled back; gives what it was."""
@@ -157,8 +158,8 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def is_outdated(error: BaseException) -> bool:
-    """Whether a statement that the connection had prepared was for a table that looked otherwise,
-    before a migration."""
+    """Whether a new connection would do what this one cannot: a statement that it had prepared was
+    for a table that looked otherwise, before a migration, or its server only reads by now."""
     return _says(error, _OUTDATED)
 
 

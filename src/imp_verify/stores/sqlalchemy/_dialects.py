@@ -53,6 +53,8 @@ _IN_TRANSACTION = 1568
 _OUT_OF_DATE = ("0A000", "26000", "XX000")
 """A statement that a connection has prepared, or a type that it has looked up, is another one since
 a migration: PostgreSQL's codes for a plan, a statement and a type that are no longer there."""
+_READ_ONLY = ("25006", 1290, 1792, 1836)
+"""The server on the other end only reads since a failover: another one has its address by now."""
 _LIMITED = "imp_verify_limited"
 """Under this name a driver's connection has a mark while its session has the store's limit."""
 _NO_TABLE = ("42P01", 1146, "42703", 1054)
@@ -311,8 +313,9 @@ def is_lost(error: BaseException) -> bool:
 
 
 def is_out_of_date(error: object) -> bool:
-    """Whether a statement that the connection had prepared is another one since a migration."""
-    return any(code in _OUT_OF_DATE for code in _codes(error))
+    """Whether a new connection would do what this one cannot: a statement that it had prepared is
+    another one since a migration, or its server only reads since a failover."""
+    return any(code in _OUT_OF_DATE + _READ_ONLY for code in _codes(error))
 
 
 def explain(error: BaseException) -> None:

@@ -183,8 +183,8 @@ def _before_rollback(connection: Connection) -> None:
 
 def _notice_loss(error: ExceptionContext) -> None:
     """A listener to `handle_error`: note that a connection is dead on which the store has only
-    read. For dead it takes one whose prepared statements are out of date, too: SQLAlchemy then
-    throws away all that are as old, for a migration makes all of them so."""
+    read. For dead it takes one that is out of date, too: SQLAlchemy then throws away all that are
+    as old, for a migration or a failover makes all of them so."""
     guard = None if error.connection is None else _guard_of(error.connection)
     if guard is None or not guard.before_hooks:
         return
