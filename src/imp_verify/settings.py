@@ -205,12 +205,20 @@ class Checkout:
         object.__setattr__(self, "notice_urls", _notice_urls(self.notice_urls))
 
 
+_SECOND = re.compile(r",\s*https?://")
+"""Where a variable's text has a second address, which the window would take for part of one."""
+
+
 def _notice_urls(given: object) -> tuple[str, ...]:
     if isinstance(given, str) or given is None:
         given = [given]
     if not isinstance(given, Iterable):
         raise ConfigurationError("Checkout.notice_urls must be an address or a list of them")
-    named = (each for each in given if each is not None and each != "")
+    named = [each for each in given if each is not None and each != ""]
+    if any(isinstance(each, str) and _SECOND.search(each) for each in named):
+        raise ConfigurationError(
+            "Checkout.notice_urls must be an address or a list of them, not several in one text"
+        )
     return tuple([check_address(_entry(each), each, query=True) for each in named])
 
 

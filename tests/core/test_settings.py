@@ -313,8 +313,23 @@ def test_o03_a_notice_url_that_is_no_address_is_named(urls: Any, named: str) -> 
 
 
 @pytest.mark.parametrize(
+    "several",
+    [
+        "https://a.test/x,https://b.test/y",
+        "https://a.test/x?a=1, https://b.test/y",
+        "https://a.test/x,http://127.0.0.1/y",
+    ],
+)
+def test_o03_several_notice_urls_in_one_text_are_no_address(several: str) -> None:
+    for urls in (several, [several]):
+        with pytest.raises(ConfigurationError, match="a list of them, not several in one text"):
+            Checkout("imp00000000", notice_urls=urls)
+
+
+@pytest.mark.parametrize(
     ("urls", "kept"),
     [
+        ("https://shop.test/hook?to=a,b", ("https://shop.test/hook?to=a,b",)),
         ("https://shop.test/hook", ("https://shop.test/hook",)),
         (["https://a.test/x", "https://b.test/y"], ("https://a.test/x", "https://b.test/y")),
         (("https://a.test/x", "", None), ("https://a.test/x",)),
