@@ -64,6 +64,21 @@ def test_e17_a_number_that_a_pg_cut_is_forgery_and_the_log_says_that_it_looks_cu
     shop.assert_not_paid()
 
 
+def test_e17_a_cut_number_that_the_notice_names_too_is_said_to_be_one_perhaps(
+    shop: Shop, gateway: ScriptedGateway, log: pytest.LogCaptureFixture
+) -> None:
+    shop.orders[LONG] = PRICE
+    for number, said in ((CUT, True), (CUT[:-1], False)):
+        gateway.has(merchant_uid=number)
+        log.clear()
+        assert shop.webhook(merchant_uid=number).told == (503, "unavailable")
+        [(level, line)] = lines(log)
+        assert level == "ERROR"
+        assert "it is paid, and the shop knows no such order" in line
+        assert line.endswith("; some PGs cut a longer number to these 40 characters") is said
+    shop.assert_not_paid()
+
+
 def test_e17_two_numbers_that_have_nothing_in_common_do_not_look_cut(
     shop: Shop, gateway: ScriptedGateway, log: pytest.LogCaptureFixture
 ) -> None:

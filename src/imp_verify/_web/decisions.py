@@ -29,6 +29,8 @@ _V2 = (
 )
 _CREDENTIALS = "credentials"
 _LONGEST_NUMBER = 100
+_KEPT = 40
+"""Characters of an order's number that are left by a PG that cuts it."""
 _NO_ORDER = "redirect: %s came back without merchant_uid, which says which of the accounts to ask"
 
 
@@ -214,11 +216,13 @@ def _hint(outcome: Outcome, claimed: str | None, test_mode: bool) -> str:
     if outcome.verdict is Verdict.UNKNOWN_PAYMENT and not test_mode:
         return "; a payment of a test channel is not found in live mode"
     if outcome.verdict is Verdict.UNKNOWN_ORDER and outcome.money:
-        return "; it is paid, and the shop knows no such order"
+        cut = len(outcome.merchant_uid or "") == _KEPT
+        perhaps = f"; some PGs cut a longer number to these {_KEPT} characters" if cut else ""
+        return f"; it is paid, and the shop knows no such order{perhaps}"
     fetched = outcome.merchant_uid
     other = outcome.reason is Reason.ORDER and fetched and claimed
     if other and (str(fetched).startswith(str(claimed)) or str(claimed).startswith(str(fetched))):
-        return "; it looks cut: one number begins the other, and some PGs keep 40 characters"
+        return f"; it looks cut: one number begins the other, and some PGs keep {_KEPT} characters"
     return ""
 
 
