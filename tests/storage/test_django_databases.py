@@ -156,6 +156,18 @@ def test_an_amount_comes_back_to_the_last_digit(using: str, amount: str) -> None
     assert rows("Receipt", using).filter(amount=Decimal(amount)).count() == 1
 
 
+def test_an_amount_is_exact_where_the_shop_has_its_driver_give_floats() -> None:
+    django_shops.empty("postgresql")
+    from psycopg.types.numeric import FloatLoader
+
+    store = store_for("10.1", "postgresql")
+    connections["postgresql"].ensure_connection()
+    connections["postgresql"].connection.adapters.register_loader("numeric", FloatLoader)
+    assert store.settle(paid_outcome(FIRST, ExpectedPayment(ORDER, "10.1"))) is Settled.NEW
+    assert store.receipts([FIRST])[FIRST].amount == Decimal("10.1")
+    connections.close_all()
+
+
 def waiting(due: int, paid_at: int = 0) -> Outcome:
     outcome = paid_outcome(FIRST, ASKED)
     assert outcome.payment is not None

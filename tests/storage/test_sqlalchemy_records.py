@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text, update
+from sqlalchemy import event, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from imp_verify import ExpectedPayment, Outcome, Reason, Settled, StoreError, Verdict
@@ -69,6 +69,25 @@ def test_amounts_come_back_as_the_same_decimals(make: Make) -> None:
     kept = [str(found[f"imp_{number}"].amount) for number in range(len(amounts))]
     assert kept == ["1E-8", *amounts[1:]]
     assert {each.cancel_amount for each in found.values()} == {Decimal(0)}
+
+
+@pytest.mark.parametrize("variant", variants(driver="psycopg"), ids=str)
+def test_amounts_are_exact_where_the_shop_has_its_driver_give_floats(
+    make: Make, variant: Variant, place: Callable[[str], Any]
+) -> None:
+    from psycopg.types.numeric import FloatLoader
+
+    engine = plain_engine(place(variant.kind))
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, __: object) -> None:
+        connection.adapters.register_loader("numeric", FloatLoader)
+
+    asked = ExpectedPayment(ORDER, "10.1", "USD")
+    make().put(asked)
+    store = SqlAlchemyStore(engine, expected=lambda number, transaction: asked)
+    assert store.settle(paid_outcome(FIRST, asked)) is Settled.NEW
+    assert store.receipts([FIRST])[FIRST].amount == Decimal("10.1")
 
 
 def test_numbers_are_told_apart_by_every_byte(make: Make) -> None:

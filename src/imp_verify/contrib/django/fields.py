@@ -67,8 +67,9 @@ class MoneyField(models.DecimalField):
         return self.get_db_prep_value(value, connection)
 
     def from_db_value(self, value: Any, *_: object) -> Decimal | None:
-        """Return the amount again. By its digits: arithmetic would round to the context's."""
+        """Return the amount again. By its digits: arithmetic would round to the context's, and some
+        shops have their driver give floats."""
         if value is None:
             return None
-        digits = f"{Decimal(value):f}"
+        digits = f"{Decimal(str(value)):f}"
         return Decimal(digits.rstrip("0").rstrip(".") if "." in digits else digits)

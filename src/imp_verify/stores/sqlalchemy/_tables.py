@@ -90,7 +90,8 @@ class Money(TypeDecorator[Decimal]):
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         if value is None:
             return None
-        amount = Decimal(value)
+        # By its text: some shops have their driver give floats, and that has the fewest digits.
+        amount = Decimal(str(value))
         whole = amount.to_integral_value(None, _EXACT)
         return whole if whole == amount else amount.normalize(_EXACT)
 
