@@ -12,6 +12,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connections
 from django.db.transaction import atomic
@@ -497,6 +498,22 @@ def test_the_tables_can_be_taken_away_and_made_again(using: str) -> None:
     call_command("migrate", "imp_verify", database=using, verbosity=0)
     names = connections[using].introspection.table_names()
     assert {"imp_orders", "imp_receipts", "imp_changes", "imp_dues", "imp_runs"} <= set(names)
+
+
+def test_what_was_flushed_or_made_without_migrations_begins_before_its_first_payment(
+    using: str,
+) -> None:
+    call_command("flush", database=using, interactive=False, verbosity=0)
+    flushed = list(rows("Run", using).values_list("account", flat=True))
+    call_command("migrate", "imp_verify", "zero", database=using, verbosity=0)
+    with override_settings(MIGRATION_MODULES={"imp_verify": None}):
+        call_command("migrate", database=using, run_syncdb=True, verbosity=0)
+    made = list(rows("Run", using).values_list("account", flat=True))
+    with connections[using].schema_editor() as editor:
+        for model in apps.get_app_config("imp_verify").get_models():
+            editor.delete_model(model)
+    call_command("migrate", "imp_verify", database=using, verbosity=0)
+    assert (flushed, made) == ([""], [""])
 
 
 def test_the_tables_of_0_1_lose_nothing_and_their_money_is_not_due(using: str) -> None:
