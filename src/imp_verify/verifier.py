@@ -56,7 +56,7 @@ from .models import ADOPT, Finding, Health, Notice, Outcome, Payment, Refund
 from .observers import Observer
 from .settings import Checkout, Credentials, Landing, Settings
 from .stores import AsyncOrderStore, OrderStore
-from .stores._bridge import as_async, as_given
+from .stores._bridge import as_async, as_given, is_ledger
 from .stores._open import holding, outside_transactions
 from .stores._protocol import is_async_callable, store_is_async
 from .transports import AsyncTransport, GatewayRequest, GatewayResponse, Transport
@@ -83,7 +83,7 @@ class _Base(ABC):
                 RuntimeWarning,
                 stacklevel=3,
             )
-        if settings.give_back and not _is_ledger(store):
+        if settings.give_back and not is_ledger(store):
             raise ConfigurationError(
                 "give_back needs a store that remembers what is due (a Ledger), which "
                 f"{type(as_given(store)).__name__} is not"
@@ -147,7 +147,7 @@ class _Base(ABC):
 
     def _cancelling(self, wanted: Cancel, account: str | None) -> Flow[Outcome]:
         outside_transactions()
-        ledger = _is_ledger(self._store)
+        ledger = is_ledger(self._store)
         return cancel(self._settings, self._accounts, wanted, account, ledger=ledger)
 
     def _giving_back(
@@ -155,7 +155,7 @@ class _Base(ABC):
     ) -> Flow[Outcome]:
         """Make the flow of `give_back`; `by_policy` for the command's `--policy`."""
         outside_transactions()
-        if not _is_ledger(self._store):
+        if not is_ledger(self._store):
             raise ConfigurationError("give_back needs a ready-made store, or another Ledger")
         if not isinstance(refund_to, Refund | None):
             raise InvalidRequest("refund_to must be a Refund")
@@ -203,7 +203,7 @@ class _Base(ABC):
         """Make the flow of `reconcile`. With `progress` it tells that too: the command's bar."""
         outside_transactions()
         wanted = read_range(datetime.now(UTC), since, until, before, dry_run)
-        chosen, ledger = self._accounts.chosen(account), _is_ledger(self._store)
+        chosen, ledger = self._accounts.chosen(account), is_ledger(self._store)
         return reconcile(
             self._settings, self._accounts, chosen, wanted, ledger=ledger, progress=progress
         )
@@ -229,15 +229,6 @@ class _Base(ABC):
         asked = self._accounts.select(account)
         deadline = self._accounts.deadline(self._settings.timeout)
         return find_payments(asked, _segment(merchant_uid), deadline)
-
-
-_LEDGER = ("paid", "due", "dues", "claim", "close_due", "waiting", "run", "save_run")
-
-
-def _is_ledger(store: object) -> bool:
-    """Whether a store knows what waits and what is due, and keeps the place of `reconcile`."""
-    given = as_given(store)
-    return all(callable(getattr(given, name, None)) for name in _LEDGER)
 
 
 def _segment(merchant_uid: str) -> str:

@@ -468,6 +468,36 @@ def test_a_store_by_hand_is_asked_what_it_expects_alone() -> None:
     assert shown("ORD-1001", verifier).elements[0][0] == "button"
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_ledger_by_hand_is_asked_whether_the_order_was_paid(asynchronous: bool) -> None:
+    class ByHand(OrderStore):
+        def expected(self, merchant_uid: str) -> int:
+            return 39000
+
+        def settle(self, outcome: Outcome) -> Settled:
+            raise AssertionError
+
+        def paid(self, merchant_uid: str) -> bool:
+            return merchant_uid == "ORD-1001"
+
+        due = dues = claim = close_due = waiting = run = save_run = settle
+
+    arguments: dict[str, Any] = {
+        "credentials": Credentials("key", "secret"),
+        "checkout": Checkout(CODE),
+        "public_url": "https://shop.test",
+    }
+
+    def tag(number: str) -> str:
+        if asynchronous:
+            page = asyncio.run(async_button(AsyncVerifier(ByHand(), **arguments), number))
+        else:
+            page = button(Verifier(ByHand(), **arguments), number)
+        return Read(page).elements[0][0]
+
+    assert (tag("ORD-1001"), tag("ORD-1002")) == ("p", "button")
+
+
 @pytest.mark.parametrize(("language", "words"), [("ko", "마감된"), ("en", "closed")])
 def test_a_closed_order_has_a_sentence_in_place_of_a_button(language: str, words: str) -> None:
     page = shown("ORD-1003", language=language)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ._ledger import Due, Ledger, Run
     from ._recording import ReadyStore
 
-__all__ = ["as_async", "as_given", "in_thread", "own_thread"]
+__all__ = ["as_async", "as_given", "in_thread", "is_ledger", "own_thread"]
 
 T = TypeVar("T")
 Hop: TypeAlias = Callable[..., Awaitable[Any]]
@@ -69,6 +69,15 @@ def as_async(store: OrderStore | AsyncOrderStore) -> AsyncOrderStore:
 def as_given(store: object) -> object:
     """Return the plain store that another one calls in a thread; any other as it is."""
     return store._store if isinstance(store, _InThread) else store
+
+
+_LEDGER = ("paid", "due", "dues", "claim", "close_due", "waiting", "run", "save_run")
+
+
+def is_ledger(store: object) -> bool:
+    """Whether a store knows what waits and what is due, and keeps the place of `reconcile`."""
+    given = as_given(store)
+    return all(callable(getattr(given, name, None)) for name in _LEDGER)
 
 
 class _InThread(AsyncOrderStore):

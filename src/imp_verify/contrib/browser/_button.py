@@ -135,7 +135,8 @@ def button(
         order: An order number (its amount is then what the store expects), an `ExpectedPayment`,
             or a mapping or object that has `merchant_uid` and may have `amount`, `currency`,
             `name`, `account` and `buyer_...`. A closed order gets a sentence in place of a button,
-            and so does one that a ready-made store knows to be paid, whatever the shop says of it.
+            and so does one that a ready-made store, or another `Ledger`, knows to be paid, whatever
+            the shop says of it.
             Where a virtual account waits for its deposit, a sentence above the button says so, and
             nothing of the account.
         place: Where the page is, and its nonce.

@@ -19,7 +19,7 @@ from ... import (
 )
 from ..._core.reading import check_merchant_uid
 from ...models import read_expected
-from ...stores._bridge import as_given
+from ...stores._bridge import as_given, is_ledger
 from ...stores._recording import AsyncReadyStore, ReadyStore
 from .._mount import check_verifier
 
@@ -156,7 +156,8 @@ def look_up(verifier: Verifier | AsyncVerifier, named: Named) -> ExpectedPayment
         if ledger := _ledger(verifier.store):
             if ledger.paid(named.number):
                 return PaidOrder.of(expected)
-            if ledger.awaits_deposit(named.number, datetime.now(UTC)):
+            now = datetime.now(UTC)
+            if _knows_accounts(ledger) and ledger.awaits_deposit(named.number, now):
                 return AwaitedOrder.of(expected)
     return expected
 
@@ -182,15 +183,21 @@ async def find_order(verifier: AsyncVerifier, order: Any) -> ExpectedPayment:
         if ledger := _ledger(verifier.store):
             if await ledger.paid(named.number):
                 return PaidOrder.of(expected)
-            if await ledger.awaits_deposit(named.number, datetime.now(UTC)):
+            now = datetime.now(UTC)
+            if _knows_accounts(ledger) and await ledger.awaits_deposit(named.number, now):
                 return AwaitedOrder.of(expected)
     return expected
 
 
 def _ledger(store: object) -> Any:
-    """Return a store that can be asked what was paid: a ready-made one. In one by hand a method of
-    that name may be anything."""
-    return store if isinstance(as_given(store), ReadyStore | AsyncReadyStore) else None
+    """Return a store that can be asked what was paid: a ready-made one, or a whole ledger by hand.
+    In any other a method of that name may be anything."""
+    return store if is_ledger(store) else None
+
+
+def _knows_accounts(store: object) -> bool:
+    """Whether it can be asked, too, which accounts wait: a ledger by hand need not."""
+    return isinstance(as_given(store), ReadyStore | AsyncReadyStore)
 
 
 def _found(number: str, given: object) -> ExpectedPayment:
