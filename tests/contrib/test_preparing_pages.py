@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +126,28 @@ def test_in_django_nothing_is_asked_before_the_pages_transaction_is_done(shop: S
         imp_verify_button(RequestFactory().get("/"), ORDER)
         assert shop.registered == 100
     verifier.close()
+
+
+@pytest.mark.xdist_group("django")
+@pytest.mark.usefixtures("django_databases")
+@pytest.mark.parametrize("outer", ["default", "other"])
+def test_in_django_every_databases_transaction_is_waited_for(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, outer: str
+) -> None:
+    from django.db import connections, transaction
+
+    from imp_verify.contrib.django.button import imp_verify_button
+
+    more = {**connections.settings["default"], "NAME": str(tmp_path / "other.db")}
+    monkeypatch.setitem(connections.settings, "other", more)
+    inner = "default" if outer == "other" else "other"
+    verifier = shop.verifier()
+    with override_settings(IMP_VERIFY={"VERIFIER": verifier}, ROOT_URLCONF=Site):
+        with transaction.atomic(outer):
+            with transaction.atomic(inner):
+                imp_verify_button(RequestFactory().get("/"), ORDER)
+            assert shop.registered is None
+        assert shop.registered == PRICE
+    verifier.close()
+    connections["other"].close()
+    del connections["other"]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import connections, transaction
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.functional import Promise
@@ -47,12 +48,14 @@ def imp_verify_button(
 
 
 def _after_the_page(work: Callable[[], None]) -> None:
-    """Run it once ATOMIC_REQUESTS has committed, or now: no gateway is waited for meanwhile."""
-    alias = getattr(get_verifier().store, "using", DEFAULT_DB_ALIAS)
-    if connections[alias].in_atomic_block:
-        transaction.on_commit(work, using=alias)
-    else:
-        work()
+    """Run it once ATOMIC_REQUESTS has committed, in every database that has it, or now: no gateway
+    is waited for meanwhile."""
+    for connection in connections.all(initialized_only=True):
+        if connection.in_atomic_block:
+            again = partial(_after_the_page, work)  # one around it may be open still
+            transaction.on_commit(again, using=connection.alias)
+            return
+    work()
 
 
 def _nonce(request: HttpRequest) -> object:
