@@ -583,6 +583,20 @@ def test_a_person_who_may_not_know_it_is_told_first(trial: Trial) -> None:
     assert claim(trial, by_hand=True) is not None
 
 
+@pytest.mark.parametrize("word", ["needs_account", "unknown_payment"])
+def test_once_told_a_person_may_give_it_back_whatever_a_try_came_to_since(
+    trial: Trial, word: str
+) -> None:
+    pay_twice(trial)
+    refund_order(trial)
+    assert claim(trial, by_hand=True) is None
+    ask(trial, "close_due", FIRST, word)
+    claimed = claim(trial, by_hand=True)
+    assert claimed is not None
+    assert claimed.begun is not None
+    assert [name for name, _ in trial.shop.told() or ()].count("on_review") == 1
+
+
 def test_a_duplicate_that_was_claimed_before_goes_back_all_the_same(trial: Trial) -> None:
     pay_twice(trial)
     assert claim(trial, until=now() - MINUTE) is not None

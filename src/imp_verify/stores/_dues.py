@@ -200,13 +200,19 @@ class Claim:
 
 
 def claim_due(
-    due: Due | None, paid_by: str | None, until: datetime, *, by_hand: bool = False
+    due: Due | None,
+    paid_by: str | None,
+    known: Mapping[str, Decimal],
+    until: datetime,
+    *,
+    by_hand: bool = False,
 ) -> Claim:
     """Decide a claim; see `Ledger.claim`.
 
     Args:
         due: The row that is there.
         paid_by: The imp_uid that pays the order now.
+        known: The changes that were handed on; a person who was told once is not told again.
     """
     now = now_in_ms()
     if due is None or due.done is not None or due.imp_uid == paid_by:
@@ -214,9 +220,11 @@ def claim_due(
     if not (_may_a_person_try(due, now) if by_hand else _is_time(due, now)):
         return Claim()
     refunded = due.kind == "duplicate" and due.begun is None and paid_by is None
-    if refunded and due.error != _ORDER_REFUNDED:
+    review = _review(due)
+    is_told = due.error == _ORDER_REFUNDED or review.change in known
+    if refunded and not (is_told and by_hand):
         left = replace(due, next_try=None, error=_ORDER_REFUNDED)
-        return Claim(write=left, told=_review(due))
+        return Claim(write=left, told=None if is_told else review)
     # That the gateway may be about to carry one out is forgotten by no further try.
     error = due.error if due.error == _ASKED else None
     claimed = replace(due, begun=due.begun or now, tries=due.tries + 1, next_try=until, error=error)

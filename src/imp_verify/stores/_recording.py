@@ -93,7 +93,8 @@ class ReadyStore(OrderStore, Generic[T]):
 
         def work(transaction: T) -> tuple[bool, tuple[Claim, object]]:
             before = self._load(transaction, imp_uid, number)
-            claim = claim_due(before.due, before.paid_by, until, by_hand=by_hand)
+            known = before.known or {}
+            claim = claim_due(before.due, before.paid_by, known, until, by_hand=by_hand)
             rows = rows_of_due(before, claim.write, claim.told)
             answer = None
             if rows is not None:
@@ -289,7 +290,8 @@ class AsyncReadyStore(AsyncOrderStore, Generic[T]):
 
         async def work(transaction: T) -> tuple[bool, tuple[Claim, object]]:
             before = await self._load(transaction, imp_uid, number)
-            claim = claim_due(before.due, before.paid_by, until, by_hand=by_hand)
+            known = before.known or {}
+            claim = claim_due(before.due, before.paid_by, known, until, by_hand=by_hand)
             rows = rows_of_due(before, claim.write, claim.told)
             answer = None
             if rows is not None:
