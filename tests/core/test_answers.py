@@ -793,6 +793,21 @@ def test_a_proxy_that_is_itself_the_sender_is_named_where_nothing_stands_behind_
     assert senders.refusal(bare) == "10.0.0.1 is not in webhook_sources"
 
 
+def test_a_peer_that_sends_the_header_may_be_a_proxy_that_was_not_named() -> None:
+    hint = "; it sent X-Forwarded-For: if it is your proxy, add it to trusted_proxies"
+    unnamed = Senders(SOURCES, None).refusal(sent("10.0.0.1", GATEWAY))
+    assert unnamed == f"10.0.0.1 is not in webhook_sources{hint}"
+    mapped = Senders(SOURCES, None).refusal(sent("[::ffff:10.0.0.1]:443", GATEWAY))
+    assert mapped == unnamed
+    for quiet in (
+        Senders(SOURCES, None).refusal(sent("10.0.0.1")),
+        Senders(SOURCES, PROXIES).refusal(sent("10.0.0.1", "6.6.6.6")),
+        Senders(SOURCES, PROXIES).refusal(sent("10.0.0.1", "10.0.0.1")),
+    ):
+        assert quiet is not None
+        assert "trusted_proxies" not in quiet
+
+
 def test_a_shops_own_net_may_send_but_nothing_unreadable_stands_in_for_it() -> None:
     senders = Senders(PROXIES, PROXIES)
     assert senders.refusal(sent("10.0.0.1")) is None

@@ -53,7 +53,16 @@ class Senders:
         sender = self._sender(request)
         if isinstance(sender, str):
             return sender
-        return None if _lies_in(sender, self._sources) else f"{sender} is not in webhook_sources"
+        if _lies_in(sender, self._sources):
+            return None
+        return f"{sender} is not in webhook_sources{self._hint(sender, request)}"
+
+    def _hint(self, sender: Address, request: Request) -> str:
+        """Name the commonest cause: a proxy of the shop's own that nobody named."""
+        is_peer = sender == _read(request.client or "") and not _lies_in(sender, self._proxies)
+        if not is_peer or not _forwarded(request):
+            return ""
+        return "; it sent X-Forwarded-For: if it is your proxy, add it to trusted_proxies"
 
     def _sender(self, request: Request) -> Address | str:
         """Return the peer, or while that is a trusted proxy, the next entry from the right of
