@@ -21,7 +21,7 @@ LAYERS = (
     ("stores/__init__", "stores/_*", "transports/__init__", "observers"),
     ("_core/*", "transports/*"),
     ("_web/*",),
-    ("_configuration", "_loops", "_observing", "_threads"),
+    ("_configuration", "_loops", "_observing", "_releases", "_threads"),
     ("verifier",),
     ("__init__",),
     (

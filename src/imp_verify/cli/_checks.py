@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from urllib.parse import urlsplit
 
 from .. import GatewayError, GatewayRefused
 from .._core.health import NO_PAYMENT, tells_facts
 from .._core.verification import LOOKUP_ENDS
+from .._releases import release_of
 from ..settings import Settings, is_loopback
 from ..stores._bridge import as_given
 from ..stores._facts import StoreFacts
@@ -173,13 +173,7 @@ def _of(name: str, level: str, words: Words, **values: object) -> Check:
 
 def check_versions() -> Check:
     """Name the releases of what the shop has loaded."""
-    found = [f"imp-verify {_version('imp-verify')}", f"Python {platform.python_version()}"]
-    found += [f"{name} {_version(name)}" for name in _PACKAGES if name in sys.modules]
+    loaded = ["imp-verify", *(name for name in _PACKAGES if name in sys.modules)]
+    found = [f"{name} {release_of(name) or '?'}" for name in loaded]
+    found.insert(1, f"Python {platform.python_version()}")
     return Check("versions", "good", ", ".join(found))
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:  # run from a folder, and not installed
-        return "?"

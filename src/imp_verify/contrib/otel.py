@@ -7,7 +7,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -20,6 +19,7 @@ except ImportError as error:
     ) from error
 
 from .. import AsyncVerifier, Outcome, Verifier
+from .._releases import release_of
 from .._web.decisions import fit_for_a_line
 from ..models import Due
 from ..observers import Decision, Observer
@@ -76,7 +76,7 @@ class OpenTelemetry(Observer):
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
     ) -> None:
-        scope = ("imp_verify", _version())
+        scope = ("imp_verify", release_of("imp-verify") or "")
         self._tracer = get_tracer(*scope, tracer_provider, _SCHEMA)
         meter = get_meter(*scope, meter_provider, _SCHEMA)
         self._decisions = meter.create_counter(
@@ -244,10 +244,3 @@ def _template(url: str) -> str | None:
     """Return the call without what differs in each; None for one that is not ours."""
     found = (template for template, pattern in _PATTERNS if pattern.fullmatch(url))
     return next(found, None)
-
-
-def _version() -> str:
-    try:
-        return version("imp-verify")
-    except PackageNotFoundError:  # run from a folder, and not installed
-        return ""
