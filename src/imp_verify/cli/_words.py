@@ -127,7 +127,10 @@ KO: dict[str, str] = {
     "store_good": "{kind}: {seconds}초 만에 답했습니다",
     "store_bad": "{kind}: {error}",
     "store_memory": "{kind}: 결제를 메모리에 기록합니다. 프로세스마다 따로이고, 끝나면 사라집니다",
-    "do_store": "이 오류가 나는 동안에는 모든 결제 알림에 503으로 답합니다.",
+    "do_store": "이 오류가 나는 동안에는 모든 결제 알림에 503으로 답합니다. 데이터베이스가 켜져 "
+    "있는지, 스토어에 적은 것인지, 이 사용자가 쓸 수 있는지 확인하세요. SQLite라면 파일과 폴더가 "
+    "있는지 보고, 없어진 파일은 쇼핑몰을 멈춘 뒤 되돌려 놓으세요. 오류의 문구는 "
+    "docs/troubleshooting.md에 있습니다.",
     "do_store_memory": "SqliteStore, SqlAlchemyStore, DjangoStore 가운데 하나를 쓰세요.",
     "check_tables": "테이블",
     "tables_good": "모두 있습니다",
@@ -378,7 +381,10 @@ EN: dict[str, str] = {
     "store_good": "{kind} answered in {seconds} s",
     "store_bad": "{kind}: {error}",
     "store_memory": "{kind} keeps payments in memory: each process its own, until it ends",
-    "do_store": "As long as it fails, every notice is answered 503.",
+    "do_store": "As long as it fails, every notice is answered 503. See that the database runs, is "
+    "the one that the store names, and lets this user write. With SQLite see that the file and its "
+    "folder are there; put a lost file back while the shop is stopped. The error's words are in "
+    "docs/troubleshooting.md.",
     "do_store_memory": "Use SqliteStore, SqlAlchemyStore or DjangoStore.",
     "check_tables": "tables",
     "tables_good": "all there",
