@@ -91,7 +91,7 @@ def give_back(
 def _refund(
     words: Words, holder: str | None, bank: str | None, number: str | None, tel: str | None
 ) -> Refund | None:
-    if holder is None and bank is None and number is None:
+    if holder is bank is number is tel is None:
         return None
     if holder is None or bank is None or number is None:
         raise WrongUse(words("half_refund"))
