@@ -184,7 +184,8 @@ class _Base(ABC):
 
     def _preparing(self, merchant_uid: str) -> Flow[None]:
         outside_transactions()
-        return prepare(self._settings, self._accounts, check_merchant_uid(merchant_uid))
+        number, ledger = check_merchant_uid(merchant_uid), _is_ledger(self._store)
+        return prepare(self._settings, self._accounts, number, ledger=ledger)
 
     def _prepared(self, merchant_uid: str) -> Flow[Decimal | None]:
         outside_transactions()
@@ -470,9 +471,9 @@ class Verifier(_Base):
         the one before.
 
         Raises:
-            InvalidRequest: There is no such order, it is closed, or its number is one that the
-                gateway or a PG refuses or cuts. Nothing was sent.
-            GatewayRefused: The gateway said no, in `message`: an order that is paid, for example.
+            InvalidRequest: There is no such order, it is closed or was paid, or its number is one
+                that the gateway or a PG refuses or cuts. Nothing was sent.
+            GatewayRefused: The gateway said no, in `message`.
             GatewayError: No usable answer in time.
             StoreError: The shop's answer is no price, or names none of several accounts.
         """

@@ -106,6 +106,16 @@ def test_what_cannot_be_prepared_is_said_before_any_call(
     assert shop.gateway.sandbox.faults.take("token"), "it was sent"
 
 
+def test_an_order_that_was_paid_is_refused_whatever_the_shop_says_of_it(shop: Shop) -> None:
+    shop.prepare()
+    made = shop.gateway.sandbox.gateway.make(merchant_uid=ORDER, amount=39000, status="paid")
+    assert shop.driver.call(shop.verifier, "verify", made.imp_uid, ORDER).paid
+    shop.gateway.sandbox.faults.add(Fault("prepare", status=418))
+    with pytest.raises(InvalidRequest, match="was paid"):
+        shop.prepare()
+    assert shop.gateway.sandbox.faults.take("prepare"), "it was sent"
+
+
 def test_a_number_that_the_chosen_pg_cuts_is_refused(
     driver: Driver, gateway: SandboxServer
 ) -> None:

@@ -10,17 +10,23 @@ from ..order_numbers import check_order_number
 from ..settings import Settings
 from .accounts import Accounts, expect
 from .calls import Registration, fetch_registration, register
-from .flow import Flow
+from .flow import Consult, Flow
 
 __all__ = ["prepare", "prepared"]
 
 
-def prepare(settings: Settings, accounts: Accounts, merchant_uid: str) -> Flow[None]:
+def prepare(
+    settings: Settings, accounts: Accounts, merchant_uid: str, *, ledger: bool
+) -> Flow[None]:
     """Register the amount that the store expects for an order, with its currency.
 
+    Args:
+        ledger: Whether the store knows what was paid. The gateway's refusal does not tell a paid
+            order from one that is registered already.
+
     Raises:
-        InvalidRequest: There is no such order, it is closed, or a PG would cut or reject its
-            number. Nothing was sent.
+        InvalidRequest: There is no such order, it is closed or was paid, or a PG would cut or
+            reject its number. Nothing was sent.
         GatewayError: No usable answer, or a refusal in the gateway's words.
         StoreError: The shop's answer is no price, or names none of several accounts.
     """
@@ -29,6 +35,8 @@ def prepare(settings: Settings, accounts: Accounts, merchant_uid: str) -> Flow[N
         raise InvalidRequest(f"there is no order {merchant_uid!r}")
     if not expected.open:
         raise InvalidRequest(f"order {merchant_uid!r} is closed: no payment is prepared for it")
+    if ledger and (yield from Consult("paid", (merchant_uid,))):
+        raise InvalidRequest(f"order {merchant_uid!r} was paid already")
     checkout = settings.checkout_of(expected)
     check_order_number(merchant_uid, None if checkout is None else checkout.pg)
     wanted = Registration(merchant_uid, expected.amount, expected.currency)
