@@ -211,6 +211,8 @@ class _Base(ABC):
 
     def _sweeping(self, merchant_uids: Iterable[str]) -> Flow[None]:
         outside_transactions()
+        if isinstance(merchant_uids, str):
+            raise InvalidRequest("merchant_uids must be a list of order numbers, not one text")
         return sweep(self._settings, self._accounts, merchant_uids)
 
     def _look_up(self, imp_uid: str, account: str | None) -> Flow[Payment | None]:

@@ -465,8 +465,9 @@ def test_a_sweep_asks_twice_for_each_order_and_pays_what_was_lost(shop: Shop) ->
         ("ORD2", Verdict.FAILED),
     ]
     assert shop.told == [("ORD1", Verdict.PAID)]
-    with pytest.raises(InvalidRequest):
-        shop.all_of("sweep", None, [" "])
+    for wrong in ([" "], "ORD1"):  # one number, which would be swept letter by letter
+        with pytest.raises(InvalidRequest, match="merchant_uid"):
+            shop.all_of("sweep", None, wrong)
 
 
 @pytest.mark.parametrize(("status", "most"), [(429, 5), (503, 11)])
