@@ -104,8 +104,10 @@ def hurried():
 
 @pytest.fixture(autouse=True)
 def more(shop: Path) -> None:
+    """The shop has begun: its database is there."""
     path = shop / f"{MODULE}.py"
     path.write_text(path.read_text() + MORE)
+    (shop / "shop.db").touch()
 
 
 def line(ran: Ran, name: str) -> dict[str, Any]:
@@ -306,6 +308,17 @@ def test_tables_that_are_missing(command: Command, public: str) -> None:
     assert line(ran, "tables")["text"] == f"not there: {every}"
     assert "create_all()" in line(ran, "tables")["advice"]
     assert "store" not in levels(ran)
+
+
+def test_a_file_that_was_not_there_is_told_though_one_is_there_now(
+    shop: Path, command: Command, public: str
+) -> None:
+    (shop / "shop.db").unlink()
+    ran = command("doctor", "--json")
+    assert line(ran, "database")["level"] == "warn"
+    assert "was not there" in line(ran, "database")["text"]
+    assert "put it back" in line(ran, "database")["advice"]
+    assert line(command("doctor", "--json"), "database")["level"] == "good"
 
 
 def test_a_collation_that_folds_numbers(command: Command, public: str) -> None:

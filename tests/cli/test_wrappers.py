@@ -118,6 +118,7 @@ def test_their_doctor_knows_where_the_endpoints_are(typed: Typed) -> None:
     store = MemoryStore(expected=lambda order, _: 39000)
     verifier = Verifier(store, credentials=Credentials("key", "secret"), test_mode=True)
     app.register_blueprint(payments(verifier), url_prefix="/pay")
+    (typed.folder / "shop.db").touch()  # the shop has begun
     with serving(app) as address:
         ran = typed("doctor", "--json", IMP_PUBLIC_URL=f"http://{address}")
         assert ran.status == 0, ran.out + ran.err

@@ -129,7 +129,8 @@ def test_what_the_store_refuses_is_refused_here_too() -> None:
 
 def test_the_file_of_a_sqlite_store_has_its_tables_at_first_use(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path / "shop.db", expected=expected, busy_timeout=2)
+    assert store.facts().made
     facts = store.facts()
-    assert (facts.missing, facts.folding, facts.lock_timeout) == ((), (), 2)
+    assert (facts.missing, facts.folding, facts.lock_timeout, facts.made) == ((), (), 2, False)
     assert asyncio.run(in_thread(store).facts()) == facts  # type: ignore[attr-defined]
     store.close()

@@ -150,8 +150,8 @@ def check_store(shop: Shop, words: Words) -> Iterator[Check]:
 
 
 def _database(facts: StoreFacts, settings: Settings, words: Words) -> Iterator[Check]:
-    text = words("database_good", database=facts.database, isolation=facts.isolation)
-    yield Check("database", "good", text)
+    known = {"database": facts.database, "isolation": facts.isolation}
+    yield _of("database", "warn" if facts.made else "good", words, **known)
     yield _named("tables", facts.missing, words)
     if not facts.missing:
         yield _named("collation", facts.folding, words)

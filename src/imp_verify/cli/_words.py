@@ -139,6 +139,9 @@ KO: dict[str, str] = {
     "(Django: manage.py migrate).",
     "check_database": "데이터베이스",
     "database_good": "{database}, 격리 수준 {isolation}",
+    "database_warn": "{database}, 격리 수준 {isolation}: 파일이 없어서 빈 파일을 만들었습니다",
+    "do_database": "첫 결제 전이라면 정상입니다. 아니라면 쇼핑몰의 파일이 없어졌거나 경로가 다른 "
+    "것입니다. 쇼핑몰을 멈추고 빈 파일 대신 되돌려 놓으세요.",
     "check_lock_timeout": "잠금 대기",
     "lock_timeout_good": "다른 트랜잭션이 잡은 잠금을 {seconds}초까지 기다립니다",
     "lock_timeout_warn": "잠금을 {seconds}초까지 기다립니다. 조회(timeout {timeout}초)까지 합치면 "
@@ -392,6 +395,10 @@ EN: dict[str, str] = {
     "do_tables": "Call store.create_all() once, or migrate (Django: manage.py migrate).",
     "check_database": "database",
     "database_good": "{database}, isolation level {isolation}",
+    "database_warn": "{database}, isolation level {isolation}: the file was not there, and an "
+    "empty one was made now",
+    "do_database": "Right before the first payment. Else the shop's file is gone, or has another "
+    "path: stop the shop and put it back in place of the empty one.",
     "check_lock_timeout": "lock time-out",
     "lock_timeout_good": "waits {seconds} s for a lock that somebody else holds",
     "lock_timeout_warn": "waits {seconds} s for a lock; together with the look-up (timeout "

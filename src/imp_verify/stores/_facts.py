@@ -32,6 +32,7 @@ class StoreFacts:
             collation takes different numbers for one.
         checks_connections: Whether connections that live on are looked at before they are used;
             None where none live on, or where that cannot be told.
+        made: Whether this look has made the database's file, which was not there.
     """
 
     database: str
@@ -40,6 +41,7 @@ class StoreFacts:
     missing: tuple[str, ...] = ()
     folding: tuple[str, ...] = ()
     checks_connections: bool | None = None
+    made: bool = False
 
 
 def read_facts(kind: str, ask: Ask, lock_timeout: float, schema: str | None = None) -> StoreFacts:

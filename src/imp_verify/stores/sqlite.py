@@ -7,6 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -165,6 +166,7 @@ class SqliteStore(ReadyStore[Connection]):
     ) -> None:
         self._functions: Functions[sqlite3.Connection] = Functions(expected, hold, hooks)
         self._connections = Connections(path, busy_timeout, _TABLES, _take_up)
+        self._path = os.path.abspath(path)  # as there: a process may change its directory
 
     def create_all(self) -> None:
         """Make the tables now; any number of processes may do so at once. No connection stays open:
@@ -231,8 +233,10 @@ class SqliteStore(ReadyStore[Connection]):
 
     def facts(self) -> StoreFacts:
         """Tell about the database, for `imp-verify doctor`."""
+        was_there = os.path.exists(self._path)  # the first connection makes one else
         with self._connections.borrow() as db:
-            return read_facts("sqlite", lambda query: db.execute(query).fetchall(), 0)
+            facts = read_facts("sqlite", lambda query: db.execute(query).fetchall(), 0)
+        return replace(facts, made=not was_there)
 
     def hold(self, expected: ExpectedPayment, imp_uid: str) -> str | None:
         """See `OrderStore.hold`."""
