@@ -184,7 +184,7 @@ class _Base(ABC):
 
     def _preparing(self, merchant_uid: str) -> Flow[None]:
         outside_transactions()
-        number, ledger = check_merchant_uid(merchant_uid), _is_ledger(self._store)
+        number, ledger = check_merchant_uid(merchant_uid), is_ledger(self._store)
         return prepare(self._settings, self._accounts, number, ledger=ledger)
 
     def _prepared(self, merchant_uid: str) -> Flow[Decimal | None]:

@@ -54,7 +54,7 @@ export default function PayButton({ checkout, onResult }) {
 
   return (
     <>
-      <button type="button" id={id} ref={button}>결제하기</button>
+      <button type="button" id={id} ref={button} disabled>결제하기</button>
       <p id={id + "-status"} role="status">{trouble}</p>
     </>
   );

@@ -30,7 +30,7 @@ class PaymentsConfig(AppConfig):
         post_migrate.connect(_note_beginning, sender=self)
 
 
-def _note_beginning(using: str, **_: object) -> None:
+def _note_beginning(using: str, **named: object) -> None:
     """Note when the store begins, where no migration has: its tables were made without them, as in
     many a test run, or are empty since a `flush`. At the first payment it would be too late for
     that one's own money."""

@@ -61,7 +61,7 @@ export default function PayButton({ checkout, onResult }) {
 
   return (
     <>
-      <button type="button" id={id} ref={button}>__PAY__</button>
+      <button type="button" id={id} ref={button} disabled>__PAY__</button>
       <p id={id + "-status"} role="status">{trouble}</p>
     </>
   );
