@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import io
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -264,3 +265,31 @@ def test_a_length_that_lies_is_no_crash(length: str) -> None:
     body = app(environ, lambda status, headers, error=None: statuses.append(status))  # type: ignore[arg-type]
     assert statuses == ["400 Bad Request"]
     assert b'"invalid"' in b"".join(body)
+
+
+class Broken(io.BytesIO):
+    """A body in chunks that breaks off, as CherryPy's server says it."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        raise ValueError("Bad chunked transfer size")
+
+    readinto = read  # type: ignore[assignment]
+
+
+def ask_wsgi(verifier: Verifier, endpoint: str, body: io.BytesIO, **more: Any) -> tuple[str, Any]:
+    statuses: list[str] = []
+    environ: dict[str, Any] = {
+        "PATH_INFO": f"/payments/{endpoint}",
+        "REQUEST_METHOD": "POST",
+        "wsgi.input": body,
+        **more,
+    }
+    app = wsgi.PaymentsMiddleware(lambda *_: [], verifier)
+    answer = app(environ, lambda status, headers, error=None: statuses.append(status))  # type: ignore[arg-type]
+    return statuses[0][:3], json.loads(b"".join(answer))["status"]
+
+
+@pytest.mark.parametrize("endpoint", ["complete", "webhook", "confirm"])
+def test_a_wsgi_body_that_breaks_off_in_the_servers_own_words_is_malformed(endpoint: str) -> None:
+    told = ask_wsgi(plain(), endpoint, Broken(), **{"wsgi.input_terminated": True})
+    assert told == ("400", "invalid")

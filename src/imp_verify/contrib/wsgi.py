@@ -7,7 +7,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 try:
-    from werkzeug.exceptions import HTTPException
     from werkzeug.wsgi import get_input_stream
 except ImportError as error:
     raise ImportError(
@@ -86,5 +85,5 @@ def _body(environ: WSGIEnvironment) -> tuple[bytes, Problem | None]:
     so."""
     try:
         return read_body(get_input_stream(environ).read, environ.get("CONTENT_LENGTH"))
-    except (HTTPException, OSError):
+    except Exception:  # each server has errors of its own for a body that breaks off
         return b"", "incomplete"
