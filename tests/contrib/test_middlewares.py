@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import io
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -17,7 +18,14 @@ from starlette.requests import Request as StarletteRequest
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
-from imp_verify import AsyncVerifier, ConfigurationError, Credentials, Verifier
+from imp_verify import (
+    AsyncVerifier,
+    ConfigurationError,
+    Credentials,
+    Request,
+    Response,
+    Verifier,
+)
 from imp_verify.contrib import _asgi, asgi, starlette, wsgi
 from imp_verify.stores.memory import MemoryStore
 from tests.support.apps import Apps
@@ -267,6 +275,16 @@ def test_a_length_that_lies_is_no_crash(length: str) -> None:
     assert b'"invalid"' in b"".join(body)
 
 
+class Timed(io.BytesIO):
+    """A body that says when it was first read."""
+
+    read_at: float | None = None
+
+    def read(self, size: int | None = -1) -> bytes:
+        self.read_at = self.read_at or time.monotonic()
+        return super().read(size)
+
+
 class Broken(io.BytesIO):
     """A body in chunks that breaks off, as CherryPy's server says it."""
 
@@ -287,6 +305,28 @@ def ask_wsgi(verifier: Verifier, endpoint: str, body: io.BytesIO, **more: Any) -
     app = wsgi.PaymentsMiddleware(lambda *_: [], verifier)
     answer = app(environ, lambda status, headers, error=None: statuses.append(status))  # type: ignore[arg-type]
     return statuses[0][:3], json.loads(b"".join(answer))["status"]
+
+
+def test_the_time_that_a_wsgi_body_takes_counts_for_confirm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The gateway waits for the answer from when it began to ask, not from when we have read it."""
+    seen: list[Request] = []
+    verifier = plain()
+    serve = verifier.serve
+
+    def noted(endpoint: str, request: Request) -> Response:
+        seen.append(request)
+        return serve(endpoint, request)
+
+    monkeypatch.setattr(verifier, "serve", noted)
+    body = Timed(b"amount=1")
+    told = ask_wsgi(verifier, "confirm", body, **{"wsgi.input_terminated": True})
+    assert told == ("400", "invalid")
+    [request] = seen
+    assert request.began is not None
+    assert body.read_at is not None
+    assert request.began <= body.read_at
 
 
 @pytest.mark.parametrize("endpoint", ["complete", "webhook", "confirm"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -63,6 +64,7 @@ class PaymentsMiddleware:
 
 
 def _request(environ: WSGIEnvironment) -> Request:
+    began = time.monotonic()
     headers = [
         (key[5:].replace("_", "-").lower(), value)
         for key, value in environ.items()
@@ -76,6 +78,7 @@ def _request(environ: WSGIEnvironment) -> Request:
         headers=headers,
         body=body,
         client=environ.get("REMOTE_ADDR"),
+        began=began,
         problem=problem,
     )
 
