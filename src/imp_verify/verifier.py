@@ -764,7 +764,7 @@ class AsyncVerifier(_Base):
         """See `Verifier.serve`."""
         began = time.monotonic() if request.began is None else request.began
         answering = run_async(self._answer(endpoint, request, began), self._perform)
-        if endpoint != "confirm":
+        if endpoint != "confirm" or request.method != "POST":
             return await answering
         answer = await self._loops.within(began + self._settings.confirm_timeout, answering)
         return answer or too_late(self._settings, self._accounts, request, began)
