@@ -32,6 +32,7 @@ from imp_verify import (
     Verdict,
     Verifier,
 )
+from imp_verify._core import giving_back
 from imp_verify.sandbox import Account, Attempt, Fault, SandboxServer
 from imp_verify.stores.memory import MemoryStore
 from tests.drivers.driving import Driver
@@ -272,6 +273,23 @@ def test_what_a_clerk_had_cancelled_at_a_pg_that_cancels_later_is_asked_for_no_s
     assert shop.back(second) == PRICE
     assert shop.deliver(second).verdict is Verdict.CANCELLED
     assert shop.due(second).done is not None
+    shop.call("close")
+
+
+def test_what_a_clerk_had_cancelled_is_left_to_a_person_also_once_the_pg_refused_a_second_cancel(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, "duplicate", timeout=2.9)  # too short for a try of its own
+    assert shop.deliver(shop.pay()).paid
+    second = shop.pay(pg_provider="paypal_v2", currency="KRW")
+    shop.deliver(second)
+    assert shop.call("cancel", second.imp_uid, reason="고객 요청").money
+    gateway.sandbox.faults.add(Fault("cancel", status=200, body=REFUSAL))
+    with pytest.raises(GatewayRefused):
+        shop.call("give_back", second.imp_uid)
+    row = shop.due(second)
+    assert (row.error, row.tries) == ("asked", 1)
+    assert not giving_back.is_tried(shop.verifier.settings, row)
     shop.call("close")
 
 

@@ -213,7 +213,7 @@ def try_due(
     wanted = Cancel(imp_uid, _reason(settings, due), refundable=claimed.amount, refund_to=refund_to)
     # Behind a delivery it has no more time than that; by hand it has its own.
     look = partial(look_at, settings, accounts, due, asked, None if by_hand else deadline)
-    return (yield from _cancel(asked, wanted, deadline, look))
+    return (yield from _cancel(asked, wanted, deadline, look, claimed.error))
 
 
 def _look_at_the_others(
@@ -232,9 +232,13 @@ def _look_at_the_others(
 
 
 def _cancel(
-    asked: Account, wanted: Cancel, deadline: float, look: Callable[[], Flow[Outcome]]
+    asked: Account,
+    wanted: Cancel,
+    deadline: float,
+    look: Callable[[], Flow[Outcome]],
+    before: str | None,
 ) -> Flow[Outcome]:
-    yield from _send(asked, wanted, deadline, look)
+    yield from _send(asked, wanted, deadline, look, before)
     yield from Consult("close_due", (wanted.imp_uid, _ASKED))  # until the money is seen to be gone
     after = yield from look()
     _log.info("gave back %s", wanted.imp_uid)
@@ -242,18 +246,27 @@ def _cancel(
 
 
 def _send(
-    asked: Account, wanted: Cancel, deadline: float, look: Callable[[], Flow[Outcome]]
+    asked: Account,
+    wanted: Cancel,
+    deadline: float,
+    look: Callable[[], Flow[Outcome]],
+    before: str | None,
 ) -> Flow[None]:
-    """Send the cancel; where it comes to nothing the row says why, and the error is raised."""
+    """Send the cancel; where it comes to nothing the row says why, and the error is raised.
+
+    Args:
+        before: `asked`, where a cancel of before may still be carried out: no other word may hide
+            that, or it would be repeated without a person.
+    """
     try:
         yield from cancel_payment(asked, wanted, deadline)
     except GatewayRefused as error:
-        said = _without(error.message or str(error), wanted.refund_to)
+        said = before or _without(error.message or str(error), wanted.refund_to)
         yield from Consult("close_due", (wanted.imp_uid, said))
         raise
     except GatewayUnavailable as error:
         if not error.uncertain:
-            yield from Consult("close_due", (wanted.imp_uid, str(error)))
+            yield from Consult("close_due", (wanted.imp_uid, before or str(error)))
             raise
         # Its claim stands until its time is over; then the next try looks first, too.
         yield from look_anyway(look(), error)
