@@ -489,6 +489,18 @@ def test_what_failed_is_tried_again_ever_later_and_ten_times_at_most(trial: Tria
     assert claim(trial, by_hand=True) is not None
 
 
+def test_what_nobody_answered_is_tried_ten_times_at_most_too(trial: Trial) -> None:
+    """No error is written then: whether it was carried out is not known."""
+    forge(trial)
+    for tries in range(1, 11):
+        claimed = claim(trial, until=now() - MINUTE)
+        assert claimed is not None
+        assert claimed.tries == tries
+    assert claim(trial) is None
+    assert (row(trial).tries, row(trial).next_try) == (10, None)
+    assert claim(trial, by_hand=True) is not None
+
+
 @pytest.mark.parametrize("word", ["needs_account", "unknown_payment", "order_refunded"])
 def test_what_is_left_to_a_person_is_claimed_by_a_person_only(trial: Trial, word: str) -> None:
     pay_late(trial)

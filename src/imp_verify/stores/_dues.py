@@ -219,12 +219,13 @@ def claim_due(
         return Claim()
     if not (_may_a_person_try(due, now) if by_hand else _is_time(due, now)):
         return Claim()
-    refunded = due.kind == "duplicate" and due.begun is None and paid_by is None
-    review = _review(due)
-    is_told = due.error == _ORDER_REFUNDED or review.change in known
-    if refunded and not (is_told and by_hand):
-        left = replace(due, next_try=None, error=_ORDER_REFUNDED)
-        return Claim(write=left, told=None if is_told else review)
+    if due.tries >= _TRIES and not by_hand:  # none was answered, else `closed_due` had seen to it
+        return Claim(write=replace(due, next_try=None))
+    if due.kind == "duplicate" and due.begun is None and paid_by is None:
+        told = _review(due)
+        if not by_hand or told.change not in known:  # the error may be another's by now
+            left = replace(due, next_try=None, error=_ORDER_REFUNDED)
+            return Claim(write=left, told=None if told.change in known else told)
     # That the gateway may be about to carry one out is forgotten by no further try.
     error = due.error if due.error == _ASKED else None
     claimed = replace(due, begun=due.begun or now, tries=due.tries + 1, next_try=until, error=error)
