@@ -320,24 +320,28 @@ class Verifier(_Base):
     ) -> None:
         if store_is_async(store):
             raise ConfigurationError("Verifier needs a plain store; AsyncVerifier takes both")
-        settings = read_settings(
-            credentials=credentials,
-            accounts=accounts,
-            base_url=base_url,
-            test_mode=test_mode,
-            timeout=timeout,
-            max_lookups=max_lookups,
-            landing=landing,
-            checkout=checkout,
-            public_url=public_url,
-            language=language,
-            confirm_lookup=confirm_lookup,
-            confirm_timeout=confirm_timeout,
-            cancel_timeout=cancel_timeout,
-            give_back=give_back,
-            webhook_sources=webhook_sources,
-            trusted_proxies=trusted_proxies,
-        )
+        try:
+            settings = read_settings(
+                credentials=credentials,
+                accounts=accounts,
+                base_url=base_url,
+                test_mode=test_mode,
+                timeout=timeout,
+                max_lookups=max_lookups,
+                landing=landing,
+                checkout=checkout,
+                public_url=public_url,
+                language=language,
+                confirm_lookup=confirm_lookup,
+                confirm_timeout=confirm_timeout,
+                cancel_timeout=cancel_timeout,
+                give_back=give_back,
+                webhook_sources=webhook_sources,
+                trusted_proxies=trusted_proxies,
+            )
+        except ConfigurationError as error:
+            del credentials, accounts  # what is no Credentials shows what it holds
+            raise error.with_traceback(None) from None
         super().__init__(store, transport, settings, plain=True)
 
     @property
@@ -640,24 +644,28 @@ class AsyncVerifier(_Base):
                 'AsyncVerifier needs an async client: pip install "imp-verify[async]", '
                 "or give it a transport"
             )
-        settings = read_settings(
-            credentials=credentials,
-            accounts=accounts,
-            base_url=base_url,
-            test_mode=test_mode,
-            timeout=timeout,
-            max_lookups=max_lookups,
-            landing=landing,
-            checkout=checkout,
-            public_url=public_url,
-            language=language,
-            confirm_lookup=confirm_lookup,
-            confirm_timeout=confirm_timeout,
-            cancel_timeout=cancel_timeout,
-            give_back=give_back,
-            webhook_sources=webhook_sources,
-            trusted_proxies=trusted_proxies,
-        )
+        try:
+            settings = read_settings(
+                credentials=credentials,
+                accounts=accounts,
+                base_url=base_url,
+                test_mode=test_mode,
+                timeout=timeout,
+                max_lookups=max_lookups,
+                landing=landing,
+                checkout=checkout,
+                public_url=public_url,
+                language=language,
+                confirm_lookup=confirm_lookup,
+                confirm_timeout=confirm_timeout,
+                cancel_timeout=cancel_timeout,
+                give_back=give_back,
+                webhook_sources=webhook_sources,
+                trusted_proxies=trusted_proxies,
+            )
+        except ConfigurationError as error:
+            del credentials, accounts  # what is no Credentials shows what it holds
+            raise error.with_traceback(None) from None
         super().__init__(as_async(store), transport, settings, plain=False)
 
     @property

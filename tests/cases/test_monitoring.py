@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 import imp_verify
-from imp_verify import GatewayError
+from imp_verify import AsyncVerifier, ConfigurationError, GatewayError, Verifier
 from imp_verify.contrib.otel import instrument
+from imp_verify.stores.memory import MemoryStore
 from tests.support.gateway import ScriptedGateway
-from tests.support.markers import KEY, found_in
+from tests.support.markers import KEY, SECRET, found_in
 from tests.support.monitored import BAD_SETTINGS, SCRIPTS, TRANSPORTS, Monitored
 from tests.support.processes import ROOT, environment
 
@@ -59,6 +60,25 @@ def test_the_search_would_find_a_leak() -> None:
         raising(KEY)
     stack = traceback.TracebackException.from_exception(raised.value, capture_locals=True).stack
     assert leaks(str([frame.locals for frame in stack])) == [KEY]
+
+
+@pytest.mark.parametrize("kind", [Verifier, AsyncVerifier])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"credentials": {"key": KEY, "secret": SECRET}},
+        {"credentials": (KEY, SECRET)},
+        {"accounts": {"kr": {"key": KEY, "secret": SECRET}}},
+        {"accounts": [(KEY, SECRET)]},
+    ],
+)
+def test_n06_what_should_have_been_credentials_is_shown_by_no_variable_of_ours(
+    kind: Any, given: dict[str, Any]
+) -> None:
+    store = MemoryStore(expected=lambda *_: 1)
+    with pytest.raises(ConfigurationError, match="must be") as raised:
+        kind(store, test_mode=True, **given)
+    assert leaks(shown(raised.value)) == []
 
 
 @pytest.fixture(params=[*TRANSPORTS, "requests, traced", "httpx, traced"])
