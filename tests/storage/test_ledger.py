@@ -15,7 +15,15 @@ from typing import Any, cast
 
 import pytest
 
-from imp_verify import ExpectedPayment, GiveBack, Outcome, Reason, StoreError, Verdict
+from imp_verify import (
+    ExpectedPayment,
+    GiveBack,
+    Outcome,
+    Reason,
+    Settled,
+    StoreError,
+    Verdict,
+)
 from imp_verify.models import read_time
 from imp_verify.stores import Due, Run, _dues
 from imp_verify.stores._bridge import as_given
@@ -447,6 +455,21 @@ def test_a_claim_of_a_forgery_leaves_no_row_of_its_order(trial: Trial) -> None:
     trial.pays(SECOND, paid_at=soon())
     assert trial.deliver(SECOND).paid  # the order is as free as before
     assert row(trial).begun is not None
+
+
+def test_an_old_answer_pays_no_order_with_a_forgery_that_was_given_back(trial: Trial) -> None:
+    """The total was corrected, and one delivery had asked the gateway before the cancel."""
+    forge(trial)
+    assert claim(trial) is not None
+    trial.refunds(FIRST, 1000)
+    _ = trial.deliver(FIRST)
+    assert row(trial).done is not None
+    corrected = ExpectedPayment(ORDER, 1000)
+    trial.shop.put(corrected)
+    assert trial.ask("settle", paid_outcome(FIRST, corrected)) is Settled.LATE
+    trial.pays(SECOND, amount=1000, paid_at=soon())
+    assert trial.deliver(SECOND).paid
+    assert open_rows(trial) == []
 
 
 def test_a_claim_in_a_hook_is_refused(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,8 +68,9 @@ def may_be_due(receipt: Receipt | None, known: Mapping[str, Decimal]) -> bool:
 
 
 def is_being_given_back(due: Due | None) -> bool:
-    """Whether a cancel of this payment may be under way at the gateway."""
-    return due is not None and due.done is None and due.begun is not None
+    """Whether a cancel of this payment may be under way at the gateway; or is done, of a forgery:
+    no receipt says so, and an old answer may come late."""
+    return due is not None and due.begun is not None and (due.done is None or due.kind == "forgery")
 
 
 def is_found_due(
