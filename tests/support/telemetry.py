@@ -24,6 +24,7 @@ class Telemetry:
         self.traces = TracerProvider(shutdown_on_exit=False)
         self.traces.add_span_processor(SimpleSpanProcessor(self._spans))
         self.meters = MeterProvider([self._reader], shutdown_on_exit=False)
+        self._told: dict[str, Any] = {}
 
     def instrument(self, verifier: Verifier | AsyncVerifier) -> None:
         instrument(verifier, tracer_provider=self.traces, meter_provider=self.meters)
@@ -54,10 +55,13 @@ class Telemetry:
         ]
 
     def _metrics(self) -> Iterable[Any]:
+        """Return the newest of each metric: older releases tell of a gauge only once after it was
+        set."""
         data = self._reader.get_metrics_data()
         for resource in data.resource_metrics if data is not None else ():
             for scope in resource.scope_metrics:
-                yield from scope.metrics
+                self._told.update({metric.name: metric for metric in scope.metrics})
+        return self._told.values()
 
     def text(self) -> str:
         """All that an exporter is handed, as text."""
