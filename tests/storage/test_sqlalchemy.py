@@ -10,8 +10,7 @@ from imp_verify.testing import OrderStoreContract, TrialShop
 from tests.storage.sqlalchemy_shops import POOLED, Variant, making, variants
 from tests.support.databases import ALL, MYSQL_DRIVER
 
-IN_THREAD = pytest.param(Variant("psycopg", threaded=True), marks=pytest.mark.slow)
-FEW = [Variant("aiosqlite"), Variant("psycopg"), IN_THREAD, Variant(MYSQL_DRIVER, "session")]
+FEW = [Variant("aiosqlite"), Variant("psycopg"), Variant(MYSQL_DRIVER, "session")]
 EVERY = variants() if ALL else FEW
 DIES_ANYWHERE = [Variant("psycopg"), Variant("aiosqlite")]
 """Where a process is killed at one line after another, unless all databases are asked for: that
