@@ -316,6 +316,14 @@ def test_12_too_many_calls_a_second() -> None:
     assert place.call("GET", path).status == 200
 
 
+def test_12_a_reset_begins_the_count_anew() -> None:
+    place = Place(calls_a_second=2)
+    assert [place.token().status for _ in range(3)] == [200, 200, 429]
+    place.sandbox.reset()
+    place.sandbox.clock.stop_at(NOON)
+    assert place.token().status == 200
+
+
 @pytest.mark.parametrize("value", [0, 1, -1])
 def test_13_the_code_of_a_batch_that_found_some(value: int) -> None:
     place = Place(code_207=value)

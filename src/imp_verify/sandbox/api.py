@@ -32,6 +32,7 @@ class Api:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._barrier = Barrier(sandbox.settings, sandbox.clock)
+        sandbox.when_reset.append(self._barrier.clear)
 
     def answer(self, request: ApiRequest) -> ApiAnswer:
         """Answer one call; what becomes of the answer on its way is the caller's to do."""

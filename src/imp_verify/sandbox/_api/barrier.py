@@ -43,6 +43,11 @@ class Barrier:
         if settings.calls_a_second and self._count(account or "") > settings.calls_a_second:
             raise Refused(TOO_MANY, code=-1, status=429)
 
+    def clear(self) -> None:
+        """Count anew."""
+        with self._lock:
+            self._counted.clear()
+
     def _count(self, account: str) -> int:
         with self._lock:
             second, count = self._counted.get(account, (0, 0))
