@@ -391,6 +391,14 @@ def test_an_answer_that_comes_too_late_is_trouble_at_once(slow: dict[str, Any]) 
     assert verifier.verify(paid.imp_uid, "ORD-1").paid
 
 
+def test_an_answer_that_is_cut_behind_its_end_is_whole_as_over_http() -> None:
+    gateway = FakeGateway()
+    verifier = shop(gateway)
+    uid = gateway.pay("A", 39000).imp_uid
+    _ = gateway.fail("payment", truncate=10**6)
+    assert verifier.verify(uid, "A").verdict == Verdict.PAID
+
+
 def test_an_answer_that_is_lost_cut_or_too_large_is_what_a_transport_says_of_it() -> None:
     gateway = FakeGateway()
     verifier = shop(gateway)

@@ -70,7 +70,8 @@ def _arrived(request: GatewayRequest, answer: ApiAnswer) -> GatewayResponse:
     seconds = way.delay + (len(answer.body) / way.drip if way.drip else 0)
     if seconds and seconds > request.deadline - monotonic():  # nobody waits for it in a test
         raise GatewayUnavailable("the fake gateway's answer comes later than there is time")
-    if way.lost or way.reset or way.truncate is not None:
+    cut = way.truncate is not None and way.truncate < len(answer.body)
+    if way.lost or way.reset or cut:
         raise GatewayReset(
             "the connection to the fake gateway broke before its answer was complete"
         )
