@@ -193,6 +193,26 @@ def test_4_an_account_that_still_waits_after_its_deadline_and_gets_another_ends_
         assert len(place.bodies(CONSOLE)) == count
 
 
+def test_4_an_account_that_was_made_or_changed_ends_by_its_deadline_too() -> None:
+    place = Place(account_expired="failed", account_ends_told=True)
+    gateway, account = place.sandbox.gateway, {"status": "ready", "pay_method": "vbank"}
+    first, moved, over = (
+        gateway.make(merchant_uid=f"A-{at}", amount=1000, vbank_date=at, **account)
+        for at in (NOON + 10, NOON + 20, NOON)
+    )
+    _ = gateway.change(moved.imp_uid, vbank_date=NOON + 15)
+    for at, states in (
+        (NOON + 9, ["ready", "ready"]),
+        (NOON + 10, ["failed", "ready"]),
+        (NOON + 15, ["failed", "failed"]),
+        (NOON + 99, ["failed", "failed"]),
+    ):
+        place.sandbox.clock.stop_at(at)
+        assert [place.look(each)["status"] for each in (first, moved)] == states
+    assert place.look(over)["status"] == "ready", "made so after its deadline"
+    assert [body["status"] for body in place.bodies(CONSOLE)] == ["failed", "failed"]
+
+
 def test_4_a_deadline_changes_nothing_of_what_was_paid() -> None:
     place = Place(account_expired="failed", account_ends_told=True)
     attempt = place.issued(vbank_due="2026-08-01")

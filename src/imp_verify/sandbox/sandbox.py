@@ -80,6 +80,7 @@ class Sandbox(Bank):
         self.gateway = Gateway(
             accounts, clock=self.clock, channels=channels, settings=self.settings, digits=digits
         )
+        self.gateway.when_waiting = self._expire_when_due
         self._shop = Shop(send or Http(), self.journal, self.settings, self.clock)
         self.webhooks = Webhooks(self.settings, self._shop, self.clock, self.faults)
         self._asked: Counter[str] = Counter()

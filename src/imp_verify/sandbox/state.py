@@ -41,6 +41,7 @@ class Gateway(Making, InWindow, Ending, Charging):
     Attributes:
         registrations: The pre-registered amounts.
         customers: The stored cards.
+        when_waiting: Called with the imp_uid of an account that a test made to wait, or changed.
     """
 
     def __init__(

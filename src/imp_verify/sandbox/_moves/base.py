@@ -41,6 +41,7 @@ class Base:
         self._series = digits(6)
         self.registrations = Registrations(self._lock)
         self.customers = Customers(self._lock)
+        self.when_waiting: Callable[[str], object] | None = None
 
     @property
     def channels(self) -> Mapping[str, tuple[str, bool]]:

@@ -35,7 +35,8 @@ class Making(Base):
                 `cancelled_at` and `reason`; all where a cancelled payment has none; a paid one may
                 have some too. Times: `started_at`, `paid_at`, `failed_at`, `cancelled_at` (of parts
                 without a time), `updated_at`. `fail_reason`. Of an account: `vbank_num`,
-                `vbank_code`, `vbank_name`, `vbank_holder`, `vbank_date`, `vbank_issued_at`.
+                `vbank_code`, `vbank_name`, `vbank_holder`, `vbank_date`, `vbank_issued_at`. One
+                that waits ends at its `vbank_date` as any other does.
 
         Raises:
             ValueError: A name or a value is wrong, or they do not fit together; it names the field.
@@ -72,6 +73,7 @@ class Making(Base):
                 imp_uid, number = self._new_imp_uid(), len(self._ledger)
                 made.append(Attempt(imp_uid=imp_uid, number=number, **fields))
                 self._ledger.put(made[-1])
+                self._waits(made[-1])
                 if made[-1].customer_uid_usage == "issue" and made[-1].paid_at:
                     self.customers.remember(made[-1])
         return made
@@ -90,7 +92,14 @@ class Making(Base):
             changes = read_edit(attempt, fields, now=self._clock(), digits=self._digits)
             changed = replace(attempt, **changes)
             self._ledger.put(changed)
+            self._waits(changed)
             return changed
+
+    def _waits(self, attempt: Attempt) -> None:
+        """Say of an account that it waits; of one whose deadline is over the test meant it so."""
+        due = attempt.vbank.due if attempt.vbank and attempt.waits_for_deposit else 0
+        if self.when_waiting and due > self._clock():
+            self.when_waiting(attempt.imp_uid)
 
     def edit(self, imp_uid: str, **changes: Any) -> Attempt:
         """Set any field of an attempt: for states that no documented way leads to."""
