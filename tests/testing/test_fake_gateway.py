@@ -6,7 +6,9 @@ import asyncio
 import inspect
 import json
 import threading
+import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
 
@@ -485,6 +487,34 @@ def test_what_waits_because_of_a_fault_goes_on_when_its_block_ends() -> None:
         way = failing.fault.afterwards(ApiAnswer(200, b"")).way
         assert not way.waits.wait(0)
     assert way.waits.wait(0)
+
+
+@pytest.mark.parametrize("ends", ["reset", "end"])
+def test_a_call_that_waits_over_http_goes_on_after_a_reset_and_at_the_end(ends: str) -> None:
+    gateway = FakeGateway()
+    _ = gateway.fail("token", delay=20)
+    with ThreadPoolExecutor() as threads, gateway.serve() as url:
+        waiting = threads.submit(requests.post, f"{url}/users/getToken", json={})
+        (entry,) = gateway.journal.after(0, wait=30)
+        begun = time.monotonic()
+        if ends == "reset":
+            gateway.reset()
+            assert waiting.result().status_code == 400
+    assert time.monotonic() - begun < 4
+    assert (waiting.result().status_code, entry.what["status"]) == (400, 400)
+
+
+def test_who_waits_is_let_go_and_whoever_comes_then_waits_again() -> None:
+    gateway = FakeGateway()
+    fault, begun = gateway.fail("token", delay=3600).fault, time.monotonic()
+    before, answer = fault.afterwards(ApiAnswer(200, b"")).way.waits, ApiAnswer(200, b"")
+    with ThreadPoolExecutor() as threads:
+        waiting = threads.submit(gateway.journal.after, 99, 30)
+        while not waiting.done():
+            gateway.sandbox.let_go()
+    assert (waiting.result(), before.wait(0)) == ([], True)
+    assert not fault.afterwards(answer).way.waits.wait(0)
+    assert time.monotonic() - begun < 20
 
 
 def test_webhooks_that_are_kept_back_are_delivered_by_hand() -> None:

@@ -223,6 +223,11 @@ class Fault:
         """Let go on what waits because of it."""
         self._waits.end()
 
+    def let_go(self) -> None:
+        """Let go on what waits because of it; what it meets from now on waits again."""
+        waits, self._waits = self._waits, Waits()
+        waits.end()
+
     def _way(self) -> Way:
         return Way(
             lost=self.lost or self.drop,

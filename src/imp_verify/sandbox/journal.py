@@ -63,6 +63,7 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._last = 0
         self._closed = False
+        self._let_go = 0
 
     def add(
         self,
@@ -86,10 +87,13 @@ class Journal:
         Args:
             number: Of that entry; 0 for all that is kept.
             wait: How many seconds to wait for the first one where there is none yet. Returns
-                without one when they are over, or when the journal is closed.
+                without one when they are over, when the journal is closed, or by `let_go`.
         """
         with self._more:
-            self._more.wait_for(lambda: self._closed or self._last > number, wait)
+            turn = self._let_go
+            self._more.wait_for(
+                lambda: self._closed or self._last > number or self._let_go != turn, wait
+            )
             gone = self._last - len(self._entries)
             return list(islice(self._entries, max(0, number - gone), None))
 
@@ -97,6 +101,12 @@ class Journal:
         """Forget all entries; the numbers go on, so that who follows misses none."""
         with self._more:
             self._entries.clear()
+
+    def let_go(self) -> None:
+        """Let nobody wait who waits now."""
+        with self._more:
+            self._let_go += 1
+            self._more.notify_all()
 
     def close(self) -> None:
         """Let nobody wait any longer."""

@@ -362,6 +362,13 @@ class Sandbox(Bank):
         """Carry requests to shops in another way from now on; over HTTP where None."""
         self._shop.send = send or Http()
 
+    def let_go(self) -> None:
+        """End what is being sent, and let go on who waits for a fault or for the journal."""
+        self.journal.let_go()
+        for each in self.faults:
+            each.let_go()
+        self._shop.let_go()
+
     def close_down(self) -> None:
         """End what is being sent and send no more; nobody waits for anything any longer."""
         self.journal.close()

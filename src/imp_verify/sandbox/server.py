@@ -179,6 +179,8 @@ class SandboxServer:
         thread.start()
         server.has_started.wait()
         self._ends.callback(thread.join)
+        if self._shared:
+            self._ends.callback(lambda: self.sandbox.let_go())  # of the one that is shown then
         self._ends.callback(server.stop)
         if not self._shared:
             self._ends.callback(self.sandbox.close_down)

@@ -104,10 +104,15 @@ class FakeGateway:
         self.transport = InProcess(lambda: (self._api, self.clock))
         self.async_transport = InProcessAsync(lambda: (self._api, self.clock))
         self._receive(receiver)
-        self.reset()
+        self._begin()
 
     def reset(self) -> None:
-        """Begin anew, as it was made; who asks it goes on asking it."""
+        """Begin anew, as it was made; who asks it goes on asking it, and who waits goes on."""
+        before = self.sandbox
+        self._begin()
+        before.let_go()
+
+    def _begin(self) -> None:
         address = self._receiver if isinstance(self._receiver, str) else WEBHOOK
         default = {} if self._receiver is None else {"webhook_url": address}
         self.sandbox = self._seed.start(
