@@ -203,7 +203,8 @@ def test_strict_takes_the_hardest_of_each_setting_and_set_goes_before_it(
         (["--set", "language"], "NAME=VALUE is wanted"),
         (["--set", "language=fr"], "language is one of ko, en"),
         (["--clock", "noon"], "a time is Unix seconds, or ISO 8601"),
-        (["--clock", "99999999999999"], "clock.stop_at: a time is 0 to 100000000000"),
+        (["--clock", "99999999999999"], "'--clock': a time is 0 to 100000000000"),
+        (["--webhook-url", "shop"], "imp-verify: webhook_url is an address that begins with"),
         (["--host", "0.0.0.0"], "name the one address"),
         (["--port", "70000"], "0<=x<=65535"),
     ],
@@ -230,8 +231,8 @@ def test_what_no_option_can_be_is_exit_2_and_said(options: list[str], said: str,
             '{"payments": [{"merchant_uid": "B", "amount": true}]}',
             "line 3: payments[1]: amount is a number",
         ),
-        ('{"settings":\n{"language": "fr"}}', "line 1: language is one of ko, en"),
-        ("\xff", "codec can't decode"),
+        ('{"settings":\n{"language": "fr"}}', "line 2: settings: language is one of ko, en"),
+        ("{}\xff", "byte 2 is not UTF-8"),
     ],
 )
 def test_a_seed_that_is_none_is_one_line_with_file_line_and_field(
@@ -244,6 +245,14 @@ def test_a_seed_that_is_none_is_one_line_with_file_line_and_field(
     assert ran.err.startswith(f"imp-verify: {seed}, ")
     assert said in ran.err
     assert ran.err.count("\n") == 1
+
+
+def test_what_is_wrong_with_an_option_is_not_said_of_the_seed(run: Any, tmp_path: Path) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text("{}")
+    for option in (("--webhook-url", "shop"), ("--clock", "99999999999999")):
+        ran = run("--seed", str(seed), *option)
+        assert (ran.status, seed.name in ran.err) == (2, False)
 
 
 def test_a_file_that_is_not_there_is_exit_2(run: Any, tmp_path: Path) -> None:

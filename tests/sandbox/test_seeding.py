@@ -229,7 +229,7 @@ ATTEMPT = {"imp_uid": "imp_1", "account": "sandbox_key", "started_at": 1, "numbe
         ({"faults": [{"call": "odd"}]}, r"faults\[0\]: call is one of"),
         ({"faults": [{"call": "token", "state": 5}]}, r"faults\[0\]: no such field: state"),
         ({"faults": [{"call": "token", "lost": 1}]}, r"faults\[0\]: lost is true or false"),
-        ({"settings": {"language": "fr"}}, "language is one of ko, en"),
+        ({"settings": {"language": "fr"}}, "^settings: language is one of ko, en"),
         ({"state": {"series": "1"}}, "state is an object of series, drawn"),
         ({"state": {**STATE, "more": 1}}, "state is an object of series, drawn"),
         ({"state": {**STATE, "drawn": "1"}}, "state.drawn a whole number"),

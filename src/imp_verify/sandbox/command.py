@@ -13,11 +13,12 @@ from typing import Any
 import click
 
 from imp_verify.sandbox import seeding
-from imp_verify.sandbox.exact import dumps
+from imp_verify.sandbox.clock import LATEST
+from imp_verify.sandbox.exact import decoded, dumps
 from imp_verify.sandbox.opening import KOREA
 from imp_verify.sandbox.running import until_stopped
 from imp_verify.sandbox.sandbox import Sandbox
-from imp_verify.sandbox.settings import parse_pair, strict
+from imp_verify.sandbox.settings import Settings, parse_pair, strict
 
 PORT = 8900
 LOOPBACK = "127.0.0.1"
@@ -77,15 +78,21 @@ def _settings(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> 
 
 
 def _time(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
-    if text is None or text.isdecimal():
-        return None if text is None else int(text)
+    if text is None:
+        return None
     try:
-        time = datetime.fromisoformat(text)
+        seconds = int(text) if text.isdecimal() else _seconds(datetime.fromisoformat(text))
     except ValueError:
         raise click.BadParameter(
             "a time is Unix seconds, or ISO 8601 as 2026-01-31T09:00, in Korea where it names no "
             "zone"
         ) from None
+    if not 0 <= seconds <= LATEST:
+        raise click.BadParameter(f"a time is 0 to {LATEST}")
+    return seconds
+
+
+def _seconds(time: datetime) -> int:
     return int((time if time.tzinfo else time.replace(tzinfo=KOREA)).timestamp())
 
 
@@ -184,11 +191,15 @@ def _made(
     over: dict[str, object] = {} if ids is None else {"ids": ids}
     if clock is not None:
         over["clock"] = {"stop_at": clock}
+    try:
+        Settings().change(settings)  # before the seed, which is not to blame for them
+    except ValueError as error:
+        raise _Wrong(str(error)) from None
     text = ""
     try:
-        text = seed.read_text("utf-8") if seed else ""
+        text = decoded(seed.read_bytes()) if seed else ""
         content = seeding.parse(text).content
-    except ValueError as error:  # UnicodeDecodeError is one
+    except ValueError as error:
         raise _Wrong(f"{seed}, {error}") from None
     try:
         return seeding.Seed({**content, **over}).start(settings=settings)

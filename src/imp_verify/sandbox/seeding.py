@@ -88,7 +88,11 @@ class Seed:
         """
         get = self.content.get
         chosen = Settings()
-        chosen.change({**get("settings", {}), **(settings or {})})
+        try:
+            chosen.change(get("settings", {}))
+        except ValueError as error:
+            raise ValueError(f"settings: {error}") from None
+        chosen.change(settings or {})
         sandbox = Sandbox(
             accounts=tuple(accounts) or _accounts(get("accounts", ())),
             channels={**_channels(get("channels", {})), **(channels or {})},
