@@ -286,6 +286,15 @@ def test_faults_are_seen_and_removed(server: SandboxServer, rest: Rest) -> None:
     assert rest.get(path).status == 200
 
 
+def test_a_fault_that_has_happened_is_not_listed_and_can_be_taken_back(
+    server: SandboxServer, rest: Rest
+) -> None:
+    number = call(server, "POST", "faults", {"call": "payment", "delay": 0.001})[1]["number"]
+    assert rest.get("/payments/imp_0").status == 404
+    assert call(server, "GET", "faults") == (200, {"list": []})
+    assert call(server, "DELETE", f"faults/{number}") == (200, {"list": []})
+
+
 def test_accounts_channels_and_amounts_are_added(server: SandboxServer) -> None:
     added = {"key": "new_key", "secret": "new_secret", "user_code": "imp2"}
     assert call(server, "POST", "accounts", added)[0] == 200

@@ -59,7 +59,7 @@ def _move_clock(sandbox: Sandbox, asked: Asked) -> object:
 
 
 def _faults(sandbox: Sandbox, _: Asked) -> object:
-    return {"list": [each.wire() for each in sandbox.faults]}
+    return {"list": [each.wire() for each in sandbox.faults.all()]}
 
 
 def _add_fault(sandbox: Sandbox, asked: Asked) -> object:
