@@ -89,6 +89,8 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("POST", "deliveries/release", {"now": 1}, "no such field: now; there are imp_uid,"),
     ("GET", "payments?limit=0", None, "limit is a whole number of 1 to 1000"),
     ("GET", "payments?page=x", None, "page is a whole number of 1 to "),
+    ("GET", "payments?limit=%D9%A5", None, "limit is a whole number of 1 to 1000"),
+    ("GET", "payments?limit=1_0", None, "limit is a whole number of 1 to 1000"),
     ("GET", "payments?status=nonsense", None, "status is one of ready, paid, "),
     ("GET", "health?x=1", None, "no such field: x; it takes none"),
     ("GET", "journal?wait=31", None, "wait is a whole number of 0 to 30"),

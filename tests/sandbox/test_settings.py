@@ -85,7 +85,11 @@ def test_a_pair_of_the_command_line_is_read(text: str, read: tuple[str, object])
 
 @pytest.mark.parametrize(
     "text",
-    ["webhook_order", "nonsense=1", "silent_close=yes", "frame_seconds=x", "cancel_seconds=1.5"],
+    [
+        *("webhook_order", "nonsense=1", "silent_close=yes", "frame_seconds=x"),
+        *("cancel_seconds=1.5", "cancel_seconds=٥", "frame_seconds=٥", "frame_seconds=1_0"),
+        *("unprepared=４０４", "unprepared= 404", "calls_a_second=+5"),
+    ],
 )
 def test_a_pair_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=text.partition("=")[0]):

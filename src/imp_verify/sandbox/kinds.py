@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Protocol
+
+_WHOLE = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 
 class Kind(Protocol):
@@ -27,6 +30,13 @@ class Kind(Protocol):
 def is_finite(value: int | float | Decimal) -> bool:
     """Tell whether a number is one; math.isfinite cannot say it of an int of 400 digits."""
     return isinstance(value, int) or math.isfinite(value)
+
+
+def _digits(text: str, form: re.Pattern[str] = _WHOLE) -> str:
+    """Return it, or raise ValueError: int and Decimal read other digits, blanks and _ as well."""
+    if not form.fullmatch(text):
+        raise ValueError(text)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +107,8 @@ class Seconds:
     def parse(self, text: str) -> int | float | Decimal:
         """Take a plain number."""
         try:
-            return self.read(int(text) if self.whole else Decimal(text))
-        except (ValueError, InvalidOperation):
+            return self.read(int(_digits(text)) if self.whole else Decimal(_digits(text, _NUMBER)))
+        except ValueError:
             raise ValueError(self.allowed) from None
 
 
@@ -123,7 +133,7 @@ class Whole:
     def parse(self, text: str) -> int:
         """Take plain digits."""
         try:
-            return self.read(int(text))
+            return self.read(int(_digits(text)))
         except ValueError:
             raise ValueError(self.allowed) from None
 
@@ -148,7 +158,7 @@ class OneNumber:
     def parse(self, text: str) -> int:
         """Take the digits of one."""
         try:
-            return self.read(int(text))
+            return self.read(int(_digits(text)))
         except ValueError:
             raise ValueError(self.allowed) from None
 
