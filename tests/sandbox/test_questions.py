@@ -391,6 +391,9 @@ def test_17_how_amounts_are_written(value: str, won: str, cents: str) -> None:
     assert f'"amount":{won},' in text
     assert f'"amount":{cents},' in text
     assert f'"paid_at":{NOON},' in text
+    payco = place.paid("ORD-P", pg="payco")
+    balance = place.call("GET", f"/payments/{payco.imp_uid}/balance").response
+    assert len({type(part) for part in balance["primary"].values()}) == 1
     place.paid("ORD-3", amount=Decimal("14.125"))
     assert "14.125" in place.call("GET", "/payments/find/ORD-3").text
 

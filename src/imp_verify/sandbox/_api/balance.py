@@ -50,7 +50,7 @@ def _parts(attempt: Attempt, left: Decimal, free: Decimal) -> dict[str, object]:
 
 def _taxed(left: Decimal, free: Decimal) -> dict[str, object]:
     vat = (left - free) // _TAX
-    return {"tax_free": free, "supply": left - free - vat, "vat": vat, "service": 0}
+    return {"tax_free": free, "supply": left - free - vat, "vat": vat, "service": Decimal(0)}
 
 
 CALLS = (
