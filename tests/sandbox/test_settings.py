@@ -40,6 +40,8 @@ def test_strict_can_be_set() -> None:
         ),
         ("webhook_url", "localhost:5000/hook", "webhook_url is an address that begins with http"),
         ("webhook_test_url", "//shop/hook", "webhook_test_url is an address that begins"),
+        ("webhook_url", "http://[::1", "webhook_url is an address that begins with http"),
+        ("webhook_url", "http://a[b/", "webhook_url is an address that begins with http"),
         ("public_url", "127.0.0.1", "http:// or https:// and a host, without a path or null"),
         ("silent_close", 1, "silent_close is true or false"),
         ("silent_close", "true", "true or false"),
@@ -65,10 +67,19 @@ def test_what_cannot_be_set_is_named_and_nothing_is_set(
     assert settings == Settings()
 
 
+TAKEN = (
+    "http://[::1]:5000/hook",
+    "https://me:key@[::1]",
+    "HTTP://shop.test:80?a=[1]",
+    "http://샵/",
+)
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [
         ("webhook_url=http://a/?b=c", ("webhook_url", "http://a/?b=c")),
+        *((f"webhook_url={url}", ("webhook_url", url)) for url in TAKEN),
         ("webhook_url=", ("webhook_url", None)),
         ("webhook_order=both", ("webhook_order", "both")),
         ("silent_close=true", ("silent_close", True)),

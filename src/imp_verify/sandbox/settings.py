@@ -20,7 +20,8 @@ HOST = re.compile(r"([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.ASCII)
 """A name or an address, and a port where one is given, as browsers write them."""
 ORIGIN = re.compile(r"https?://([a-z0-9._-]+)(?::([0-9]{1,5}))?", re.ASCII)
 """Without IPv6 addresses: no policy can name one as the page that a window may be framed by."""
-ADDRESS = re.compile(r"[Hh][Tt][Tt][Pp][Ss]?://[^\s/?#].*")
+_NAME, _IPV6 = r"[^\s/?#\[\]]+", r"([^\s/?#\[\]]*@)?\[[0-9A-Fa-f:.]+\](:[0-9]*)?"
+ADDRESS = re.compile(rf"[Hh][Tt][Tt][Pp][Ss]?://({_NAME}|{_IPV6})([/?#].*)?")
 """Without a flag, which the pattern of a JSON schema cannot have."""
 _ADDRESS_FORM = "an address that begins with http:// or https://"
 _ORIGIN_FORM = "http:// or https:// and a host, without a path"
