@@ -535,6 +535,16 @@ def test_a_notice_says_what_is_given_true_or_not(server: SandboxServer, shop: Sh
     ]
 
 
+def test_a_notice_of_a_test_payment_goes_where_those_go(server: SandboxServer, shop: Shop) -> None:
+    imp_uid = opened(server, channelKey="channel-test").imp_uid
+    server.sandbox.settings.change({"webhook_test_url": shop.url + "/test"})
+    server.sandbox.settings.change({"webhook_test_format": "form"})
+    wanted = {"imp_uid": imp_uid, "status": "paid"}
+    assert call(server, "POST", "deliveries/trigger", wanted)[0] == 200
+    (got,) = shop.got
+    assert (got[0], got[1]) == ("/test", "application/x-www-form-urlencoded")
+
+
 # The journal
 
 

@@ -52,14 +52,16 @@ def _release(sandbox: Sandbox, asked: Asked) -> object:
 
 def _trigger(sandbox: Sandbox, asked: Asked) -> object:
     values = asked.values
-    urls, order = _known(sandbox, values["imp_uid"])
+    urls, order, test = _known(sandbox, values["imp_uid"])
     urls = (values["url"],) if "url" in values else urls
-    if not urls and not sandbox.settings.webhook_url:
+    settings = sandbox.settings
+    if not (urls or settings.webhook_url or (test and settings.webhook_test_url)):
         raise ValueError("url is missing: neither the payment nor webhook_url has an address")
     fields = {"imp_uid": values["imp_uid"], "merchant_uid": values.get("merchant_uid", order)}
     fields |= {name: values[name] for name in ("status", "cancellation_id") if name in values}
     form = {"json": False, "form": True}.get(values.get("format", ""))
-    sent = [sandbox.webhooks.send(fields, to=url, form=form) for url in urls or (None,)]
+    send = sandbox.webhooks.send
+    sent = [send(fields, to=url, form=form, test=test) for url in urls or (None,)]
     return {"list": [each.wire() for each in sent]}
 
 
@@ -68,13 +70,14 @@ def _test_call(sandbox: Sandbox, asked: Asked) -> object:
     return {"list": [sandbox.webhooks.test_call(test=test).wire()]}
 
 
-def _known(sandbox: Sandbox, imp_uid: str) -> tuple[tuple[str, ...], str]:
-    """Return a payment's addresses and order; none of what is no payment: so are forged ones."""
+def _known(sandbox: Sandbox, imp_uid: str) -> tuple[tuple[str, ...], str, bool]:
+    """Return a payment's addresses and order, and whether it is a test payment; nothing of what is
+    no payment: so are forged ones."""
     try:
         attempt = sandbox.gateway.attempt(imp_uid)
     except Refused:
-        return (), ""
-    return attempt.notice_urls, attempt.merchant_uid
+        return (), "", False
+    return attempt.notice_urls, attempt.merchant_uid, attempt.sandbox
 
 
 def read_journal(sandbox: Sandbox, asked: Asked) -> Lines:
