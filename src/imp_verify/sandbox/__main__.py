@@ -20,9 +20,7 @@ def main() -> int:
         print(f"imp-verify: {error}; the command needs: {needed}", file=sys.stderr)
         return 2
     try:
-        status: object = sandbox.main(
-            prog_name="python -m imp_verify.sandbox", standalone_mode=False
-        )
+        status: object = sandbox.main(prog_name=NAME, standalone_mode=False)
     except click.ClickException as error:
         error.show()
         return error.exit_code
