@@ -472,6 +472,18 @@ def test_what_is_asked_for_wrongly_changes_nothing_and_asks_no_shop() -> None:
     assert asked == []
 
 
+def test_what_is_approved_later_is_until_then_as_the_settings_say() -> None:
+    gateway = FakeGateway()
+    states = []
+    for value, pg in (("by-pg", "kcp"), ("by-pg", "paypal"), ("pending", "kcp")):
+        gateway.sandbox.settings.change({"pending_is": value})
+        payment = gateway.open(f"{value}-{pg}", 100, pg=pg)
+        states.append(gateway.approve_later(payment, 60).status)
+    assert states == ["ready", "failed", "pending"]
+    payment = gateway.open("A", 100)
+    assert gateway.approve_later(payment, 60, meanwhile="failed").status == "failed"
+
+
 def test_what_has_ended_is_neither_closed_nor_left() -> None:
     gateway = FakeGateway(closed_becomes="ready")
     paid = gateway.pay("A", 100)

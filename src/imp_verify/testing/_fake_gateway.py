@@ -213,9 +213,10 @@ class FakeGateway:
         return self.sandbox.approve(_uid(payment))
 
     def approve_later(
-        self, payment: Attempt | str, seconds: int, *, meanwhile: str = "ready"
+        self, payment: Attempt | str, seconds: int, *, meanwhile: str | None = None
     ) -> Attempt:
-        """Approve once the clock has moved on so far; until then it is ready, failed or pending."""
+        """Approve once the clock has moved on so far; until then it is ready, failed or pending, as
+        the setting `pending_is` says where `meanwhile` does not."""
         return self.sandbox.approve_later(_uid(payment), seconds, meanwhile=meanwhile)
 
     def decline(self, payment: Attempt | str) -> Attempt:
