@@ -395,6 +395,13 @@ def test_a_pg_that_looks_for_it_cancels_what_was_approved_for_another_amount(
         assert sandbox.approve(attempt.imp_uid).status == "paid"
 
 
+def test_a_promotion_is_no_other_amount_to_a_pg_that_looks_for_it(sandbox: Sandbox) -> None:
+    sandbox.settings.change({"promotion_amount": "received"})
+    attempt = opened(sandbox, "eximbay")
+    paid = sandbox.approve(attempt.imp_uid, promotion=Promotion("p", Decimal(3000)))
+    assert (paid.status, paid.amount) == ("paid", attempt.amount - 3000)
+
+
 @pytest.mark.parametrize(("value", "amount"), [("order", 39000), ("received", 36000)])
 def test_what_is_paid_with_a_promotion(sandbox: Sandbox, value: str, amount: int) -> None:
     sandbox.settings.change({"promotion_amount": value})

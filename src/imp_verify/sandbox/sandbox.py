@@ -135,11 +135,12 @@ class Sandbox(Bank):
         """
         _ = self.gateway.check_approvable(imp_uid, balance=balance)  # before anything is done
         asked = self._tampered(imp_uid, amount, currency)
+        changed = self.gateway.attempt(imp_uid)
         if not self._consented(imp_uid):
             return self.gateway.attempt(imp_uid)
         moved = self.gateway.approve(imp_uid, balance=balance, promotion=promotion)
         self._noted(journal.WINDOW, "approve", moved.attempt)
-        self._given_back_by_pg(asked, moved.attempt)
+        self._given_back_by_pg(asked, changed, moved.attempt)
         self._told(moved)
         return self.gateway.attempt(imp_uid)
 
@@ -151,10 +152,10 @@ class Sandbox(Bank):
             self._noted(journal.WINDOW, "tamper", changed)
         return asked
 
-    def _given_back_by_pg(self, asked: Attempt, paid: Attempt) -> None:
+    def _given_back_by_pg(self, asked: Attempt, changed: Attempt, paid: Attempt) -> None:
         """Do what a PG does by itself. That a webhook tells of it is not documented: none does."""
         row, given = asked.pg, (asked.amount, asked.currency)
-        if row.cancels_mismatch and given != (paid.amount, paid.currency):
+        if row.cancels_mismatch and given != (changed.amount, changed.currency):
             self.gateway.cancel(paid.imp_uid, reason=MISMATCH)
         elif row.issued_back and paid.customer_uid and not asked.amount and paid.amount:
             told = {"do": "cancel", "imp_uid": paid.imp_uid, "reason": CARD_CHECK, "quiet": True}
