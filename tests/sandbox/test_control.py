@@ -87,6 +87,8 @@ WRONG: list[tuple[str, str, object, str]] = [
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1"}, "status is missing"),
     ("POST", "deliveries/trigger", {"imp_uid": "imp_1", "status": "paid"}, "url is missing: "),
     ("POST", "deliveries/release", {"now": 1}, "no such field: now; there are imp_uid,"),
+    ("POST", "clock", [], "the body is no object of fields"),
+    ("POST", "clock", '{"advance": 1e99999999999999999999}', "advance: a number is too long"),
     ("GET", "payments?limit=0", None, "limit is a whole number of 1 to 1000"),
     ("GET", "payments?page=x", None, "page is a whole number of 1 to "),
     ("GET", "payments?limit=%D9%A5", None, "limit is a whole number of 1 to 1000"),

@@ -226,6 +226,7 @@ ATTEMPT = {"imp_uid": "imp_1", "account": "sandbox_key", "started_at": 1, "numbe
         ),
         ({"customers": [{"uid": "c"}]}, r"customers\[0\]: no such field: uid; there are"),
         ({"payments": [{**GOOD, "status": "odd"}]}, r"payments\[0\]: status is one of"),
+        ({"faults": [5]}, r"faults\[0\] is an object of fields"),
         ({"faults": [{"call": "odd"}]}, r"faults\[0\]: call is one of"),
         ({"faults": [{"call": "token", "state": 5}]}, r"faults\[0\]: no such field: state"),
         ({"faults": [{"call": "token", "lost": 1}]}, r"faults\[0\]: lost is true or false"),

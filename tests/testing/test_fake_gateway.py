@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -30,7 +31,15 @@ from imp_verify import (
 )
 from imp_verify.contrib.flask import payments
 from imp_verify.contrib.starlette import payments as async_payments
-from imp_verify.sandbox import Account, ApiAnswer, ApiRequest, Attempt, Refused, Settings
+from imp_verify.sandbox import (
+    Account,
+    ApiAnswer,
+    ApiRequest,
+    Attempt,
+    Refused,
+    SandboxServer,
+    Settings,
+)
 from imp_verify.sandbox.deliveries import Outgoing, Reply
 from imp_verify.sandbox.seeding import record
 from imp_verify.stores.memory import MemoryStore
@@ -610,3 +619,46 @@ def test_settings_are_those_of_the_sandbox() -> None:
     assert gateway.close(gateway.open("A", 1)).status == "ready"
     answer = gateway._api.answer(ApiRequest("GET", "/payments/x"))
     assert answer.status == 401
+
+
+def test_custom_data_is_kept_as_json_and_what_is_none_is_an_error_of_the_test() -> None:
+    gateway = FakeGateway()
+    payment = gateway.open("A", 100, custom_data=MappingProxyType({"a": [1]}))
+    assert payment.custom_data == '{"a":[1]}'
+    with pytest.raises(TypeError, match="set is no JSON"):
+        _ = gateway.open("B", 100, custom_data={"a"})
+
+
+def test_a_deadline_before_all_times_opens_no_window() -> None:
+    with pytest.raises(Refused):
+        _ = FakeGateway().open("A", 100, pay_method="vbank", vbank_due="1969-12-31")
+
+
+def test_a_card_that_is_registered_under_no_name_is_not_stored() -> None:
+    gateway = FakeGateway()
+    assert gateway.make("A", 100, customer_uid_usage="issue").customer_uid is None
+    assert gateway.sandbox.gateway.customers.all() == []
+
+
+def test_a_payment_with_parts_given_back_becomes_cancelled_with_the_same_parts() -> None:
+    gateway = FakeGateway()
+    parts = gateway.make("A", 100, cancelled=[10, 20]).cancellations
+    change = gateway.sandbox.gateway.change
+    (payment,) = gateway.sandbox.gateway.attempts()
+    changed = change(payment.imp_uid, status="cancelled")
+    assert [each.amount for each in changed.cancellations] == [each.amount for each in parts]
+
+
+def test_a_sandbox_that_is_there_already_takes_no_settings_of_a_server() -> None:
+    with pytest.raises(ValueError, match="there already"):
+        _ = SandboxServer(sandbox=FakeGateway().sandbox, language="en")
+
+
+def test_a_window_of_no_payment_and_a_form_that_is_no_text_do_nothing() -> None:
+    gateway = FakeGateway()
+    payment = gateway.open("A", 100)
+    with gateway.serve() as url:
+        assert requests.post(f"{url}/window/imp_0/approve").status_code == 404
+        odd = requests.post(f"{url}/window/{payment.imp_uid}/approve", data=b"\xff")
+        assert (odd.status_code, odd.text) == (400, "byte 0 is not UTF-8")
+    assert gateway.payment(payment).status == "ready"
