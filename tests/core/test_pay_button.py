@@ -48,6 +48,7 @@ from imp_verify.contrib.browser._button import _warn_of_addresses
 from imp_verify.order_numbers import _warn
 from imp_verify.stores._bridge import as_given
 from imp_verify.stores.memory import MemoryStore
+from imp_verify.testing import FakeGateway
 from imp_verify.testing._harness import paid_outcome
 from tests.core.values import I1
 
@@ -482,8 +483,10 @@ def test_a_ledger_by_hand_is_asked_whether_the_order_was_paid(asynchronous: bool
 
         due = dues = claim = close_due = waiting = run = save_run = settle
 
+    gateway = FakeGateway()
     arguments: dict[str, Any] = {
-        "credentials": Credentials("key", "secret"),
+        "credentials": gateway.credentials,
+        "transport": gateway.async_transport if asynchronous else gateway.transport,
         "checkout": Checkout(CODE),
         "public_url": "https://shop.test",
     }

@@ -173,6 +173,8 @@ def test_two_clerks_at_once_give_back_once(shop: Shop) -> None:
         ({"reason": "one\ntwo"}, "reason"),
         ({"refund_to": {"holder": "a"}}, "refund_to"),
         ({"extra": "customer"}, "extra"),
+        ({"extra": {"requester": object()}}, "extra must hold what JSON can hold"),
+        ({"extra": {"requester": float("nan")}}, "extra must hold what JSON can hold"),
         ({"enable_webhook": 1}, "enable_webhook"),
         ({"account": "kr"}, "account"),
     ],

@@ -17,6 +17,8 @@ from imp_verify import (
     Credentials,
     ExpectedPayment,
     Finding,
+    GatewayError,
+    GatewayRefused,
     GatewayUnavailable,
     InvalidRequest,
     OrderStore,
@@ -425,6 +427,64 @@ def test_trouble_ends_it_and_the_next_run_does_what_is_left(shop: Shop) -> None:
     assert shop.told == []
     assert shop.gateway.sandbox.faults.take("status")
     assert kinds(shop.reconcile()) == [("missing", "ORD1")]
+
+
+def page_of(rows: object, total: object) -> str:
+    page = {"total": total, "previous": 0, "next": 0, "list": rows}
+    return dumps({"code": 0, "message": None, "response": page})
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (200, page_of([], "many")),
+        (200, page_of(None, 0)),
+        (200, dumps({"code": 0, "message": None, "response": []})),
+        (200, dumps({"code": 1, "message": "no", "response": None})),
+        (403, dumps({"code": -1, "message": "no", "response": None})),
+    ],
+)
+def test_a_list_that_is_none_ends_it_and_is_no_empty_one(
+    shop: Shop, status: int, body: str
+) -> None:
+    shop.paid(shop.order("ORD1"))
+    shop.gateway.sandbox.faults.add(Fault("status", status=status, body=body))
+    with pytest.raises(GatewayError, match="a list is"):
+        shop.reconcile()
+    assert shop.told == []
+    assert kinds(shop.reconcile()) == [("missing", "ORD1")]
+
+
+def test_a_first_page_that_is_refused_is_a_refusal(shop: Shop) -> None:
+    refusal = dumps({"code": -1, "message": "지원되지 않는 기능입니다", "response": None})
+    shop.gateway.sandbox.faults.add(Fault("status", status=400, body=refusal))
+    with pytest.raises(GatewayRefused, match="a list is refused"):
+        shop.reconcile()
+
+
+def test_a_list_that_changes_each_time_that_it_is_read_ends_it_and_skips_nothing(
+    shop: Shop,
+) -> None:
+    attempt = shop.paid(shop.order("ORD1"))
+    faults = shop.gateway.sandbox.faults
+    for total in (1001, 1002, 1001) * 3:  # the first page, the second, and the first again
+        faults.add(Fault("status", status=200, body=page_of([attempt.wire()], total)))
+    with pytest.raises(GatewayUnavailable, match="changed each of the 3 times"):
+        shop.run_by_itself()
+    faults.clear()
+    assert shop.told == [("ORD1", Verdict.PAID)]
+    shop.paid(shop.order("ORD2"))
+    assert kinds(shop.run_by_itself()) == [("missing", "ORD2")]
+
+
+def test_a_payment_that_is_listed_and_cannot_be_looked_up_is_unreadable(shop: Shop) -> None:
+    shop.paid(shop.order("ORD1"))
+    shop.paid(shop.order("ORD2"))
+    patch = {"response.amount": None}
+    shop.gateway.sandbox.faults.add(Fault("payment", merchant_uid="ORD1", patch=patch, times=None))
+    found = shop.reconcile()
+    assert kinds(found) == [("missing", "ORD2"), ("unreadable", "ORD1")]
+    assert "amount" in next(each.error or "" for each in found if each.merchant_uid == "ORD1")
 
 
 class ByHand(OrderStore):
