@@ -119,6 +119,25 @@ def make(driver: Driver, gateway: SandboxServer, *kinds: str, **arguments: Any) 
     return Shop(driver, gateway, give_back=kinds, **arguments)
 
 
+def reconciled(shop: Shop, kinds: list[str]) -> list[Any]:
+    kind: Any = AsyncVerifier if shop.driver.is_async else Verifier
+    verifier = kind(
+        shop.store,
+        credentials=Credentials(ACCOUNT.key, ACCOUNT.secret),
+        base_url=shop.gateway.url,
+        test_mode=True,
+        give_back=kinds,
+    )
+
+    async def collect() -> list[Any]:
+        return [each async for each in verifier.reconcile()]
+
+    try:
+        return shop.driver.finish(collect()) if shop.driver.is_async else list(verifier.reconcile())
+    finally:
+        shop.driver.call(verifier, "close")
+
+
 def test_what_the_policy_names_is_given_back_and_the_answer_stays(
     driver: Driver, gateway: SandboxServer
 ) -> None:
@@ -470,22 +489,9 @@ def test_reconcile_tries_what_the_policy_names_and_tells_the_rest(
     second = shop.twice()
     shop.deliver(second)
     shop.call("close")
-    kind: Any = AsyncVerifier if driver.is_async else Verifier
-    consenting = kind(
-        shop.store,
-        credentials=Credentials(ACCOUNT.key, ACCOUNT.secret),
-        base_url=gateway.url,
-        test_mode=True,
-        give_back=["duplicate"],
-    )
-
-    async def collect() -> list[Any]:
-        return [each async for each in consenting.reconcile()]
-
-    found = driver.finish(collect()) if driver.is_async else list(consenting.reconcile())
+    found = reconciled(shop, ["duplicate"])
     assert [(each.kind, each.outcome.verdict) for each in found] == [("due", Verdict.CANCELLED)]
     assert shop.back(second) == PRICE
-    driver.call(consenting, "close")
 
 
 def test_the_policy_leaves_it_to_a_person_where_a_clerk_cancelled_the_other_payment(
@@ -592,3 +598,65 @@ def test_a_store_by_hand_remembers_nothing_that_is_due() -> None:
     verifier = Verifier(ByHand(), credentials=keys, test_mode=True)
     with pytest.raises(ConfigurationError, match="give_back"):
         verifier.give_back("imp_1")
+
+
+def test_without_a_token_the_cancel_is_not_sent_and_is_tried_again_later(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, "duplicate")
+    second = shop.twice()
+    faults = gateway.sandbox.faults
+    refused = '{"code": -1, "message": "Unauthorized", "response": null}'
+    faults.add(Fault("cancel", status=401, body=refused))
+    faults.add(Fault("token", status=503, times=2))
+    assert shop.deliver(second).verdict is Verdict.DUPLICATE
+    row = shop.due(second)
+    assert (shop.back(second), row.tries, row.done) == (0, 1, None)
+    assert "503" in row.error
+    assert row.next_try > datetime.now(UTC)
+    shop.wait(second)
+    _ = shop.deliver(second)
+    assert shop.back(second) == PRICE
+    shop.call("close")
+
+
+def test_a_number_that_no_address_can_hold_goes_back_too(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway, "duplicate")
+    first, second = (shop.pay(merchant_uid=".") for _ in range(2))
+    assert shop.deliver(first, ".").paid
+    assert shop.deliver(second, ".").verdict is Verdict.DUPLICATE
+    assert (shop.back(first), shop.back(second)) == (0, PRICE)
+    shop.call("close")
+
+
+def test_a_hook_that_fails_while_reconcile_gives_back_is_told_and_nothing_is_lost(
+    driver: Driver, gateway: SandboxServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    shop = make(driver, gateway)
+    second = shop.twice()
+    shop.deliver(second)
+    shop.broken = True  # of the order's other payment, which a clerk cancelled meanwhile
+    gateway.sandbox.gateway.cancel(
+        next(iter(shop.store._receipts)), amount=Decimal(PRICE), reason="by a clerk"
+    )
+    found = reconciled(shop, ["duplicate"])
+    assert ("due", "LookupError") in [(each.kind, each.error) for each in found]
+    assert shop.back(second) == 0
+    assert "the store or a hook failed" in caplog.text
+    shop.broken = False
+    shop.call("close")
+
+
+def test_more_is_due_than_one_reading_of_the_ledger(driver: Driver, gateway: SandboxServer) -> None:
+    shop = make(driver, gateway)
+    second = shop.twice()
+    shop.deliver(second)
+    row = shop.due(second)
+    for number in range(600):
+        imp_uid = f"imp_{number:012}"
+        shop.store._dues[imp_uid] = replace(row, imp_uid=imp_uid)
+    found = reconciled(shop, [])
+    assert len({each.imp_uid for each in found if each.kind == "due"}) == 601
+    shop.call("close")
