@@ -204,13 +204,16 @@ def buy(shop: Server, payment: Payment) -> None:
     assert [post(each).word for each in ("webhook", "complete")] == ["success", "success"]
 
 
+WHOLE = os.environ.get("IMP_VERIFY_ALL_SERVERS") == "1"
+"""Whether each is tried under each server, as `make test-all` does."""
 PLAIN = ("Flask", "Django (WSGI)", "any WSGI application")
 ASYNC = ("Quart", "Django (ASGI)", "FastAPI", "Starlette", "any ASGI application")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("server", "framework"), [*cells(WSGI_SERVERS, *PLAIN), *cells(ASGI_SERVERS, *ASYNC)]
+    ("server", "framework"),
+    [*cells(WSGI_SERVERS, *PLAIN, whole=WHOLE), *cells(ASGI_SERVERS, *ASYNC, whole=WHOLE)],
 )
 def test_n01_a_line_of_the_readme_sells_under_a_server_as_it_is_started(
     server: str, framework: str, gateway: Gateway, tmp_path: Path
@@ -223,8 +226,6 @@ def test_n01_a_line_of_the_readme_sells_under_a_server_as_it_is_started(
     assert b"Traceback" not in b"".join(shop.said)
 
 
-WHOLE = os.environ.get("IMP_VERIFY_ALL_SERVERS") == "1"
-"""Whether each example is tried under each server, as `make test-all` does."""
 ON_WSGI = ("flask_shop", "django_shop", "wsgi_shop")
 ON_ASGI = (
     *("starlette_shop", "fastapi_shop", "asgi_shop"),
