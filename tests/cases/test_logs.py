@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from imp_verify import Landing, Request
+from imp_verify import ExpectedPayment, Landing, Request
 from tests.support.fixtures import gateway, make_shop, one_gateway, shop
 from tests.support.gateway import (
     I1,
@@ -76,6 +76,23 @@ def test_e17_a_cut_number_that_the_notice_names_too_is_said_to_be_one_perhaps(
         assert level == "ERROR"
         assert "it is paid, and the shop knows no such order" in line
         assert line.endswith("; some PGs cut a longer number to these 40 characters") is said
+    shop.assert_not_paid()
+
+
+def test_an_order_that_is_found_by_another_number_is_none_and_the_log_says_so(
+    shop: Shop, gateway: ScriptedGateway, log: pytest.LogCaptureFixture
+) -> None:
+    """As a database does whose column folds case: the shop sees the order, and wonders."""
+    shop.orders["ord-2026"] = ExpectedPayment("ORD-2026", PRICE)
+    gateway.has(merchant_uid="ord-2026")
+    assert shop.webhook(merchant_uid="ord-2026").told == (503, "unavailable")
+    (level, line), (_, verdict) = lines(log)
+    assert (level, line) == (
+        "WARNING",
+        "expected was asked for order 'ord-2026' and gave order 'ORD-2026': that counts as no such "
+        "order",
+    )
+    assert "it is paid, and the shop knows no such order" in verdict
     shop.assert_not_paid()
 
 

@@ -3,6 +3,7 @@ without I/O."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,8 @@ from .flow import Expect, Flow, Recall
 from .gateway import Account
 
 __all__ = ["AccountChoice", "Accounts", "expect", "whom_to_ask"]
+
+_log = logging.getLogger("imp_verify")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,15 @@ def expect(merchant_uid: str) -> Flow[ExpectedPayment | None]:
     """Ask what the shop says of an order; None where it knows none."""
     if not is_merchant_uid(merchant_uid):
         return None  # no order can have it, and a database need not be asked with it
-    return read_expected(merchant_uid, (yield from Expect(merchant_uid)))
+    given = yield from Expect(merchant_uid)
+    expected = read_expected(merchant_uid, given)
+    if expected is None and isinstance(given, ExpectedPayment):
+        _log.warning(
+            "expected was asked for order %r and gave order %.200r: that counts as no such order",
+            merchant_uid,
+            given.merchant_uid,
+        )
+    return expected
 
 
 def whom_to_ask(
