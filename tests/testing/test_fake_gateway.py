@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import requests
 from flask import Flask
+from quart import Quart
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -304,6 +305,45 @@ def test_an_asgi_shop_of_the_product_is_paid() -> None:
     _ = gateway.pay("ORD-1", 39000)
     assert [each.status for each in gateway.deliveries] == [200]
     assert store.paid("ORD-1")
+
+
+def quart_shop() -> Any:
+    app = Quart("shop")
+
+    @app.post("/payments/webhook")
+    async def webhook() -> str:
+        await asyncio.sleep(0)
+        return "paid"
+
+    return app
+
+
+async def app_that_listens(scope: Any, receive: Any, send: Any) -> None:
+    """As Django's ASGI handler and Starlette's streams do: who goes before the answer is there gets
+    none."""
+    assert (await receive())["type"] == "http.request"
+    gone = asyncio.ensure_future(receive())
+    await asyncio.sleep(0.01)
+    if not gone.done():
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"pa", "more_body": True})
+        await send({"type": "http.response.body", "body": b"id"})
+    assert (await gone)["type"] == "http.disconnect"
+
+
+@pytest.mark.parametrize("app", [quart_shop(), app_that_listens], ids=["quart", "listens"])
+def test_an_asgi_shop_is_not_left_before_it_has_answered(app: Any) -> None:
+    gateway = FakeGateway(receiver=app)
+    _ = gateway.pay("A", 100)
+
+    async def inside() -> None:
+        _ = gateway.pay("B", 100)
+        gateway.receiver = app
+        _ = await asyncio.to_thread(gateway.pay, "C", 100)
+
+    asyncio.run(inside())
+    told = [(each.status, each.answer) for each in gateway.deliveries]
+    assert told == [(200, "paid")] * 3
 
 
 def test_a_function_is_a_receiver_and_what_it_raises_comes_out() -> None:

@@ -182,16 +182,21 @@ class _Asgi:
 
     async def _called(self, sent: Outgoing) -> tuple[int, str]:
         body, status, got = [sent.body.encode()], 0, bytearray()
+        answered = asyncio.Event()
 
         async def receive() -> Mapping[str, Any]:
             if body:
                 return {"type": "http.request", "body": body.pop(), "more_body": False}
+            # Quart and Django listen for it meanwhile, and give up a request that was left.
+            _ = await answered.wait()
             return {"type": "http.disconnect"}
 
         async def send(message: MutableMapping[str, Any]) -> None:
             nonlocal status, got
             status = message.get("status", status)
             got += message.get("body", b"")
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                answered.set()
 
         await self._app(_scope(sent), receive, send)
         return status, got.decode(errors="replace")
