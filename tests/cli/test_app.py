@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from imp_verify import AsyncVerifier, Verifier
+from imp_verify import AsyncVerifier, Verifier, cli
 from imp_verify.cli._app import load
 from imp_verify.cli._printing import WrongUse
 from imp_verify.cli._words import EN, KO, Words, language_here
@@ -39,6 +39,9 @@ class group:
 def nothing():
     return None
 
+def ends():
+    raise SystemExit(0)
+
 def fails():
     raise RuntimeError("the key is " + os.environ["IMP_KEY"] + "\\x1b[2J")
 """
@@ -51,6 +54,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         "some_shop": SHOP,
         "shop_without_a_library": "import no_such_library",
         "shop_that_fails": "raise ValueError('DATABASE is not set')",
+        "shop_that_ends": "import sys; sys.exit()",
     }
     for name, text in modules.items():
         (tmp_path / f"{name}.py").write_text(text)
@@ -85,6 +89,8 @@ def test_the_verifier_or_what_makes_it_is_found_in_the_current_folder(
         ("some_shop.inner:verifier", "there is no module some_shop.inner in "),
         ("shop_without_a_library:verifier", "failed: .*No module named 'no_such_library'"),
         ("shop_that_fails:verifier", "failed: ValueError: DATABASE is not set"),
+        ("shop_that_ends:verifier", "importing the module shop_that_ends failed: SystemExit"),
+        ("some_shop:ends", "failed: SystemExit: 0"),
         ("some_shop:verifer", "the module some_shop has no verifer"),
         ("some_shop:app", "Flask is no Verifier, no AsyncVerifier, and no function that makes one"),
         ("some_shop:os", "module is no Verifier"),
@@ -106,6 +112,17 @@ def test_an_error_names_what_was_looked_for(
     assert text.isprintable()
     if language == "en":
         assert re.search(says, text)
+
+
+def test_where_a_module_fails_is_told_if_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["doctor", "--app", "shop_that_fails:verifier", "--language", "en"]
+    assert cli.main(given) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert cli.main([*given, "--verbose"]) == 2
+    *places, last = capsys.readouterr().err.splitlines()
+    assert places[0] == "ValueError: DATABASE is not set"
+    assert "shop_that_fails.py:1 in <module>" in places[-1]
+    assert last == line
 
 
 def test_both_languages_have_the_same_sentences_about_the_same_things() -> None:

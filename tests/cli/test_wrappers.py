@@ -203,3 +203,11 @@ def test_a_django_project_without_what_is_needed_is_told(manage: Typed) -> None:
     path.write_text(path.read_text().replace(URLS, ""))
     ran = manage("imp_verify", "doctor", "--json", IMP_PUBLIC_URL="http://127.0.0.1:9")
     assert ran.json["webhook_url"] == "http://127.0.0.1:9/payments/webhook"
+    path.write_text("import no_such_library")
+    ran = manage("imp_verify", "doctor", "--verbose")
+    assert ran.status == 2
+    assert ran.err.count("Traceback") == 0
+    assert ran.err.splitlines()[-1].endswith(
+        "ModuleNotFoundError: No module named 'no_such_library'"
+    )
+    assert f"{path}:1 in <module>" in ran.err

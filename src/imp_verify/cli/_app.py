@@ -56,7 +56,7 @@ def _import(spec: str, module: str, words: Words) -> Any:
             text = words("app_no_module", spec=spec, module=error.name, folder=folder)
             raise WrongUse(text) from None
         raise WrongUse(words("app_import", spec=spec, module=module, error=said(error))) from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a script ends itself, and would end us as good
         raise WrongUse(words("app_import", spec=spec, module=module, error=said(error))) from error
 
 
@@ -74,7 +74,7 @@ def _makes(found: object) -> bool:
 def _made(spec: str, make: Any, words: Words) -> AnyVerifier:
     try:
         made = make()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise WrongUse(words("app_raised", spec=spec, error=said(error))) from error
     if isinstance(made, CoroutineType):
         made.close()  # unawaited it would only warn

@@ -199,6 +199,8 @@ def needs_shop(command: Callable[..., int]) -> Callable[..., int]:
         try:
             shop = _open(click.get_current_context().obj, app, words)
         except (WrongUse, ConfigurationError) as error:
+            if verbose and error.__cause__ is not None:
+                sys.stderr.write(printable(conceal(origin(error.__cause__)), sys.stderr))
             return wrong_use(str(error))
         shop.verbose = verbose
         with shop:
@@ -225,10 +227,19 @@ def _open(source: Source | None, app: str | None, words: Words) -> Shop:
         context = click.get_current_context()
         if context.get_parameter_source("app") is ParameterSource.COMMANDLINE:
             raise WrongUse(words("app_not_here", command=context.find_root().info_name))
-        return Shop(*source())
+        return Shop(*_given(source))
     if not app:
         raise WrongUse(words("app_missing"))
     return Shop(load(app, words))
+
+
+def _given(source: Source) -> tuple[AnyVerifier, str | None, Around | None]:
+    try:
+        return source()
+    except ConfigurationError:
+        raise
+    except Exception as error:  # of the shop's own modules, which a framework imports only now
+        raise WrongUse(said(error)) from error
 
 
 def explain(error: BaseException) -> str:
