@@ -181,7 +181,7 @@ def test_where_no_sandbox_is_is_trouble(
     given = ["trigger", "paid", "--language", "en", "--order", "ORD-1", "--amount", "39000"]
     assert cli.main(given) == 2
     assert "--sandbox URL" in capsys.readouterr().err
-    for url in (served.webhook, "http://127.0.0.1:9"):
+    for url in (served.webhook, "http://127.0.0.1:9", "http://[::1"):
         assert cli.main([*given, "--sandbox", url]) == 3
         assert f"no sandbox at {url}: " in capsys.readouterr().err
     assert served.told == []

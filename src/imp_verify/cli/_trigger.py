@@ -103,12 +103,12 @@ def trigger(sandbox: str | None, language: str | None, **given: Any) -> int:
     if not sandbox:
         return wrong_use(words("no_sandbox_named"))
     with requests.Session() as http:
-        http.trust_env = not is_loopback(urlsplit(sandbox).hostname or "")
         try:
+            http.trust_env = not is_loopback(urlsplit(sandbox).hostname or "")
             sent = _Player(http, Control(http, sandbox, words), words).play(wanted)
         except WrongUse as error:
             return wrong_use(str(error))
-        except (NoSandbox, requests.RequestException) as error:
+        except (NoSandbox, requests.RequestException, ValueError) as error:  # of urlsplit: [::1
             why = str(error) if isinstance(error, NoSandbox) else said(error)
             print(f"imp-verify: {words('no_sandbox', url=sandbox, error=why)}", file=sys.stderr)
             return TROUBLE
