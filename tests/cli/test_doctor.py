@@ -371,6 +371,7 @@ def test_without_a_public_url_nothing_is_tried(command: Command) -> None:
     assert "IMP_PUBLIC_URL" in line(ran, "public_url")["advice"]
     assert ran.json["webhook_url"] is None
     assert "https://.../payments/webhook" in command("doctor").out
+    assert "https://.../pay/webhook" in command("doctor", "--prefix", "pay/").out
 
 
 def test_the_prefix_is_named_where_it_is_another(

@@ -40,7 +40,7 @@ def doctor(shop: Shop, words: Words, prefix: str, as_json: bool) -> int:
     if as_json:
         sys.stdout.write(_as_json(checks, endpoints, shop))
     else:
-        _show_orders(endpoints or f"https://...{prefix.rstrip('/')}", words)
+        _show_orders(endpoints or Place(prefix).addresses("https://...")[1], words)
     return FOUND if any(each.level != "good" for each in checks) else GOOD
 
 
