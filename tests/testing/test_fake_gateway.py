@@ -390,7 +390,28 @@ def gateway_of_nobody() -> FakeGateway:
     return FakeGateway()
 
 
-@pytest.mark.parametrize("wrong", [5, lambda: 200, lambda a, b, c, d: 200])
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (Request({"type": "http"}), "not Request"),  # an object, as a test client gives
+        ("ok", "not str"),
+        (True, "not True"),
+        ((200, "ok", {}), "not tuple"),
+        (("200", "ok"), "not str"),
+        (99999, "not 99999"),
+    ],
+)
+def test_what_is_no_answer_of_a_receiver_is_refused_in_words(answer: object, said: str) -> None:
+    gateway = FakeGateway(receiver=lambda _: answer)
+    with pytest.raises(ValueError, match=f"a status and a text, a Reply or None; {said}"):
+        _ = gateway.pay("A", 100)
+
+
+async def coroutine(_: object) -> int:
+    return 200
+
+
+@pytest.mark.parametrize("wrong", [5, lambda: 200, lambda a, b, c, d: 200, coroutine])
 def test_what_is_no_receiver_is_refused_in_words(wrong: Any) -> None:
     with pytest.raises(ValueError, match="receiver is an address, a WSGI or ASGI application"):
         _ = FakeGateway(receiver=wrong)
@@ -467,6 +488,7 @@ def test_an_answer_that_is_lost_cut_or_too_large_is_what_a_transport_says_of_it(
         _ = verifier.verify(uid, "A")
 
 
+NO_ACCOUNTS: Any = [("key", "secret")]
 NO_PAIRS: Any = [{"k": "kakaopay"}, {"k": {"pg": "kakaopay", "test": True}}]
 
 
@@ -485,6 +507,7 @@ NO_PAIRS: Any = [{"k": "kakaopay"}, {"k": {"pg": "kakaopay", "test": True}}]
         (lambda g: g.deposit(g.pay("A", 9), Decimal("nan")), "amount is an int or a Decimal"),
         (lambda g: FakeGateway(channels=NO_PAIRS[0]), "channels: k is a pair of its PG's code"),
         (lambda g: FakeGateway(channels=NO_PAIRS[1]), "channels: k is a pair of its PG's code"),
+        (lambda g: FakeGateway(accounts=NO_ACCOUNTS), "accounts are of imp_verify.sandbox.Acc"),
         (lambda g: FakeGateway(receiver="localhost:5000"), "webhook_url is an address that begins"),
         (lambda g: FakeGateway(webhook_orders="both"), "no such setting: webhook_orders"),
         (lambda g: FakeGateway(webhook_order="none"), "webhook_order is one of webhook-first"),

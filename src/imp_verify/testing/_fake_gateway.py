@@ -97,6 +97,10 @@ class FakeGateway:
         **settings: object,
     ) -> None:
         self._accounts = tuple(accounts)
+        for each in self._accounts:
+            if not isinstance(each, Account):
+                kind = type(each).__name__
+                raise ValueError(f"accounts are of imp_verify.sandbox.Account; not {kind}")
         self._channels = channels
         self._seed = Seed(seed or {})
         self._settings = settings

@@ -72,14 +72,23 @@ def _arguments(receiver: Callable[..., Any]) -> int:
     number = sum(each.kind in plain and each.default is each.empty for each in given)
     if number not in (1, 2, 3):
         raise ValueError(f"{some}; not one of {number}")
+    if number == 1 and inspect.iscoroutinefunction(receiver):
+        raise ValueError(f"{some}; not a coroutine function")
     return number
 
 
 def _reply(answer: object) -> Reply:
     if isinstance(answer, Reply):
         return answer
-    status, text = answer if isinstance(answer, tuple) else (answer, "")
-    return Reply(200 if status is None else int(cast("int", status)), str(text))
+    pair = isinstance(answer, tuple) and len(answer) == 2
+    status, text = cast("tuple[object, object]", answer) if pair else (answer, "")
+    status = 200 if status is None else status
+    if not isinstance(status, int) or not 100 <= status <= 599:
+        raise ValueError(
+            "a receiver's function returns a status, a status and a text, a Reply or None; not "
+            f"{status if isinstance(status, int) else type(status).__name__}"
+        )
+    return Reply(status, str(text))
 
 
 # WSGI
