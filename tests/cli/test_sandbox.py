@@ -355,3 +355,14 @@ def test_a_module_that_lacks_something_else_says_that(monkeypatch: pytest.Monkey
     with pytest.raises(ModuleNotFoundError, match="running"):
         _ = module.main()
     assert isinstance(command.sandbox, click.Command)
+
+
+def test_ctrl_c_before_it_answers_is_trouble_and_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "_made", pressed)
+    monkeypatch.setattr(sys, "argv", ["sandbox"])
+    assert (module.main(), cli.main(["sandbox"])) == (3, 3)

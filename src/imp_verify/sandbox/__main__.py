@@ -12,7 +12,7 @@ def main() -> int:
     try:
         import click
 
-        from imp_verify.sandbox.command import sandbox
+        from imp_verify.sandbox.command import TROUBLE, sandbox
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
@@ -24,6 +24,8 @@ def main() -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except click.Abort:  # Ctrl-C before it could answer
+        return TROUBLE
     return status if isinstance(status, int) else 0
 
 
