@@ -62,8 +62,8 @@ KO: dict[str, str] = {
     "settled_late": "주문이 닫힌 뒤에 들어온 돈입니다: 환불할 돈입니다",
     "settled_review": "사람이 확인하도록 남겨 두었습니다",
     "settled_none": "기록할 것이 없습니다",
-    "dry_run": "아무것도 하지 않았습니다 (--dry-run). 중복 결제나 늦은 결제인지는 "
-    "기록할 때 스토어가 판단합니다",
+    "dry_run": "아무것도 하지 않았고 훅도 부르지 않았습니다 (--dry-run). 중복 결제나 늦은 "
+    "결제인지는 기록할 때 스토어가 판단합니다",
     "bad_time": "{option}은 ISO 8601 날짜나 시각이어야 합니다 (예: 2026-01-31 또는 "
     "2026-01-31T09:00, 한국 시간). 받은 값: {text}",
     "csv_unwritable": "--csv {path}: 파일을 쓸 수 없습니다: {error}",
@@ -149,7 +149,7 @@ KO: dict[str, str] = {
     "do_lock_timeout": "lock_timeout을 줄이세요. SQLite에서는 busy_timeout, 또는 드라이버의 "
     "timeout입니다.",
     "check_collation": "번호 비교",
-    "collation_good": "번호를 바이트 그대로 비교합니다",
+    "collation_good": "스토어의 번호 열은 바이트 그대로 비교합니다(주문 테이블은 보지 않습니다)",
     "collation_bad": "서로 다른 번호를 같다고 보는 컬럼: {names}",
     "do_collation": "컬럼을 docs/stores.md에 적힌 형으로 되돌리세요. 주문 두 개가 하나로 "
     "취급됩니다.",
@@ -316,8 +316,8 @@ EN: dict[str, str] = {
     "settled_late": "the order was closed before the money came: money to give back",
     "settled_review": "kept it for a person to look at",
     "settled_none": "keeps nothing of it",
-    "dry_run": "did nothing (--dry-run); whether it is a duplicate or late is decided there, when "
-    "it is recorded",
+    "dry_run": "did nothing (--dry-run), and called no hook; whether it is a duplicate or late is "
+    "decided there, when it is recorded",
     "bad_time": "{option} must be an ISO 8601 date or time, 2026-01-31 or 2026-01-31T09:00 for "
     "example (Korean time), not {text}",
     "csv_unwritable": "--csv {path}: the file cannot be written: {error}",
@@ -405,7 +405,8 @@ EN: dict[str, str] = {
     "{timeout} s) that is longer than the 15 s that the gateway waits when it resends",
     "do_lock_timeout": "Lower lock_timeout; on SQLite busy_timeout, or the driver's timeout.",
     "check_collation": "numbers",
-    "collation_good": "compared byte for byte",
+    "collation_good": "the store's own columns compare byte for byte (your orders' table is not "
+    "looked at)",
     "collation_bad": "different numbers are one in {names}",
     "do_collation": "Give the columns back the types of docs/stores.md: two orders are treated as "
     "one.",
