@@ -312,6 +312,24 @@ def test_what_a_clerk_had_cancelled_is_left_to_a_person_also_once_the_pg_refused
     shop.call("close")
 
 
+@pytest.mark.parametrize("lost", [False, True])
+def test_what_a_clerk_had_cancelled_is_left_to_a_person_also_where_it_could_not_be_looked_up(
+    driver: Driver, gateway: SandboxServer, lost: bool
+) -> None:
+    shop = make(driver, gateway, "duplicate", timeout=2.9)  # too short for a try of its own
+    assert shop.deliver(shop.pay()).paid
+    second = shop.pay(pg_provider="paypal_v2", currency="KRW")
+    shop.deliver(second)
+    gateway.sandbox.faults.add(Fault("payment", status=503, times=2))
+    if lost:
+        gateway.sandbox.faults.add(Fault("cancel", lost=True))
+    with pytest.raises(GatewayUnavailable):
+        shop.call("cancel", second.imp_uid, reason="고객 요청")
+    assert shop.due(second).error == "asked"
+    assert not giving_back.is_tried(shop.verifier.settings, shop.due(second))
+    shop.call("close")
+
+
 @pytest.mark.parametrize("cut", [0, 1, 200])
 def test_an_answer_that_is_lost_gives_back_once(
     driver: Driver, gateway: SandboxServer, cut: int

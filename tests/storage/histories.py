@@ -493,7 +493,7 @@ class History(RuleBasedStateMachine):
         if due.error == "needs_account":
             assert at.vbank is not None
         elif due.error == "asked":
-            assert at.vbank is not None or at.cancels_later
+            assert at.vbank is not None or at.cancels_later or self.had_trouble
             touched = any(uid == due.imp_uid for who, uid in self.sandbox.accepted)
             assert self.had_trouble or touched
         else:

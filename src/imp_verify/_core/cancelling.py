@@ -175,7 +175,7 @@ def cancel(
     asked = _account(accounts, receipt, account_name)
     checked = _against_receipt(wanted, receipt)
     look = partial(verify, settings, accounts, Notice(wanted.imp_uid), "cancel", asked=asked)
-    look_and_mark = partial(_look_and_mark, look, ledger)
+    look_and_mark = partial(_look_and_mark, look, wanted.imp_uid, ledger)
     try:
         yield from cancel_payment(asked, checked, accounts.deadline(settings.cancel_timeout))
     except (GatewayRefused, GatewayUnavailable) as error:
@@ -191,12 +191,17 @@ def cancel(
         raise
 
 
-def _look_and_mark(look: Callable[[], Flow[Outcome]], ledger: bool) -> Flow[Outcome]:
+def _look_and_mark(look: Callable[[], Flow[Outcome]], imp_uid: str, ledger: bool) -> Flow[Outcome]:
     """Look; where the PG may carry the cancel out later, and the money is due back anyway, note
     that it was asked for: no number guards a second cancel there, and the policy would send one."""
-    outcome = yield from look()
+    try:
+        outcome = yield from look()
+    except Exception:
+        if ledger:  # it may be such a PG
+            yield from Consult("close_due", (imp_uid, "asked"))
+        raise
     if ledger and outcome.money and outcome.payment is not None and is_later(outcome.payment):
-        yield from Consult("close_due", (outcome.imp_uid, "asked"))
+        yield from Consult("close_due", (imp_uid, "asked"))
     return outcome
 
 
