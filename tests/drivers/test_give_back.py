@@ -330,6 +330,24 @@ def test_what_a_clerk_had_cancelled_is_left_to_a_person_also_where_it_could_not_
     shop.call("close")
 
 
+def test_what_a_clerk_had_cancelled_and_the_pg_cancels_later_pays_no_order_meanwhile(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway)
+    shop.open = False
+    late = shop.pay(pg_provider="paypal_v2", currency="KRW")
+    assert shop.deliver(late).verdict is Verdict.LATE
+    assert shop.call("cancel", late.imp_uid, reason="마감").money
+    shop.open = True  # so that the buyer can pay again
+    assert shop.deliver(late).verdict is Verdict.LATE
+    again = shop.pay()
+    assert shop.deliver(again).paid
+    gateway.sandbox.clock.advance(24 * 3600)
+    assert shop.deliver(late).verdict is Verdict.CANCELLED
+    assert shop.told == ["late", "paid"]
+    shop.call("close")
+
+
 @pytest.mark.parametrize("cut", [0, 1, 200])
 def test_an_answer_that_is_lost_gives_back_once(
     driver: Driver, gateway: SandboxServer, cut: int

@@ -261,8 +261,9 @@ def closed_due(due: Due | None, error: str | None) -> Due | None:
     """Return the row to write when a try has ended; see `Ledger.close_due`."""
     if due is None or due.done is not None or error is None:
         return None
-    if error == _ASKED:
-        return replace(due, error=error)  # for as long as it is claimed no person tries it, either
+    if error == _ASKED:  # for as long as it is claimed no person tries it, either
+        # What `cancel` asked for was not claimed: it pays no order from here on, too.
+        return replace(due, error=error, begun=due.begun or now_in_ms())
     if due.error == _ASKED and due.tries > 1:
         return replace(due, next_try=None)  # what an earlier try asked for may still be done
     if error in LEFT_TO_A_PERSON:

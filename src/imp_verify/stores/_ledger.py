@@ -50,6 +50,7 @@ class Ledger(Protocol):
             error: None where the gateway accepted it: observing the cancelled payment ends the row.
                 "asked", "needs_account", "unknown_payment" and "order_refunded" are left to a
                 person; after anything else it is tried again, ever later and ten times at most.
+                What was "asked" for has begun, by whomever, and pays no order any more.
         """
         ...
 
