@@ -348,6 +348,20 @@ def test_what_a_clerk_had_cancelled_and_the_pg_cancels_later_pays_no_order_meanw
     shop.call("close")
 
 
+def test_what_was_accepted_and_could_not_be_looked_up_leaves_word_of_that(
+    driver: Driver, gateway: SandboxServer
+) -> None:
+    shop = make(driver, gateway)
+    second = shop.twice()
+    shop.deliver(second)
+    gateway.sandbox.faults.add(Fault("payment", status=503, times=2, skip=1))
+    with pytest.raises(GatewayUnavailable) as error:
+        shop.call("give_back", second.imp_uid)
+    assert shop.back(second) == PRICE
+    assert error.value.__notes__ == [f"the gateway has accepted the cancel of {second.imp_uid}"]
+    shop.call("close")
+
+
 @pytest.mark.parametrize("cut", [0, 1, 200])
 def test_an_answer_that_is_lost_gives_back_once(
     driver: Driver, gateway: SandboxServer, cut: int

@@ -20,8 +20,10 @@ from .reading import EXACT, check_imp_uid, read_amount
 from .verification import verify
 from .wire import write_fields
 
-__all__ = ["Cancel", "cancel", "is_later", "look_anyway"]
+__all__ = ["ACCEPTED", "Cancel", "cancel", "is_later", "look_anyway"]
 
+ACCEPTED = "the gateway has accepted the cancel of {}"
+"""What an error says that came after it: it went through."""
 _LONGEST_REASON = 256
 _HELD = (ReceiptState.PAYING, ReceiptState.DUPLICATE, ReceiptState.LATE)
 """What is recorded of money that is there."""
@@ -187,7 +189,7 @@ def cancel(
     try:
         return (yield from look_and_mark())
     except Exception as error:
-        error.add_note(f"the gateway has accepted the cancel of {wanted.imp_uid}")
+        error.add_note(ACCEPTED.format(wanted.imp_uid))
         raise
 
 

@@ -19,7 +19,7 @@ from ..models import LEFT_TO_A_PERSON, Due, Notice, Outcome, Reason, Refund, Ver
 from ..settings import Settings
 from .accounts import Accounts, expect
 from .calls import cancel_payment, find_payments
-from .cancelling import Cancel, is_later, look_anyway
+from .cancelling import ACCEPTED, Cancel, is_later, look_anyway
 from .flow import Consult, Flow
 from .gateway import Account
 from .verification import verify
@@ -239,8 +239,13 @@ def _cancel(
     before: str | None,
 ) -> Flow[Outcome]:
     yield from _send(asked, wanted, deadline, look, before)
-    yield from Consult("close_due", (wanted.imp_uid, _ASKED))  # until the money is seen to be gone
-    after = yield from look()
+    try:
+        # Until the money is seen to be gone.
+        yield from Consult("close_due", (wanted.imp_uid, _ASKED))
+        after = yield from look()
+    except Exception as error:
+        error.add_note(ACCEPTED.format(wanted.imp_uid))
+        raise
     _log.info("gave back %s", wanted.imp_uid)
     return after
 
