@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sqlite3
@@ -118,9 +119,16 @@ def lines(language: str) -> str:
 def parsed(line: str) -> click.Context:
     """Have the real command read a line's arguments."""
     words = shlex.split(line)
-    if words[0] == "--app":
-        del words[:2]
     return commands.commands[words[0]].make_context(words[0], words[1:])
+
+
+def test_the_lost_notice_of_the_page_is_made_and_the_line_that_finds_it_is_read() -> None:
+    made, waits, finds = lines("console").splitlines()
+    gateway = FakeGateway()
+    gateway.sandbox.gateway.make(**json.loads(shlex.split(made)[-1]))
+    assert gateway.deliveries == []
+    assert int(waits.removeprefix("$ sleep ")) > 60
+    assert parsed(finds.removeprefix("$ imp-verify ")).params["until"] is None
 
 
 def test_the_lines_for_cron_are_read_by_cron_and_by_the_command() -> None:
