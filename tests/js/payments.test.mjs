@@ -391,6 +391,24 @@ for (const file of FILES) {
       assert.deepEqual(own.errors, []);
     });
 
+    test("a browser that sends no keepalive to another origin asks without it", async () => {
+      const complete = "https://api.shop.test/payments/complete";
+      const page = await open({
+        body: markup(config({ complete })),
+        before: ({ window }) => {
+          const { fetch } = window;
+          window.fetch = async (address, options) => {
+            // As Chrome up to 80 has it, where the request needs a preflight.
+            if (options.keepalive) throw new TypeError("Failed to fetch");
+            return fetch(address, options);
+          };
+        },
+      });
+      await page.pay();
+      await page.tick(1);
+      assert.deepEqual(page.events.at(-1), ["result", "success"]);
+    });
+
     test("an SDK that throws says so, and the button works", async () => {
       const page = await open();
       page.window.IMP.request_pay = () => {

@@ -298,13 +298,15 @@
 
   // ---- Asking the server
 
-  async function post(order, impUid, signal) {
+  async function post(order, impUid, again, signal) {
     const answer = await window.fetch(order.config.complete, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ imp_uid: impUid, merchant_uid: order.number }),
       credentials: "same-origin",
-      keepalive: true, // it arrives though the buyer closes the page
+      // It arrives though the buyer closes the page. Not the second time: Chrome up to 80 refuses
+      // it where another origin is asked.
+      keepalive: !again,
       signal,
     });
     const wait = Number(answer.headers.get("Retry-After")) || 0;
@@ -315,11 +317,11 @@
     return { word: known ? word : "unavailable", wait };
   }
 
-  function ask(order, impUid) {
+  function ask(order, impUid, again) {
     const stop = window.AbortController && new window.AbortController();
     const unknown = { word: "unavailable", wait: 0 };
     return Promise.race([
-      post(order, impUid, stop ? stop.signal : undefined).catch(() => {
+      post(order, impUid, again, stop ? stop.signal : undefined).catch(() => {
         const server = document.createElement("a"); // it takes any text for an address
         server.href = order.config.complete;
         if (server.origin !== window.location.origin) {
@@ -342,7 +344,7 @@
    */
   async function check(order, impUid, complaint) {
     for (let asked = 0; ; asked += 1) {
-      const { word, wait } = await ask(order, impUid);
+      const { word, wait } = await ask(order, impUid, asked);
       const again = OPEN_ENDED.includes(word);
       const status = word === "pending" && complaint && asked ? "closed" : word;
       order.impUid = impUid;
