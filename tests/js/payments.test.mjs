@@ -220,6 +220,15 @@ for (const file of FILES) {
       assert.equal(page.button.getAttribute("aria-busy"), "false");
     });
 
+    test("Retry-After is kept where a page of HTML says it, as a limit before the shop does", async () => {
+      const page = await open();
+      await page.pay([[429, "<html>", { "Retry-After": "10" }]]);
+      await page.tick(9);
+      assert.equal(page.posts.length, 1);
+      await page.tick(1);
+      assert.equal(page.posts.length, 2);
+    });
+
     for (const [header, first] of [["10", 10], ["0", 1], ["-5", 1], ["9999", 30], ["1e999", 30],
       ["soon", 1], ["Wed, 21 Oct 2026 07:28:00 GMT", 1]]) {
       test(`Retry-After ${header} is kept within bounds`, async () => {

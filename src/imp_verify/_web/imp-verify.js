@@ -310,9 +310,9 @@
       signal,
     });
     const wait = Number(answer.headers.get("Retry-After")) || 0;
-    const word = answer.status < 500 && (await answer.json()).status;
     // A word counts with its own code only: what stands between may answer in our place.
     const code = answer.status === 413 ? 400 : answer.status;
+    const word = CODES.includes(code) && (await answer.json()).status;
     const known = code === CODES[ANSWERS.indexOf(word)];
     return { word: known ? word : "unavailable", wait };
   }
