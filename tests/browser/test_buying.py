@@ -185,7 +185,7 @@ def test_an_order_that_the_shop_cancelled_while_the_window_was_open_is_late_not_
     with closing(sqlite3.connect(buyer.demo.database)) as db, db:
         db.execute("UPDATE orders SET state = 'cancelled' WHERE number = ?", (buyer.number,))
     buyer.click("approve")
-    buyer.reads("주문이 마감된 뒤에 결제되었습니다")
+    buyer.reads("마감되었거나 처리할 수 없는 주문이 결제되었습니다")
     buyer.deliver()
     assert buyer.told() == ["on_late"]
 

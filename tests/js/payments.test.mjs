@@ -123,6 +123,14 @@ for (const file of FILES) {
       });
     }
 
+    for (const [language, words] of [["ko", "처리할 수 없는"], ["en", "cannot be fulfilled"]]) {
+      test(`a payment that the shop itself gives back is not only called late: ${language}`, async () => {
+        const page = await open({ body: markup(config({ language })) });
+        await page.pay([answer(409, "latePayment")]);
+        assert.match(page.said, new RegExp(words));
+      });
+    }
+
     for (const word of ["success", "vbankIssued"]) {
       test(`hole 26 ${word} goes where a buyer on a phone comes back to`, async () => {
         const page = await open();

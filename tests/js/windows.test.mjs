@@ -595,7 +595,7 @@ for (const file of FILES) {
         const page = await given();
         page.answers.push([409, { status: "latePayment" }]);
         await page.reply({ imp_uid: IMP_UID });
-        assert.match(page.said, /^주문이 마감된 뒤에 결제되었습니다\. 다시 결제하지 말고/);
+        assert.match(page.said, /^마감되었거나 처리할 수 없는 주문이 결제되었습니다\. 다시 결제하지 말고/);
         assert.equal(page.button.disabled, true);
         mount(page, config({ params: { merchant_uid: "ORD-2" } }));
         assert.equal(page.said, "");

@@ -99,8 +99,8 @@
       "This order is paid already. Please contact the shop about a refund of the second payment.",
     ],
     latePayment: [
-      "주문이 마감된 뒤에 결제되었습니다.",
-      "The order was closed before you paid:",
+      "마감되었거나 처리할 수 없는 주문이 결제되었습니다.", // or the shop itself gives it back
+      "You paid for an order that is closed or cannot be fulfilled:",
       CONTACT,
     ],
     failed: [
