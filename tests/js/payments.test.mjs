@@ -74,9 +74,9 @@ for (const file of FILES) {
 
     for (const [what, reply, said] of [
       ["an error", { error_code: "X", error_msg: "한도 초과", imp_uid: null }, "한도 초과"],
-      ["success without an id", { success: true }, "결제창을 열지 못했습니다."],
+      ["an error without words", { error_code: "F500" }, "결제창을 열지 못했습니다."],
+      ["a flag alone", { imp_success: false }, "결제창을 열지 못했습니다."],
       ["an empty id", { imp_uid: "", error_msg: "m" }, "m"],
-      ["nothing", null, "결제창을 열지 못했습니다."],
     ]) {
       test(`J01 J03 without an imp_uid the failure is shown, no more: ${what}`, async () => {
         const page = await open();
@@ -86,6 +86,20 @@ for (const file of FILES) {
         assert.deepEqual(page.events.at(-1), ["result", "refused"]);
         await page.click();
         assert.equal(page.opened.length, 2);
+      });
+    }
+
+    for (const [what, reply] of [
+      ["success", { success: true }],
+      ["its order's number", { merchant_uid: "ORD-1001" }],
+      ["nothing", null],
+    ]) {
+      test(`a callback that has no imp_uid and no complaint may be of a payment: ${what}`, async () => {
+        const page = await open();
+        await page.pay([], reply);
+        assert.match(page.said, /이미 결제했다면 다시 결제하지 말고/);
+        assert.deepEqual(page.events.at(-1), ["result", "closed"]);
+        assert.equal(page.button.disabled, false);
       });
     }
 

@@ -67,12 +67,16 @@ declare namespace ImpVerify {
 
   /** What ended before there was anything to ask the server about, or was not begun. */
   type Ended =
-    /** The SDK called back without an id, `message` is its `error_msg`; or no window came for a minute. */
+    /**
+     * The SDK called back without an id and complained, `message` is its `error_msg`; or no window
+     * came for a minute.
+     */
     | "refused"
     /**
-     * The window is gone and nothing was paid, as far as the server or nobody knows; or nothing was
-     * heard of a popup for a minute. A payment that the window named is asked about again when
-     * the buyer or the net is back, and after a reload: a result may follow.
+     * The window is gone and nothing was paid, as far as the server or nobody knows; or the SDK
+     * called back with neither an id nor a complaint; or nothing was heard of a popup for a minute.
+     * A payment that the window named is asked about again when the buyer or the net is back, and
+     * after a reload: a result may follow.
      */
     | "closed"
     /** The SDK is still loading, or failed to: nothing was opened. */

@@ -396,7 +396,9 @@
       const complaint = message || Boolean(wrong);
       if (waited || !order.asked.has(impUid)) complete(order, impUid, complaint);
     } else if (waited) {
-      closed(attempt).then(() => give(attempt, "refused", message));
+      // Of no complaint either nothing is known, and it may be paid.
+      const status = message || wrong ? "refused" : "closed";
+      closed(attempt).then(() => give(attempt, status, message));
     }
   }
 
