@@ -188,6 +188,31 @@ for (const file of FILES) {
       });
     }
 
+    test("an SDK that is long in coming is told, and forgotten once it is there", async () => {
+      const page = await open({ ready: false });
+      await page.tick(9);
+      assert.equal(page.said, "");
+      await page.tick(1);
+      assert.match(page.said, /준비 중입니다/);
+      assert.equal(page.button.disabled, true);
+      page.giveSdk();
+      await page.arrive();
+      assert.equal(page.said, "");
+      assert.equal(page.button.disabled, false);
+    });
+
+    test("an SDK that was in time is not called long in coming", async () => {
+      const page = await open({ ready: false });
+      page.giveSdk();
+      await page.arrive();
+      await page.tick(20);
+      assert.equal(page.said, "");
+      const without = await open({ ready: false });
+      await without.arrive("error");
+      await without.tick(20);
+      assert.match(without.said, /불러오지 못했습니다/);
+    });
+
     // A page that is not finished yet, with a tag of its own for the SDK.
     const head = `<script async src="${SDK}"></script>`;
     const before = ({ document }) =>

@@ -517,9 +517,8 @@
       initialise(config);
       return request(order);
     }
-    trouble = "loading";
     order.last = {};
-    views.forEach(draw);
+    stillLoading();
     load(config).catch(warn);
     return result(order, "loading");
   }
@@ -555,7 +554,14 @@
     });
   }
 
+  function stillLoading() {
+    trouble = "loading";
+    views.forEach(draw);
+  }
+
   async function fetchSdk(config) {
+    // A button that stays disabled without a word looks broken.
+    sleep(SLOW).then(() => loading && !window.IMP && stillLoading());
     if (config.jquery) await bring(config.jquery, "jQuery");
     await bring(config.sdk || SDK, "IMP");
   }
