@@ -87,7 +87,7 @@ describe("a component", () => {
       assert.equal(disabled(page), true);
       page.answers.push([409, { status: "latePayment" }]);
       await page.reply({ imp_uid: "imp_1" });
-      assert.match(said(page), /마감된 뒤에 결제되었습니다/);
+      assert.match(said(page), /마감되었거나 처리할 수 없는 주문이 결제되었습니다/);
       assert.equal(disabled(page), true);
     });
   }
@@ -102,7 +102,7 @@ describe("a component", () => {
     await page.reply({ imp_uid: "imp_1" });
     assert.deepEqual(page.events.at(-1), ["result", "latePayment"]);
     await page.show([ORDER]);
-    assert.match(said(page), /마감된 뒤에 결제되었습니다/);
+    assert.match(said(page), /마감되었거나 처리할 수 없는 주문이 결제되었습니다/);
     assert.equal(disabled(page), true);
   });
 });
