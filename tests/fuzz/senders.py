@@ -119,7 +119,8 @@ def _check(case: Case) -> str:
         return "allowed"
     assert why.isprintable(), why
     assert len(why) < 200
-    return why.rpartition(" is ")[2] if " is " in why else why
+    said = why.partition("; it sent ")[0]  # before the advice
+    return said.rpartition(" is ")[2] if " is " in said else said
 
 
 FORWARDED = Target(

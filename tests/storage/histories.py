@@ -141,6 +141,7 @@ class History(RuleBasedStateMachine):
         self.on_the_way = InProcess(self.sandbox)
         self.on_the_way.before = self._watch
         self.wrong: list[str] = []
+        self.claimed: set[str] = set()
         self.had_trouble = False
         self.ever_closed: set[str] = set()
         self.ever_sold_out: set[str] = set()
@@ -378,6 +379,7 @@ class History(RuleBasedStateMachine):
             self.wrong.append(f"{uid} was not claimed: {due}")
         elif self.sandbox.by == "policy":
             self._watch_policy(due)
+        self.claimed.add(f"{uid}:paid")
 
     def _watch_policy(self, due: Due) -> None:
         if due.kind not in self.given_back:
@@ -405,6 +407,7 @@ class History(RuleBasedStateMachine):
     @invariant()
     def nothing_is_given_back_that_must_not_be_nor_twice(self) -> None:
         assert self.wrong == []
+        assert not self.claimed & {key for _, key in self.shop.told()}, "claimed, and paid"
         for (who, uid), times in self.sandbox.accepted.items():
             assert who != "policy" or times == 1, f"{uid} was given back {times} times"
 

@@ -99,6 +99,9 @@ class Dues(RuleBasedStateMachine):
     @rule(uid=uids, error=st.sampled_from([None, "asked", "the PG said no"]))
     def a_try_ends(self, uid: str, error: str | None) -> None:
         self.trial.ask("close_due", uid, error)
+        row: Due | None = self.trial.ask("due", uid)
+        if error == "asked" and row is not None and row.done is None:
+            self.claimed.add(uid)  # it has begun, by whomever
 
     def _left(self, uid: str) -> Decimal:
         if uid not in self.paid:
