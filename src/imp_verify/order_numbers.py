@@ -15,7 +15,8 @@ _log = logging.getLogger("imp_verify")
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No I, L, O and U, which are misread; and one case only, because some databases fold it."""
 _RANDOM = 26
-_LONGEST = 40
+LONGEST = 40
+"""Characters of a number that every PG keeps; some cut what is longer."""
 _PLAIN = re.compile(r"[0-9A-Za-z]*")
 
 # Source: the PGs' own pages. "provider" of the selector `pg`, which stands before a dot.
@@ -54,9 +55,9 @@ def check_order_number(number: str, pg: str | None) -> None:
         InvalidRequest: It has more than 40 characters, or a form that this PG does not take.
     """
     provider = (pg or "").partition(".")[0]
-    if len(number) > _LONGEST:  # one PG cuts it to 40, and the payment then matches no order
+    if len(number) > LONGEST:  # one PG cuts it to 40, and the payment then matches no order
         raise InvalidRequest(
-            f"order {number!r:.100}: the gateway takes at most {_LONGEST} characters: some PGs cut "
+            f"order {number!r:.100}: the gateway takes at most {LONGEST} characters: some PGs cut "
             "a longer number, and the payment matches no order; order_number() makes shorter ones"
         )
     if provider in _PLAIN_ONLY and not _PLAIN.fullmatch(number):

@@ -291,7 +291,8 @@ class Broken(io.BytesIO):
     def read(self, size: int | None = -1) -> bytes:
         raise ValueError("Bad chunked transfer size")
 
-    readinto = read  # type: ignore[assignment]
+    def readinto(self, buffer: Any) -> int:
+        return len(self.read(len(buffer)))
 
 
 def ask_wsgi(verifier: Verifier, endpoint: str, body: io.BytesIO, **more: Any) -> tuple[str, Any]:
@@ -302,8 +303,11 @@ def ask_wsgi(verifier: Verifier, endpoint: str, body: io.BytesIO, **more: Any) -
         "wsgi.input": body,
         **more,
     }
-    app = wsgi.PaymentsMiddleware(lambda *_: [], verifier)
-    answer = app(environ, lambda status, headers, error=None: statuses.append(status))  # type: ignore[arg-type]
+
+    def start(status: str, headers: Any, error: Any = None) -> Any:
+        statuses.append(status)
+
+    answer = wsgi.PaymentsMiddleware(lambda *_: [], verifier)(environ, start)
     return statuses[0][:3], json.loads(b"".join(answer))["status"]
 
 

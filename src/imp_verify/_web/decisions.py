@@ -13,6 +13,7 @@ from .._core.flow import Meter
 from ..errors import GatewayError, GatewayProtocolError, GatewayRefused, InvalidRequest
 from ..models import Notice, Outcome, Reason, Verdict
 from ..observers import Decision
+from ..order_numbers import LONGEST
 from ..settings import Settings
 from .answers import FORBIDDEN, INVALID, TROUBLE
 from .http import Request, is_notice_of_v2
@@ -29,8 +30,6 @@ _V2 = (
 )
 _CREDENTIALS = "credentials"
 _LONGEST_NUMBER = 100
-_KEPT = 40
-"""Characters of an order's number that are left by a PG that cuts it."""
 _NO_ORDER = "redirect: %s came back without merchant_uid, which says which of the accounts to ask"
 
 
@@ -216,13 +215,15 @@ def _hint(outcome: Outcome, claimed: str | None, test_mode: bool) -> str:
     if outcome.verdict is Verdict.UNKNOWN_PAYMENT and not test_mode:
         return "; a payment of a test channel is not found in live mode"
     if outcome.verdict is Verdict.UNKNOWN_ORDER and outcome.money:
-        cut = len(outcome.merchant_uid or "") == _KEPT
-        perhaps = f"; some PGs cut a longer number to these {_KEPT} characters" if cut else ""
+        cut = len(outcome.merchant_uid or "") == LONGEST
+        perhaps = f"; some PGs cut a longer number to these {LONGEST} characters" if cut else ""
         return f"; it is paid, and the shop knows no such order{perhaps}"
     fetched = outcome.merchant_uid
     other = outcome.reason is Reason.ORDER and fetched and claimed
     if other and (str(fetched).startswith(str(claimed)) or str(claimed).startswith(str(fetched))):
-        return f"; it looks cut: one number begins the other, and some PGs keep {_KEPT} characters"
+        return (
+            f"; it looks cut: one number begins the other, and some PGs keep {LONGEST} characters"
+        )
     return ""
 
 
